@@ -1,0 +1,54 @@
+"""IGO (Image Generative Operator): chains of plugins around text-to-image, for what people in pictures wear.
+
+Names are imported on first use, so that ``import igo`` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from igo.chain import Chain as Chain
+    from igo.config import load_chain as load_chain
+    from igo.errors import IGOError as IGOError
+    from igo.hookspecs import hookimpl as hookimpl
+    from igo.look import Look as Look
+    from igo.replay import replay as replay
+    from igo.runtime import Runtime as Runtime
+    from igo.text_to_image import TextToImage as TextToImage
+    from igo.values import Entry as Entry
+    from igo.values import Event as Event
+    from igo.values import Frame as Frame
+    from igo.values import Request as Request
+
+_HOMES = {
+    "Chain": "chain",
+    "Entry": "values",
+    "Event": "values",
+    "Frame": "values",
+    "IGOError": "errors",
+    "Look": "look",
+    "Request": "values",
+    "Runtime": "runtime",
+    "TextToImage": "text_to_image",
+    "hookimpl": "hookspecs",
+    "load_chain": "config",
+    "replay": "replay",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("igo")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'igo' has no attribute {name!r}")
+    value = getattr(import_module(f"igo.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

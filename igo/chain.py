@@ -1,0 +1,131 @@
+"""The chain: plugins in order, run on a prompt or a picture, and written down as TOML."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from igo import registry
+from igo.errors import ConfigError, LayerError
+from igo.look import Look, Origin
+from igo.run import Run, check_needs
+from igo.runtime import Runtime
+from igo.step import Step, default_name
+from igo.values import Request
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from igo.images import ImageSource
+
+
+class Chain:
+    """Plugins in order, most often a base such as ``TextToImage`` first.
+
+    The same plugin may stand in it several times. ``runtime`` may be shared between chains. Raises ``PluginError`` for
+    a plugin that is wrong, before any model is loaded.
+    """
+
+    def __init__(self, *plugins: object, runtime: Runtime | None = None) -> None:
+        self.steps = _named(plugins)
+        self.runtime = runtime or Runtime()
+
+    def __repr__(self) -> str:
+        return f"Chain({', '.join(repr(step.plugin) for step in self.steps)})"
+
+    def run(
+        self,
+        prompt: str = "",
+        *,
+        image: ImageSource | None = None,
+        layers: Mapping[str, ImageSource] | None = None,
+        observers: Iterable[object] = (),
+        **settings: Any,
+    ) -> Look:
+        """Make pictures, or change the picture ``image``, and return them with the record of how.
+
+        ``image`` and ``layers`` are anything that ``igo.images.read_image`` takes: paths, bytes, PIL pictures, arrays.
+        Without a prompt the base takes the image as it is. ``settings`` are the other fields of ``igo.Request``.
+        ``observers`` have an ``observe`` hook and hear of this run alone (a progress bar).
+
+        Raises ``IGOError``: settings, pictures or layers that can't be used, and steps that fail, by name.
+        """
+        pictures, origins = _read(image, layers or {})
+        seed = settings.pop("seed", None)
+        request = Request().replace(
+            prompt=prompt,
+            image=pictures.pop("image", None),
+            layers=pictures,
+            seed=secrets.randbits(32) if seed is None else seed,
+            **settings,
+        )
+        frames = Run(self.steps, self.runtime, [Step(observer) for observer in observers]).frames(request)
+        return Look(frames, chain=self, request=request, origins=origins)
+
+    def check(self, layers: Iterable[str] = ()) -> None:
+        """Raise ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings."""
+        check_needs(self.steps, layers)
+
+    def describe(self) -> dict[str, Any]:
+        """The chain as plain data: ``{"step": [{"use": name, setting: value, ...}]}``, what ``to_toml`` writes.
+
+        Settings at their defaults are left out. Raises ``ConfigError`` for a setting that TOML can't hold.
+        """
+        steps = []
+        for step in self.steps:
+            plain = {key: _plain(value, key, step) for key, value in step.settings().items()}
+            steps.append({"use": registry.name_of(type(step.plugin)), **plain})
+        return {**self.runtime.describe(), "step": steps}
+
+    def to_toml(self) -> str:
+        """The chain as a TOML file's text, which ``igo run`` and ``igo.load_chain`` read."""
+        import tomlkit
+
+        return tomlkit.dumps(self.describe())
+
+
+def _named(plugins: Iterable[object]) -> tuple[Step, ...]:
+    """Steps with names of their own: the second of a kind gets ``-2``."""
+    counts: dict[str, int] = {}
+    steps = []
+    for plugin in plugins:
+        name = default_name(type(plugin))
+        counts[name] = counts.get(name, 0) + 1
+        steps.append(Step(plugin, name if counts[name] == 1 else f"{name}-{counts[name]}"))
+    return tuple(steps)
+
+
+def _read(image: ImageSource | None, layers: Mapping[str, ImageSource]) -> tuple[dict[str, Image], dict[str, Origin]]:
+    """Pictures and layers as the chain uses them, and where each came from. A photo's alpha becomes a layer."""
+    if image is None and not layers:
+        return {}, {}
+    from igo.images import read_image
+
+    pictures, origins = {}, {}
+    if image is not None:
+        photo = read_image(image)
+        pictures["image"], origins["image"] = photo.image, Origin.of(photo)
+        if photo.alpha is not None:
+            pictures["alpha"] = photo.alpha
+    for name, source in layers.items():
+        if name == "image":
+            raise LayerError("a layer can't be called 'image'; give the picture itself as image=")
+        layer = read_image(source)
+        pictures[name], origins[name] = layer.alpha or layer.image.convert("L"), Origin.of(layer)
+    return pictures, origins
+
+
+def _plain(value: Any, key: str, step: Step) -> Any:
+    """A setting as TOML can hold it."""
+    if isinstance(value, (str, bool, int, float)):
+        return value
+    if hasattr(value, "__fspath__"):
+        return value.__fspath__()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, key, step) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item, key, step) for name, item in value.items()}
+    raise ConfigError(f"setting '{key}' is a {type(value).__name__}, which TOML can't hold; use text or numbers").at(
+        step.name
+    )

@@ -1,0 +1,84 @@
+"""Every error IGO raises on purpose. Each message is one line: what was wrong, what was expected, what to do."""
+
+from typing import Self
+
+
+class IGOError(Exception):
+    """Base of all of IGO's errors; the CLI prints it in one line and exits with 2.
+
+    ``step`` and ``hook`` name the place in a chain that was at work, where there was one. The chain fills them in,
+    so a plugin just raises.
+    """
+
+    step: str | None = None
+    hook: str | None = None
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        if self.step is None:
+            return message
+        return f"step '{self.step}'{f' ({self.hook})' if self.hook else ''}: {message}"
+
+    def at(self, step: str, hook: str | None = None) -> Self:
+        """Name the place, unless a deeper one is named already. Returns the error itself."""
+        if self.step is None:
+            self.step, self.hook = step, hook
+        return self
+
+
+class SettingsError(IGOError, ValueError):
+    """A value that a user gave is not one of those that can be taken."""
+
+
+class ImageError(IGOError, ValueError):
+    """A picture that can't be read, written or used as it is."""
+
+
+class PromptError(IGOError, ValueError):
+    """A prompt that can't be encoded."""
+
+
+class CheckpointError(IGOError):
+    """A model that is not there, can't be loaded, or would not be safe to load."""
+
+
+class PluginError(IGOError):
+    """A plugin that is wrong: a misspelt hook, a result of the wrong type, an exception of its own."""
+
+
+class RegistryError(IGOError):
+    """An installed plugin that can't be found or imported, or whose name two distributions claim."""
+
+
+class ChainError(IGOError):
+    """Steps that don't fit together."""
+
+
+class LayerError(ChainError):
+    """A layer that a step needs and nobody makes, or one that does not fit the picture."""
+
+
+class ConfigError(IGOError):
+    """A chain file that can't be understood; the message begins with the line."""
+
+
+class ProvenanceError(IGOError):
+    """A picture that carries no record, or one that can't be made again here."""
+
+
+class UnsafeContentError(IGOError):
+    """The checkpoint's safety checker flagged a picture, and the policy is to refuse it."""
+
+
+class OverflowInVAEError(IGOError):
+    """The VAE gave no finite pixels, in fp32 too."""
+
+
+def did_you_mean(word: str, choices: "list[str] | tuple[str, ...]") -> str:
+    """The tail of an error message: the nearest choice if there is one, else all choices."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, choices, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"choose one of: {', '.join(sorted(choices))}" if choices else "there is none to choose from"

@@ -1,0 +1,116 @@
+"""The hooks of IGO: what a plugin may implement.
+
+A plugin is any object, by custom a dataclass whose fields are its settings. It marks methods of these names with
+``igo.hookimpl``, takes of the arguments below only those it wants, and returns ``None`` for "not me"::
+
+    from dataclasses import dataclass
+    from PIL import ImageOps
+    import igo
+
+    @dataclass(frozen=True)
+    class Mirror:
+        '''Turn the picture left to right.'''
+
+        @igo.hookimpl
+        def postprocess(self, frame: igo.Frame) -> igo.Frame:
+            return frame.with_image(ImageOps.mirror(frame.image))
+
+Optional class attributes: ``needs`` and ``provides``, tuples of layer names, checked before any model is loaded.
+Each hook is called for one step at a time; the chain combines the answers (see ``igo.chain``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pluggy
+
+from igo.values import Event, Frame, Request
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from igo.runtime import Runtime
+
+PROJECT = "igo"
+F = TypeVar("F", bound=Callable[..., Any])
+
+_hookspec = pluggy.HookspecMarker(PROJECT)
+_hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+def _spec(function: F) -> F:
+    return _hookspec(function, firstresult=True)
+
+
+def hookimpl(function: F) -> F:
+    """Mark a method as the implementation of the hook of the same name.
+
+    pluggy's ``wrapper=True`` is not offered: to act around generation, implement ``generate`` and call ``inner``.
+    """
+    return _hookimpl(function)
+
+
+@_spec
+def prepare(pipeline: Any, runtime: Runtime) -> Any:
+    """Change a loaded diffusers pipeline: an adapter, another scheduler, compilation. Fold, in chain order.
+
+    Called once for each pipeline that a base loads, and again only for another set of ``prepare`` steps. Return the
+    pipeline, changed in place or another one.
+    """
+
+
+@_spec
+def preprocess(request: Request, runtime: Runtime) -> Request | None:
+    """Change what is asked for, before generation: a prompt template, a canvas and its mask. Fold, in chain order."""
+
+
+@_spec
+def generate(request: Request, inner: Callable[[Request], list[Frame]], runtime: Runtime) -> list[Frame] | None:
+    """Make pictures. Nest: the first step is innermost, the last outermost.
+
+    Ignore ``inner`` to replace what stands before in the chain; call it, with the same or another request, once or n
+    times, to wrap it. Return at least one frame. A frame for each of ``request.num_images`` is what callers expect;
+    fewer is allowed (the best of n).
+    """
+
+
+@_spec
+def provide(name: str, frame: Frame, request: Request, runtime: Runtime) -> Image | None:
+    """Make the layer ``name`` for ``frame.image``, of the same size. First answer wins, the asking step is asked first.
+
+    Names in use: ``"mask"`` (mode L, 255 = change here), ``"depth"``, ``"parse"``. Name what you make in ``provides``.
+    """
+
+
+@_spec
+def postprocess(
+    frame: Frame,
+    request: Request,
+    layer: Callable[[str], Image],
+    paint: Callable[[Request], list[Frame]],
+    runtime: Runtime,
+) -> Frame | None:
+    """Change a picture. Fold, in chain order, for each picture of the batch by itself.
+
+    ``layer(name)`` gives a layer of the frame's size: the user's own, the asking step's, one that the frame carries,
+    or the first that another step provides. ``paint(request)`` asks the chain's own ``generate``, so that a step works
+    on whatever base stands in the chain. Use ``frame.with_image(...)``; don't change ``frame.image`` in place.
+    """
+
+
+@_spec
+def observe(event: Event) -> None:
+    """Hear what happens: steps that start and end, progress within them. The result is ignored."""
+
+
+RESULT_TYPES: dict[str, type | None] = {
+    "prepare": None,
+    "preprocess": Request,
+    "generate": list,
+    "provide": None,
+    "postprocess": Frame,
+    "observe": None,
+}
+"""Each hook and the type of its result; ``None`` where the caller checks."""

@@ -1,0 +1,196 @@
+"""One run of a chain: who listens, and the five ways to combine what the steps answer.
+
+``prepare``, ``preprocess`` and ``postprocess`` are folded, ``generate`` nests, ``provide`` takes the first answer and
+``observe`` tells everybody; all of them by asking one step at a time (``Step.ask``). pluggy's own way, one global
+manager that returns the answers of all plugins to the same input, can't express a chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from igo.errors import ChainError, LayerError, PluginError
+from igo.runtime import Runtime
+from igo.step import Step
+from igo.values import Entry, Event, Frame, Request, check_layers
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Run:
+    """The steps of a chain at work. ``observers`` hear of this run alone."""
+
+    def __init__(self, steps: Sequence[Step], runtime: Runtime, observers: Sequence[Step] = ()) -> None:
+        self.steps = steps
+        self.runtime = runtime
+        self.listeners = [step for step in (*steps, *observers) if step.implements("observe")]
+        self.preparing = [step for step in steps if step.implements("prepare")]
+        self.layers: Mapping[str, Image] = {}  # the user's own
+
+    def frames(self, request: Request) -> list[Frame]:
+        """Fold ``preprocess``, nest ``generate``, fold ``postprocess`` over each frame."""
+        check_needs(self.steps, request.layers)
+        brought = set(request.layers)
+        for step in self.asked("preprocess"):
+            with self.told(step, "preprocess"):
+                request = step.ask("preprocess", request=request, runtime=self.view(step, "preprocess")) or request
+        self.layers = {name: layer for name, layer in request.layers.items() if name in brought}
+        return [self.postprocess(frame, request) for frame in self.generate(request)]
+
+    def generate(self, request: Request, depth: int | None = None) -> list[Frame]:
+        """Ask the steps before ``depth``, the last of them first; each gets the rest as ``inner``."""
+        if not isinstance(request, Request):
+            raise PluginError(f"asked for pictures with a {type(request).__name__}; expected a Request")
+        steps = self.steps[:depth]
+        for index in reversed(range(len(steps))):
+            step = steps[index]
+            if not step.implements("generate"):
+                continue
+            inner = partial(self.generate, depth=index)
+            with self.told(step, "generate"):
+                frames = step.ask("generate", request=request, inner=inner, runtime=self.view(step, "generate"))
+            if frames is not None:
+                return _checked(frames, step)
+        return _started_from(request)
+
+    def postprocess(self, frame: Frame, request: Request) -> Frame:
+        """Fold one frame through the steps."""
+        for step in self.asked("postprocess"):
+            with self.told(step, "postprocess"):
+                result = step.ask(
+                    "postprocess",
+                    frame=frame,
+                    request=request,
+                    layer=partial(self.layer, frame=frame, request=request, asking=step),
+                    paint=self.generate,
+                    runtime=self.view(step, "postprocess"),
+                )
+            if result is not None:
+                frame = _stamped(_with_alpha(result, frame), step)
+        return frame
+
+    def layer(self, name: str, frame: Frame, request: Request, asking: Step) -> Image:
+        """The user's layer, else the asking step's own, else the frame's, else the first that another step makes."""
+        if name in self.layers:
+            check_layers(frame.image, {name: self.layers[name]})
+            return self.layers[name]
+        others = [step for step in self.steps if step is not asking]
+        made = self.provided(name, [asking], frame, request)
+        if made is None:
+            made = frame.layers.get(name)
+        if made is None:
+            made = self.provided(name, others, frame, request)
+        if made is None:
+            raise LayerError(_nobody_makes(name))
+        return made
+
+    def provided(self, name: str, steps: Iterable[Step], frame: Frame, request: Request) -> Image | None:
+        """The first answer of these steps."""
+        for step in steps:
+            runtime = self.view(step, "provide")
+            answer: Image | None = step.ask("provide", name=name, frame=frame, request=request, runtime=runtime)
+            if answer is None:
+                continue
+            size = getattr(answer, "size", None)
+            if size != frame.image.size or not hasattr(answer, "mode"):
+                wanted = f"a PIL picture of {frame.image.width}x{frame.image.height}"
+                got = f"one of {answer.width}x{answer.height}" if hasattr(answer, "mode") else type(answer).__name__
+                raise PluginError(f"made {got} as layer '{name}'; expected {wanted}").at(step.name, "provide")
+            return answer
+        return None
+
+    def prepare(self, pipeline: Any) -> Any:
+        """Fold a loaded pipeline through the steps."""
+        for step in self.preparing:
+            with self.told(step, "prepare"):
+                answer = step.ask("prepare", pipeline=pipeline, runtime=self.runtime.bound(step.name))
+            if answer is not None:
+                pipeline = answer
+        return pipeline
+
+    def asked(self, hook: str) -> list[Step]:
+        """The steps that have this hook, in order."""
+        return [step for step in self.steps if step.implements(hook)]
+
+    def view(self, step: Step, hook: str) -> Runtime:
+        """The runtime as this step sees it."""
+        prepare = (self.prepare, tuple(map(_key, self.preparing))) if self.preparing else (None, ())
+        return self.runtime.bound(step.name, partial(self.progress, step.name, hook), *prepare)
+
+    def progress(self, step: str, hook: str, done: int, total: int, message: str = "") -> None:
+        """Tell the listeners how far a step has come."""
+        self.tell(Event("progress", step, hook, done, total, message))
+
+    @contextmanager
+    def told(self, step: Step, hook: str) -> Iterator[None]:
+        """Tell the listeners that a hook starts and has ended."""
+        self.tell(Event("start", step.name, hook))
+        yield
+        self.tell(Event("end", step.name, hook))
+
+    def tell(self, event: Event) -> None:
+        """Every listener hears it; what they answer is ignored."""
+        for step in self.listeners:
+            step.ask("observe", event=event)
+
+
+def check_needs(steps: Iterable[Step], layers: Iterable[str] = ()) -> None:
+    """Raise ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings."""
+    offered = {name for step in steps for name in step.provides} | set(layers)
+    for step in steps:
+        for name in step.needs:
+            if name not in offered:
+                raise LayerError(_nobody_makes(name)).at(step.name)
+
+
+def _key(step: Step) -> Hashable:
+    """Equal for plugins of equal settings where they can be hashed, else the step's own."""
+    try:
+        hash(step.plugin)
+    except TypeError:
+        return step
+    return step.plugin
+
+
+def _started_from(request: Request) -> list[Frame]:
+    """Where no step makes pictures, the request's own image is what the chain works on."""
+    if request.image is None:
+        raise ChainError("no step of this chain makes pictures; put igo.TextToImage(...) first, or give image=")
+    layers = {name: layer for name, layer in request.layers.items() if name == "alpha"}
+    seed = request.seed or 0
+    return [Frame(request.image, seed + k, layers) for k in range(request.num_images)]
+
+
+def _checked(frames: list[Any], step: Step) -> list[Frame]:
+    if not frames:
+        raise PluginError("returned no frame; expected at least one").at(step.name, "generate")
+    for frame in frames:
+        if not isinstance(frame, Frame):
+            raise PluginError(f"returned a list with a {type(frame).__name__} in it; expected Frames").at(
+                step.name, "generate"
+            )
+    return [_stamped(frame, step) for frame in frames]
+
+
+def _stamped(frame: Frame, step: Step) -> Frame:
+    """New lines of the history get the step's name."""
+    if all(entry.step for entry in frame.history):
+        return frame
+    return replace(frame, history=tuple(Entry(entry.step or step.name, entry.report) for entry in frame.history))
+
+
+def _with_alpha(frame: Frame, before: Frame) -> Frame:
+    """A photo's transparency outlives changes of its colours, unless the size changed."""
+    alpha = before.layers.get("alpha")
+    if alpha is None or "alpha" in frame.layers or alpha.size != frame.image.size:
+        return frame
+    return frame.with_layer("alpha", alpha)
+
+
+def _nobody_makes(name: str) -> str:
+    return f"needs a layer '{name}' that nobody makes; add a step that provides it, or give layers={{'{name}': ...}}"

@@ -1,0 +1,161 @@
+"""What all steps of a chain share: device, dtype, loaded models, and seeds.
+
+torch is imported only when a device or generator is asked for, so that a chain of pure pixel steps never loads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from igo.errors import SettingsError, did_you_mean
+
+if TYPE_CHECKING:
+    import torch
+
+T = TypeVar("T")
+
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+
+
+class Progress(Protocol):
+    """Called with units done and units in all."""
+
+    def __call__(self, done: int, total: int, message: str = "") -> None: ...
+
+
+@dataclass
+class _Shared:
+    """The state behind every view of one runtime."""
+
+    device: str
+    dtype: str
+    models: dict[Hashable, Any] = field(default_factory=dict)
+    identities: dict[str, str] = field(default_factory=dict)
+    lock: Any = field(default_factory=threading.RLock)
+
+
+class Runtime:
+    """Device, dtype, a memo of loaded models, and generators derived per picture and per step.
+
+    A chain makes one unless it is given one; give the same to several chains and they share their models. A hook gets
+    a view of it that knows the step's name, so that two steps never draw the same random numbers.
+
+    ``device`` is ``"auto"`` (CUDA, else Apple's MPS, else CPU) or anything that ``torch.device`` takes; ``dtype`` is
+    ``"auto"`` (see ``dtype``) or one of ``float32``, ``float16``, ``bfloat16``. Raises ``SettingsError`` for others.
+    """
+
+    def __init__(self, device: str = "auto", dtype: str = "auto") -> None:
+        if dtype not in DTYPES:
+            raise SettingsError(f"dtype is {dtype!r}; {did_you_mean(str(dtype), DTYPES)}")
+        self._shared = _Shared(device, dtype)
+        self.step = ""
+        self.progress: Progress = _nobody_listens
+        self._prepare: Callable[[Any], Any] | None = None
+        self._prepare_key: Hashable = ()
+
+    def bound(
+        self,
+        step: str,
+        progress: Progress | None = None,
+        prepare: Callable[[Any], Any] | None = None,
+        prepare_key: Hashable = (),
+    ) -> Runtime:
+        """A view for one step of one chain; device, models and identities stay shared."""
+        view = object.__new__(Runtime)
+        view._shared = self._shared
+        view.step = step
+        view.progress = progress or self.progress
+        view._prepare = prepare or self._prepare
+        view._prepare_key = prepare_key or self._prepare_key
+        return view
+
+    def describe(self) -> dict[str, Any]:
+        """``{"runtime": {"device": ..., "dtype": ...}}`` with what is not left to ``"auto"``; else empty."""
+        named = {key: getattr(self._shared, key) for key in ("device", "dtype")}
+        named = {key: value for key, value in named.items() if value != "auto"}
+        return {"runtime": named} if named else {}
+
+    @property
+    def device(self) -> torch.device:
+        """The device, resolved. Raises ``SettingsError`` for one that this machine lacks."""
+        import torch
+
+        name = self._shared.device
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        try:
+            device = torch.device(name)
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise SettingsError(f"device {name!r} can't be used here ({reason}); try 'auto' or 'cpu'") from None
+        return device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype for models: as named, else fp16 on CUDA and fp32 elsewhere.
+
+        Not bf16 by itself: Stable Diffusion's weights are published in fp16, and bf16 has three bits less to draw with
+        (families trained in bf16, such as Flux, want it named). Neither on CPUs, where half precision is many times
+        slower without AVX-512 or AMX, nor on MPS, where attention overflows.
+        """
+        import torch
+
+        name = self._shared.dtype
+        if name != "auto":
+            chosen: torch.dtype = getattr(torch, name)
+            return chosen
+        return torch.float16 if self.device.type == "cuda" else torch.float32
+
+    def model(self, key: Hashable, load: Callable[[], T]) -> T:
+        """The model under ``key``, loaded by the first who asks and kept for all."""
+        with self._shared.lock:
+            if key not in self._shared.models:
+                self._shared.models[key] = load()
+            found: T = self._shared.models[key]
+            return found
+
+    def pipeline(self, key: Hashable, load: Callable[[Callable[[Any], Any]], T]) -> T:
+        """Like ``model``, for what holds a diffusers pipeline, which ``load(prepare)`` must pass through ``prepare``.
+
+        That folds the ``prepare`` hooks of the chain over it. Chains with the same ``prepare`` steps share what was
+        loaded; others load their own, so that one chain's adapter never shows in another's pictures.
+        """
+        prepare = self._prepare or (lambda pipeline: pipeline)
+        return self.model((key, self._prepare_key), lambda: load(prepare))
+
+    def release(self) -> None:
+        """Forget all loaded models, so that their memory can be given back."""
+        with self._shared.lock:
+            self._shared.models.clear()
+
+    def identify(self, model: str, identity: str) -> None:
+        """Put on record exactly which weights stand behind a name: a revision, or a digest of the files."""
+        self._shared.identities[model] = identity
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """What ``identify`` was told: name → identity."""
+        return dict(self._shared.identities)
+
+    def seed(self, root: int, *purpose: object) -> int:
+        """A seed (63 bits) derived from ``root`` for this step and purpose: SHA-256 over their names.
+
+        Neither depends on what other steps drew, so adding a step in front changes no other step's randomness.
+        """
+        words = "\0".join(str(part) for part in (root, self.step, *purpose))
+        return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
+
+    def generator(self, root: int, *purpose: object) -> torch.Generator:
+        """A torch generator of this step's own; on the CPU, so that a seed means the same on any device."""
+        import torch
+
+        return torch.Generator("cpu").manual_seed(self.seed(root, *purpose))
+
+
+def _nobody_listens(done: int, total: int, message: str = "") -> None:
+    """Progress without observers goes nowhere."""

@@ -1,0 +1,157 @@
+"""A step: one configured plugin instance, by itself in a pluggy manager of its own.
+
+Alone in its manager, so the same plugin may stand twice in a chain, instances that compare equal don't collide, an
+installed plugin acts only where it is written, and whatever goes wrong is blamed on a named step. pluggy gives the
+calling convention: arguments are opt-in, unknown ones are refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from typing import Any
+
+import pluggy
+
+from igo import hookspecs
+from igo.errors import ConfigError, IGOError, PluginError, did_you_mean
+from igo.hookspecs import PROJECT, RESULT_TYPES
+
+HOOKS = tuple(RESULT_TYPES)
+
+
+class Step:
+    """A plugin instance and its name in the chain.
+
+    Raises ``PluginError`` for a misspelt hook or argument, for ``wrapper=True``, for a class given in place of an
+    instance, and for an object that implements no hook at all.
+    """
+
+    def __init__(self, plugin: object, name: str | None = None) -> None:
+        self.plugin = plugin
+        self.name = name or default_name(type(plugin))
+        if isinstance(plugin, type):
+            raise PluginError(f"{plugin.__name__} is a class; expected an instance: write {plugin.__name__}(...)")
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(hookspecs)
+        try:
+            manager.register(plugin, name=self.name)
+        except pluggy.PluginValidationError as error:
+            raise self._refused(str(error)) from None
+        self._callers = {caller.name: caller for caller in manager.get_hookcallers(plugin) or []}
+        for hook, caller in self._callers.items():
+            if hook not in HOOKS:
+                raise self._error(f"there is no hook '{hook}'; {did_you_mean(hook, HOOKS)}")
+            if any(impl.wrapper or impl.hookwrapper for impl in caller.get_hookimpls()):
+                raise self._error(
+                    "wrapper=True is not supported; to act around generation, implement generate and call inner",
+                    hook,
+                )
+            self._check_return_annotation(hook)
+        if not self._callers:
+            raise self._error(f"implements no hook; mark one of {', '.join(HOOKS)} with igo.hookimpl")
+        self.needs = self._names("needs")
+        self.provides = self._names("provides")
+        if self.provides and "provide" not in self._callers:
+            raise self._error(f"says that it provides {self.provides[0]!r} but implements no hook 'provide'")
+
+    def __repr__(self) -> str:
+        return f"Step({self.plugin!r}, name={self.name!r})"
+
+    def implements(self, hook: str) -> bool:
+        """Whether the plugin has this hook."""
+        return hook in self._callers
+
+    def ask(self, hook: str, **arguments: Any) -> Any:
+        """Call one hook and check the type of its result. ``None`` if the plugin has no such hook or says "not me".
+
+        An ``IGOError`` passes through with the step's name on it; any other exception of the plugin becomes a
+        ``PluginError`` that names step and hook, with the original as its cause.
+        """
+        caller = self._callers.get(hook)
+        if caller is None:
+            return None
+        try:
+            result = caller(**arguments)
+        except IGOError as error:
+            error.at(self.name, hook)
+            raise
+        except Exception as error:
+            text = " ".join(str(error).split()) or "no message"
+            raise self._error(f"{type(error).__name__}: {text}", hook) from error
+        expected = RESULT_TYPES[hook]
+        if result is not None and expected is not None and not isinstance(result, expected):
+            raise self._error(f"returned {type(result).__name__}; expected {_described(expected)}", hook)
+        return result
+
+    def settings(self) -> dict[str, Any]:
+        """The plugin's settings by name, as they are; only those that differ from their defaults.
+
+        Raises ``ConfigError`` for a plugin that is no dataclass: its settings can't be known.
+        """
+        if not dataclasses.is_dataclass(self.plugin):
+            raise ConfigError(
+                f"{type(self.plugin).__name__} is not a dataclass, so its settings can't be written; make it one"
+            ).at(self.name)
+        found = {}
+        for item in dataclasses.fields(self.plugin):
+            if not item.init:
+                continue
+            value = getattr(self.plugin, item.name)
+            if item.default is not dataclasses.MISSING:
+                default = item.default
+            elif item.default_factory is not dataclasses.MISSING:
+                default = item.default_factory()
+            else:
+                default = dataclasses.MISSING
+            if default is dataclasses.MISSING or type(value) is not type(default) or value != default:
+                found[item.name] = value
+        return found
+
+    def _names(self, attribute: str) -> tuple[str, ...]:
+        names = getattr(self.plugin, attribute, ())
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            raise self._error(f"{attribute} is {names!r}; expected a tuple of layer names")
+        return names
+
+    def _check_return_annotation(self, hook: str) -> None:
+        """A wrong result is found when the chain is built, where the plugin says what it returns."""
+        expected = RESULT_TYPES[hook]
+        try:
+            returns = typing.get_type_hints(getattr(self.plugin, hook)).get("return", Any)
+        except NameError:  # a name imported for type checkers only: the value is checked when the hook is called
+            return
+        union = typing.get_origin(returns) in (typing.Union, types.UnionType)
+        for answer in typing.get_args(returns) if union else (returns,):
+            kind = typing.get_origin(answer) or answer
+            if expected is None or kind in (Any, type(None)) or not isinstance(kind, type):
+                continue
+            if not issubclass(kind, expected):
+                raise self._error(f"is declared to return {kind.__name__}; expected {_described(expected)}", hook)
+
+    def _error(self, message: str, hook: str | None = None) -> PluginError:
+        error = PluginError(message)
+        error.at(self.name, hook)
+        return error
+
+    def _refused(self, reason: str) -> PluginError:
+        """pluggy's refusal of an argument, in one line."""
+        found = re.search(r"hook '(\w+)'.*?Argument\(s\) \{(.*?)\} are declared", reason, re.DOTALL)
+        if not found:
+            return self._error(" ".join(reason.split()))
+        hook, wrong = found[1], found[2].replace("'", "").split(", ")[0]
+        caller = getattr(hookspecs, hook)
+        names = tuple(caller.__code__.co_varnames[: caller.__code__.co_argcount])
+        hint = did_you_mean(wrong, names)
+        return self._error(f"there is no argument '{wrong}'; {hint} ({hook} offers: {', '.join(names)})", hook)
+
+
+def default_name(cls: type) -> str:
+    """``VirtualStyling`` → ``virtual-styling``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", cls.__name__).lower()
+
+
+def _described(expected: type) -> str:
+    return f"a {'list of Frames' if expected is list else expected.__name__}, or None for 'not me'"

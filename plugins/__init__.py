@@ -1,0 +1,1 @@
+"""IGO's bundled plugins, written against the interface that everybody gets."""

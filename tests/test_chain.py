@@ -1,0 +1,419 @@
+"""The five ways in which a chain combines its steps, and what happens when they don't fit together."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageChops
+
+import igo
+from igo.errors import ChainError, LayerError, PluginError, SettingsError
+from igo.testing import PaintedBase
+
+
+@dataclass(frozen=True)
+class Add:
+    """Adds to the red channel: order shows where others multiply."""
+
+    amount: int = 1
+
+    @igo.hookimpl
+    def postprocess(self, frame: igo.Frame) -> igo.Frame:
+        red, green, blue = frame.image.split()
+        return frame.with_image(Image.merge("RGB", (red.point(lambda v: v + self.amount), green, blue)), by=self.amount)
+
+
+@dataclass(frozen=True)
+class Double:
+    @igo.hookimpl
+    def postprocess(self, frame):
+        return frame.with_image(frame.image.point(lambda v: v * 2))
+
+
+@dataclass
+class Says:
+    """Adds a word to the prompt. Not frozen, so not hashable."""
+
+    word: str = ""
+
+    @igo.hookimpl
+    def preprocess(self, request):
+        return request.replace(prompt=f"{request.prompt} {self.word}".strip()) if self.word else None
+
+
+def gray(value, size=(2, 2)):
+    return Image.new("RGB", size, (value,) * 3)
+
+
+def red_of(look):
+    return look.image.getpixel((0, 0))[0]
+
+
+def test_postprocess_folds_in_order_and_the_same_plugin_may_stand_twice():
+    assert red_of(igo.Chain(Add(3), Double(), Add(1)).run(image=gray(10))) == 27
+    assert red_of(igo.Chain(Double(), Add(1), Add(3)).run(image=gray(10))) == 24
+
+
+def test_instances_that_compare_equal_both_act_and_have_names_of_their_own():
+    chain = igo.Chain(Add(1), Add(1))
+    assert [step.name for step in chain.steps] == ["add", "add-2"]
+    look = chain.run(image=gray(0))
+    assert red_of(look) == 2
+    assert [(entry.step, dict(entry.report)) for entry in look[0].history] == [("add", {"by": 1}), ("add-2", {"by": 1})]
+
+
+def test_preprocess_folds_and_none_means_unchanged():
+    look = igo.Chain(PaintedBase(), Says("red"), Says(""), Says("hoodie")).run("a", seed=1)
+    assert look[0].history[0].report["prompt"] == "a red hoodie"
+
+
+@given(st.lists(st.sampled_from([Add(1), Add(3), Double(), Says("x"), Says("")]), max_size=6))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_chain_is_the_composition_of_its_steps(plugins):
+    expected = 5
+    for plugin in plugins:
+        expected = expected + plugin.amount if isinstance(plugin, Add) else expected
+        expected = expected * 2 if isinstance(plugin, Double) else expected
+    assert red_of(igo.Chain(*plugins).run(image=gray(5))) == min(expected, 255)
+
+
+def test_generate_nests_with_the_last_step_outermost():
+    calls = []
+
+    class Wrap:
+        def __init__(self, name):
+            self.name = name
+
+        @igo.hookimpl
+        def generate(self, request, inner):
+            calls.append(f"{self.name} in")
+            frames = inner(request.replace(prompt=request.prompt + self.name))
+            calls.append(f"{self.name} out")
+            return frames
+
+    look = igo.Chain(PaintedBase(), Wrap("b"), Wrap("c")).run("a", seed=1)
+    assert calls == ["c in", "b in", "b out", "c out"]
+    assert look[0].history[0].report["prompt"] == "acb"
+    assert look[0].history[0].step == "painted-base"
+
+
+def test_generate_can_be_replaced_and_can_step_aside():
+    class Replace:
+        @igo.hookimpl
+        def generate(self, request):
+            return [igo.Frame(gray(9), request.seed)]
+
+    class NotMe:
+        @igo.hookimpl
+        def generate(self):
+            return None
+
+    assert red_of(igo.Chain(PaintedBase(), Replace(), NotMe()).run("a")) == 9
+
+
+def test_best_of_n_keeps_one_of_a_batch():
+    @dataclass
+    class Brightest:
+        n: int
+
+        @igo.hookimpl
+        def generate(self, request: igo.Request, inner) -> list[igo.Frame]:
+            frames = inner(request.replace(num_images=self.n))
+            return [max(frames, key=lambda frame: sum(frame.image.convert("L").tobytes()))]
+
+    base = PaintedBase()
+    every = igo.Chain(base).run("a", seed=3, num_images=5)
+    look = igo.Chain(base, Brightest(5)).run("a", seed=3)
+    assert len(look) == 1
+    assert look.image in every.images
+    assert sum(look.image.convert("L").tobytes()) == max(sum(image.convert("L").tobytes()) for image in every.images)
+
+
+def test_each_frame_of_a_batch_is_folded_by_itself():
+    look = igo.Chain(PaintedBase(), Add(1)).run("a", seed=3, num_images=3)
+    assert [frame.seed for frame in look] == [3, 4, 5]
+    assert look.images[2] == igo.Chain(PaintedBase(), Add(1)).run("a", seed=5).image
+    assert [len(frame.history) for frame in look] == [2, 2, 2]
+
+
+@dataclass
+class Masks:
+    """Provides a mask of one value."""
+
+    value: int
+    provides: ClassVar = ("mask",)
+
+    @igo.hookimpl
+    def provide(self, name, frame):
+        return Image.new("L", frame.image.size, self.value) if name == "mask" else None
+
+
+@dataclass
+class Asks:
+    """Reports the mask that it is given; may provide its own."""
+
+    own: int | None = None
+    needs: ClassVar = ("mask",)
+
+    @igo.hookimpl
+    def provide(self, name, frame):
+        return None if self.own is None else Image.new("L", frame.image.size, self.own)
+
+    @igo.hookimpl
+    def postprocess(self, frame, layer):
+        return frame.noted(mask=layer("mask").getpixel((0, 0)))
+
+
+def masks_seen(look):
+    return [entry.report["mask"] for entry in look[0].history if "mask" in entry.report]
+
+
+def test_provide_asks_the_asking_step_first_then_the_others_in_order():
+    assert masks_seen(igo.Chain(Masks(1), Masks(2), Asks(), Asks(own=7), Asks()).run(image=gray(0))) == [1, 7, 1]
+
+
+def test_the_users_own_layer_comes_before_all_others():
+    mask = Image.new("L", (2, 2), 99)
+    assert masks_seen(igo.Chain(Masks(1), Asks(own=7)).run(image=gray(0), layers={"mask": mask})) == [99]
+
+
+def test_a_layer_on_the_frame_comes_before_other_steps_until_the_image_changes():
+    class Marks:
+        @igo.hookimpl
+        def postprocess(self, frame):
+            return frame.with_layer("mask", Image.new("L", frame.image.size, 50))
+
+    chain = igo.Chain(Masks(1), Marks(), Asks(), Asks(own=7), Add(1), Asks())
+    assert masks_seen(chain.run(image=gray(0))) == [50, 7, 1]
+
+
+def test_a_layer_that_a_step_makes_for_the_canvas_is_not_the_users():
+    class Canvas:
+        @igo.hookimpl
+        def preprocess(self, request):
+            return request.replace(layers={"mask": Image.new("L", request.image.size, 11)})
+
+    assert masks_seen(igo.Chain(Canvas(), Masks(1), Asks()).run(image=gray(0))) == [1]
+
+
+def test_missing_layers_are_named_before_anything_is_made():
+    class Explodes:
+        @igo.hookimpl
+        def generate(self):
+            raise AssertionError("a model was loaded")
+
+    chain = igo.Chain(Explodes(), Asks())
+    expected = "^step 'asks': needs a layer 'mask' that nobody makes; add a step that provides it"
+    with pytest.raises(LayerError, match=expected):
+        chain.run("a")
+    with pytest.raises(LayerError, match=expected):
+        chain.check()
+    chain.check(layers=["mask"])
+
+
+def test_a_layer_asked_for_without_being_declared_is_blamed_on_the_asking_step():
+    class Asking:
+        @igo.hookimpl
+        def postprocess(self, layer):
+            return layer("depth")
+
+    with pytest.raises(LayerError, match=r"step 'asking' \(postprocess\): needs a layer 'depth' that nobody makes"):
+        igo.Chain(Asking()).run(image=gray(0))
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (Image.new("L", (3, 3)), "made one of 3x3 as layer 'mask'; expected a PIL picture of 2x2"),
+        ([[255]], "made list as layer 'mask'; expected a PIL picture of 2x2"),
+    ],
+)
+def test_a_layer_of_another_size_or_type_is_blamed_on_who_made_it(made, message):
+    class Wrong:
+        provides = ("mask",)
+
+        @igo.hookimpl
+        def provide(self, name):
+            return made
+
+    with pytest.raises(PluginError, match=rf"step 'wrong' \(provide\): {message}"):
+        igo.Chain(Wrong(), Asks()).run(image=gray(0))
+
+
+def test_the_users_layer_must_fit_the_picture_it_meets():
+    with pytest.raises(LayerError, match=r"step 'asks' \(postprocess\): layer 'mask' is 8x8; expected .* 64x96"):
+        igo.Chain(PaintedBase(), Asks()).run("a", layers={"mask": Image.new("L", (8, 8))})
+
+
+def test_paint_asks_the_chains_own_generate_with_its_wrappers():
+    class Repaints:
+        @igo.hookimpl
+        def postprocess(self, frame, request, paint):
+            made = paint(igo.Request(prompt="a blue coat", image=frame.image, strength=1.0, seed=5))
+            return frame.with_image(made[0].image, prompt=made[0].history[0].report["prompt"])
+
+    class Shouts:
+        @igo.hookimpl
+        def generate(self, request, inner):
+            return inner(request.replace(prompt=request.prompt.upper()))
+
+    look = igo.Chain(PaintedBase(), Shouts(), Repaints()).run(image=gray(0, (64, 96)))
+    assert look[0].history[-1].report["prompt"] == "A BLUE COAT"
+    assert look.image == igo.Chain(PaintedBase()).run("A BLUE COAT", seed=5).image
+
+
+def test_without_a_base_the_chain_works_on_the_given_image(photo):
+    assert igo.Chain(Add(0)).run(image=photo).image == photo
+    with pytest.raises(ChainError, match=r"no step of this chain makes pictures; put igo.TextToImage\(...\) first"):
+        igo.Chain(Add(0)).run("a")
+
+
+def test_an_image_without_prompt_passes_the_base_untouched(photo):
+    chain = igo.Chain(PaintedBase())
+    assert chain.run(image=photo).image == photo
+    assert chain.run("a red hoodie", image=photo, strength=0.0).image == photo
+    assert ImageChops.difference(chain.run("a red hoodie", image=photo).image, photo).getbbox()
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (3, "returned int; expected a list of Frames, or None"),
+        ([], "returned no frame; expected at least one"),
+        ([gray(1)], "returned a list with a Image in it; expected Frames"),
+    ],
+)
+def test_wrong_results_of_generate_are_blamed(result, message):
+    class Wrong:
+        @igo.hookimpl
+        def generate(self):
+            return result
+
+    with pytest.raises(PluginError, match=rf"^step 'wrong' \(generate\): {message}"):
+        igo.Chain(Wrong()).run("a")
+
+
+@pytest.mark.parametrize(("hook", "wanted"), [("preprocess", "Request"), ("postprocess", "Frame")])
+def test_wrong_results_of_folds_are_blamed(hook, wanted):
+    class Wrong:
+        pass
+
+    def implementation(self):
+        return "text"
+
+    implementation.__name__ = hook
+    setattr(Wrong, hook, igo.hookimpl(implementation))
+    with pytest.raises(PluginError, match=rf"^step 'wrong' \({hook}\): returned str; expected a {wanted}, or None"):
+        igo.Chain(Wrong()).run(image=gray(0))
+
+
+def test_paint_refuses_what_is_no_request():
+    class Paints:
+        @igo.hookimpl
+        def postprocess(self, paint):
+            return paint("a red hoodie")[0]
+
+    with pytest.raises(PluginError, match="asked for pictures with a str; expected a Request"):
+        igo.Chain(PaintedBase(), Paints()).run("a")
+
+
+def test_every_step_and_observer_hears_of_starts_ends_and_progress():
+    class Hears:
+        def __init__(self):
+            self.heard = []
+
+        @igo.hookimpl
+        def observe(self, event: igo.Event):
+            self.heard.append((event.kind, event.step, event.hook, event.done))
+
+    class Works:
+        @igo.hookimpl
+        def postprocess(self, frame, runtime):
+            runtime.progress(1, 2, "half")
+            return frame
+
+    within, outside = Hears(), Hears()
+    igo.Chain(within, Works()).run(image=gray(0), observers=[outside])
+    assert (
+        outside.heard
+        == within.heard
+        == [
+            ("start", "works", "postprocess", 0),
+            ("progress", "works", "postprocess", 1),
+            ("end", "works", "postprocess", 0),
+        ]
+    )
+
+
+def test_prepare_folds_once_per_loaded_model_and_set_of_prepare_steps():
+    loads = []
+
+    class Base:
+        @igo.hookimpl
+        def generate(self, request, runtime):
+            def load(prepare):
+                loads.append("load")
+                return prepare("pipeline")
+
+            name = runtime.pipeline("key", load)
+            return [igo.Frame(gray(1), request.seed).noted(pipeline=name)]
+
+    @dataclass(frozen=True)
+    class Adapter:
+        name: str
+
+        @igo.hookimpl
+        def prepare(self, pipeline):
+            return f"{pipeline}+{self.name}"
+
+    runtime, base = igo.Runtime(), Base()
+
+    def made(*adapters):
+        return igo.Chain(base, *adapters, runtime=runtime).run("a")[0].history[0].report["pipeline"]
+
+    assert made(Adapter("a"), Adapter("b")) == "pipeline+a+b"
+    assert made(Adapter("a"), Adapter("b")) == "pipeline+a+b"  # equal settings share what was loaded
+    assert made() == "pipeline"
+    assert made(Adapter("b")) == "pipeline+b"
+    assert loads == ["load"] * 3
+
+
+def test_transparency_outlives_changes_of_colour_but_not_of_size(tmp_path):
+    rgba = Image.merge("RGBA", (*gray(10, (4, 4)).split(), Image.new("L", (4, 4), 77)))
+    look = igo.Chain(Add(1)).run(image=rgba)
+    path = look.save(tmp_path / "a.png")[0].path
+    assert Image.open(path).convert("RGBA").getpixel((0, 0)) == (11, 10, 10, 77)
+
+    class Shrinks:
+        @igo.hookimpl
+        def postprocess(self, frame):
+            return frame.with_image(frame.image.resize((2, 2)))
+
+    assert "alpha" not in igo.Chain(Shrinks()).run(image=rgba)[0].layers
+
+
+def test_a_seed_is_drawn_and_kept_where_none_is_given():
+    look = igo.Chain(PaintedBase()).run("a")
+    assert look.seed == look.request.seed
+    assert igo.Chain(PaintedBase()).run("a", seed=look.seed).image == look.image
+    assert igo.Chain(PaintedBase()).run("a").seed != look.seed
+
+
+def test_bad_settings_of_a_run_are_refused():
+    chain = igo.Chain(PaintedBase())
+    with pytest.raises(SettingsError, match="a request has no 'steps'"):
+        chain.run("a", steps=3)
+    with pytest.raises(SettingsError, match="num_images is 0"):
+        chain.run("a", num_images=0)
+    with pytest.raises(LayerError, match="a layer can't be called 'image'"):
+        chain.run("a", layers={"image": gray(1)})
+
+
+def test_look_is_a_sequence_that_notebooks_can_show():
+    look = igo.Chain(PaintedBase()).run("a", seed=1, num_images=2)
+    assert [frame.seed for frame in look] == [1, 2]
+    assert look[-1].seed == 2
+    assert repr(look) == "Look(2 pictures of 64x96, seed=1)"
+    assert look._repr_png_().startswith(b"\x89PNG")

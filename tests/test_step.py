@@ -1,0 +1,157 @@
+"""A step blames whatever is wrong with a plugin on its name and hook, most of it before anything runs."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+import pytest
+from PIL import Image
+
+import igo
+from igo.errors import ConfigError, ImageError, PluginError
+from igo.step import Step, default_name
+
+if TYPE_CHECKING:
+    from igo.values import Frame as FrameForCheckers
+
+
+def plugin(**members):
+    """An instance of a class named Odd with these members."""
+    return type("Odd", (), members)()
+
+
+def hook(name, function):
+    function.__name__ = name
+    return igo.hookimpl(function)
+
+
+def test_names():
+    class HTTPMaskOf2D:
+        pass
+
+    assert default_name(igo.TextToImage) == "text-to-image"
+    assert default_name(HTTPMaskOf2D) == "http-mask-of2-d"
+
+
+def test_misspelt_hook_is_named_with_the_nearest():
+    with pytest.raises(PluginError, match=r"^step 'odd': there is no hook 'postproces'; did you mean 'postprocess'\?$"):
+        Step(plugin(postproces=hook("postproces", lambda self, frame: frame)))
+
+
+def test_misspelt_argument_is_named_with_the_nearest():
+    expected = (
+        r"^step 'odd' \(postprocess\): there is no argument 'fram'; did you mean 'frame'\? \(postprocess offers: "
+    )
+    with pytest.raises(PluginError, match=expected):
+        Step(plugin(postprocess=hook("postprocess", lambda self, fram: fram)))
+
+
+@pytest.mark.parametrize("option", ["wrapper", "hookwrapper"])
+def test_wrappers_are_refused_with_a_pointer_to_inner(option):
+    def generate(self, request):
+        return (yield)
+
+    marked = pluggy.HookimplMarker("igo")(generate, **{option: True})
+    with pytest.raises(PluginError, match=r"step 'odd' \(generate\): wrapper=True is not supported; .* call inner"):
+        Step(plugin(generate=marked))
+
+
+@pytest.mark.parametrize("returns", [Image.Image, Image.Image | None, "str", list[int], igo.Request])
+def test_wrong_return_annotation_is_found_at_once(returns):
+    def postprocess(self, frame):
+        return frame
+
+    postprocess.__annotations__["return"] = returns
+    with pytest.raises(PluginError, match=r"step 'odd' \(postprocess\): is declared to return .*; expected a Frame"):
+        Step(plugin(postprocess=igo.hookimpl(postprocess)))
+
+
+@pytest.mark.parametrize("returns", [igo.Frame, igo.Frame | None, "igo.Frame", "FrameForCheckers", Any, None])
+def test_right_and_unknown_return_annotations_pass(returns):
+    def postprocess(self, frame):
+        return frame
+
+    postprocess.__annotations__["return"] = returns
+    Step(plugin(postprocess=igo.hookimpl(postprocess)))
+
+
+def test_class_or_hookless_object_is_refused():
+    class Fine:
+        @igo.hookimpl
+        def observe(self, event): ...
+
+    with pytest.raises(PluginError, match=r"Fine is a class; expected an instance: write Fine\(...\)"):
+        Step(Fine)
+    with pytest.raises(PluginError, match="step 'odd': implements no hook; mark one of prepare, "):
+        Step(plugin())
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"needs": "mask"}, "needs is 'mask'; expected a tuple of layer names"),
+        ({"provides": ("mask",)}, "says that it provides 'mask' but implements no hook 'provide'"),
+    ],
+)
+def test_wrong_declarations_are_refused(members, message):
+    with pytest.raises(PluginError, match=message):
+        Step(plugin(observe=hook("observe", lambda self, event: None), **members))
+
+
+def test_own_exceptions_are_blamed_and_kept_as_cause(photo):
+    def postprocess(self, frame):
+        raise ZeroDivisionError("by\nzero")
+
+    step = Step(plugin(postprocess=igo.hookimpl(postprocess)))
+    with pytest.raises(PluginError, match=r"^step 'odd' \(postprocess\): ZeroDivisionError: by zero$") as caught:
+        step.ask("postprocess", frame=igo.Frame(photo), request=igo.Request(), layer=None, paint=None, runtime=None)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_igo_errors_keep_their_type_and_get_the_place(photo):
+    def postprocess(self, frame):
+        raise ImageError("too dark")
+
+    step = Step(plugin(postprocess=igo.hookimpl(postprocess)))
+    with pytest.raises(ImageError, match=r"^step 'odd' \(postprocess\): too dark$"):
+        step.ask("postprocess", frame=igo.Frame(photo), request=igo.Request(), layer=None, paint=None, runtime=None)
+
+
+def test_keyboard_interrupt_passes_through():
+    def observe(self, event):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Step(plugin(observe=igo.hookimpl(observe))).ask("observe", event=igo.Event("start", "a", "b"))
+
+
+def test_settings_are_those_that_differ_from_their_defaults():
+    @dataclass
+    class Plugin:
+        a: int
+        b: float = 1.0
+        c: list[int] = field(default_factory=list)
+        d: int = field(default=3, init=False)
+
+        @igo.hookimpl
+        def observe(self, event): ...
+
+    assert Step(Plugin(1)).settings() == {"a": 1}
+    assert Step(Plugin(1, 1)).settings() == {"a": 1, "b": 1}  # 1 is not 1.0 to a reader of the file
+    assert Step(Plugin(1, c=[2])).settings() == {"a": 1, "c": [2]}
+    with pytest.raises(ConfigError, match="step 'odd': Odd is not a dataclass"):
+        Step(plugin(observe=hook("observe", lambda self, event: None))).settings()
+
+
+def test_properties_are_not_evaluated_when_a_plugin_is_registered():
+    """A lazy model behind a property must not load just because the chain is built."""
+
+    class Lazy:
+        @property
+        def model(self):
+            raise AssertionError("loaded")
+
+        @igo.hookimpl
+        def observe(self, event): ...
+
+    Step(Lazy())

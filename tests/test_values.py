@@ -1,0 +1,77 @@
+import dataclasses
+
+import pytest
+from PIL import Image
+
+from igo.errors import ImageError, LayerError, SettingsError
+from igo.values import Entry, Frame, Request
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("width", 0),
+        ("height", -8),
+        ("num_images", 0),
+        ("num_inference_steps", 2.5),
+        ("num_images", True),
+        ("seed", -1),
+        ("seed", 2**63),
+        ("seed", "7"),
+        ("guidance_scale", -0.1),
+        ("strength", 1.01),
+        ("strength", float("nan")),
+        ("prompt", None),
+        ("negative_prompt", 3),
+    ],
+)
+def test_request_refuses_what_cannot_be_meant(name, value):
+    with pytest.raises(SettingsError, match=rf"^{name} is .*expected"):
+        Request(**{name: value})
+
+
+def test_request_is_frozen_and_replaced_with_checks():
+    request = Request(prompt="a", seed=1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        request.seed = 2
+    with pytest.raises(TypeError):
+        request.layers["mask"] = None
+    assert request.replace(seed=2) == Request(prompt="a", seed=2)
+    with pytest.raises(SettingsError, match=r"a request has no 'steps'"):
+        request.replace(steps=3)
+    with pytest.raises(SettingsError, match="strength is 7"):
+        request.replace(strength=7)
+
+
+def test_layers_must_fit_the_image(photo):
+    with pytest.raises(LayerError, match="layer 'mask' is 8x8; expected a picture of 37x53"):
+        Request(image=photo, layers={"mask": Image.new("L", (8, 8))})
+    with pytest.raises(LayerError, match="layer 'mask' is a str"):
+        Frame(photo, layers={"mask": "mask.png"})
+
+
+@pytest.mark.parametrize("image", [Image.new("RGBA", (2, 2)), Image.new("L", (2, 2)), "photo.jpg", None])
+def test_frame_takes_rgb_only(image):
+    with pytest.raises(ImageError, match="expected a PIL picture in mode RGB"):
+        Frame(image)
+
+
+def test_changing_the_image_drops_layers_that_are_not_kept(photo):
+    mask, depth = Image.new("L", photo.size, 255), Image.new("L", photo.size)
+    frame = Frame(photo, layers={"mask": mask}).with_layer("depth", depth)
+    other = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    assert dict(frame.with_image(other).layers) == {}
+    assert dict(frame.with_image(other, keep=("mask",)).layers) == {"mask": mask}
+    with pytest.raises(LayerError, match="layer 'parse' is to be kept, but the frame has: depth, mask"):
+        frame.with_image(other, keep=("parse",))
+    with pytest.raises(LayerError, match="layer 'mask' is 37x53"):
+        frame.with_image(photo.resize((5, 5)), keep=("mask",))
+
+
+def test_history_grows_by_what_is_reported(photo):
+    frame = Frame(photo)
+    assert frame.noted() is frame
+    assert frame.with_image(photo, area=0.2).noted(score=1).history == (
+        Entry("", {"area": 0.2}),
+        Entry("", {"score": 1}),
+    )
