@@ -1,0 +1,30 @@
+"""Pictures in and out: everything people have becomes 8-bit sRGB with straight alpha, or is refused in one line.
+
+Files and arrays are read with `read_image`, written whole or not at all with `write_image`; text travels in the file
+and comes back with `read_text`. `pad_reflect` and `unpad` fit a picture to a model's grid and back, byte for byte.
+"""
+
+from igo.errors import ImageError
+from igo.images.geometry import Box, fit_size, pad_reflect, unpad
+from igo.images.opening import MAX_PIXELS, READABLE
+from igo.images.reading import ImageSource, Picture, read_image
+from igo.images.texts import read_text
+from igo.images.writing import WRITABLE, Written, format_of, write_image
+
+__all__ = [
+    "MAX_PIXELS",
+    "READABLE",
+    "WRITABLE",
+    "Box",
+    "ImageError",
+    "ImageSource",
+    "Picture",
+    "Written",
+    "fit_size",
+    "format_of",
+    "pad_reflect",
+    "read_image",
+    "read_text",
+    "unpad",
+    "write_image",
+]

@@ -1,0 +1,154 @@
+"""Writing pictures: the whole file appears under its name at once, or none of it does."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+
+from PIL import Image
+
+from igo.errors import ImageError
+from igo.images.opening import reason
+from igo.images.texts import check_text, exif_block, fits_jpeg, png_info, with_comments
+
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_500, "WEBP": 16_383}
+
+WRITABLE = tuple(_FORMATS)
+"""File name suffixes that are written."""
+
+_NO_TEXT: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a picture that was written."""
+
+    path: Path
+    format: str
+    """PNG, JPEG or WEBP."""
+    exact: bool
+    """Whether reading the file gives every pixel back as it was; never so for JPEG, and for WebP only if lossless."""
+    notes: tuple[str, ...] = ()
+    """What the file does not hold, a short line each, for a caller to pass on."""
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """PNG, JPEG or WEBP, by the suffix. Raises ``ImageError`` for any other: ask before a long run, not after it."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        given = f"the suffix {suffix!r}" if suffix else "no suffix"
+        raise ImageError(f"{os.fspath(path)!r} has {given}: expected one of {', '.join(WRITABLE)}; rename it")
+    return _FORMATS[suffix]
+
+
+def write_image(
+    image: Image.Image,
+    path: str | os.PathLike[str],
+    *,
+    text: Mapping[str, str] = _NO_TEXT,
+    alpha: Image.Image | None = None,
+    quality: int = 95,
+    lossless: bool = False,
+) -> Written:
+    """Write a picture (mode RGB, RGBA or L) as PNG, JPEG or WebP, as the suffix of ``path`` says.
+
+    ``text`` goes into the file, for `read_text`: keys of 1 to 79 printable ASCII characters, values of any text without
+    NUL. ``alpha``, of mode L and the image's size, makes PNG and WebP transparent, with the colours under it kept; JPEG
+    has no place for it, which the notes say. ``quality``, 1 to 100, is for JPEG (without chroma subsampling, which
+    smears patterned fabric) and WebP; ``lossless`` is for WebP. Nothing else is written: no metadata, no time, so that
+    equal calls give equal bytes. Missing folders are made, and a link is followed.
+
+    The bytes are complete before the target is touched, and go through a temporary file in its folder: on any error, or
+    Ctrl-C, an older file of that name stays as it was, and nothing is left behind.
+
+    Raises ``ImageError``.
+    """
+    kind = format_of(path)
+    check_text(text)
+    image = _plain(image, alpha, kind)
+    if not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise ImageError(f"quality is {quality!r}: expected a whole number from 1 to 100")
+    if max(image.size) > _LONGEST[kind]:
+        raise ImageError(
+            f"{image.width}x{image.height} pixels are too many for {kind}: expected sides of at most {_LONGEST[kind]}; "
+            "write a .png"
+        )
+    notes = []
+    if kind == "JPEG" and "A" in image.mode:
+        image = image.convert("RGB")
+        notes.append("JPEG has no transparency: alpha is not written")
+    exact = kind == "PNG" or (kind == "WEBP" and lossless)
+    if not exact:
+        notes.append(f"{kind} is lossy: pixels differ from the picture in memory; write a .png to keep them exactly")
+    data, more = _encode(image, kind, text, quality, lossless)
+    _replace(Path(path), data)
+    return Written(Path(path), kind, exact, (*notes, *more))
+
+
+def _plain(image: Image.Image, alpha: Image.Image | None, kind: str) -> Image.Image:
+    """A copy with alpha put in and without the information that Pillow would write along."""
+    modes = ("RGB", "L") if alpha is not None else ("RGB", "L", "RGBA")
+    if image.mode not in modes:
+        raise ImageError(f"a picture in mode {image.mode}: expected {' or '.join(modes)}; pass it through read_image")
+    if alpha is not None and (alpha.mode != "L" or alpha.size != image.size):
+        raise ImageError(
+            f"alpha is {alpha.width}x{alpha.height} in mode {alpha.mode}: "
+            f"expected {image.width}x{image.height} in mode L"
+        )
+    plain = image.convert("RGB") if kind == "WEBP" and image.mode == "L" else image.copy()
+    plain.info = {}
+    if alpha is not None:
+        plain.putalpha(alpha)
+    return plain
+
+
+def _encode(
+    image: Image.Image, kind: str, text: Mapping[str, str], quality: int, lossless: bool
+) -> tuple[bytes, list[str]]:
+    buffer, notes = BytesIO(), []
+    try:
+        if kind == "PNG":
+            image.save(buffer, "PNG", pnginfo=png_info(text))
+        elif kind == "WEBP":
+            exif = exif_block(text, with_json=True)
+            image.save(buffer, "WEBP", quality=quality, lossless=lossless, exact=True, exif=exif)
+        else:
+            exif = exif_block(text, with_json=False)
+            if not fits_jpeg(exif):
+                exif = b""
+                notes.append("the parameters are too long for EXIF: only IGO finds them in this JPEG")
+            image.save(buffer, "JPEG", quality=quality, subsampling=0, exif=exif)
+    except (OSError, ValueError, MemoryError) as error:
+        raise ImageError(f"{image.width}x{image.height} pixels can't be written as {kind}: {reason(error)}") from error
+    data = buffer.getvalue()
+    return (with_comments(data, text) if kind == "JPEG" and text else data), notes
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put ``data`` under a name in one step."""
+    if "\0" in str(path):
+        raise ImageError(f"{str(path)!r} is no path: expected one without a NUL character; rename it")
+    temporary = None
+    try:
+        target = path.resolve()  # a link keeps pointing at its file
+        if target.exists() and not target.is_file():
+            raise ImageError(f"{str(path)!r} is a folder or a device: expected the name of a file; add one")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".igo-{secrets.token_hex(8)}.tmp"
+        # "x" and not tempfile: a file made by tempfile can be read by its owner alone, and stays so.
+        with temporary.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise ImageError(f"{str(path)!r} can't be written: {reason(error)}; choose another place") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

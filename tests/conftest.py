@@ -1,0 +1,28 @@
+"""Fixtures that several test modules use."""
+
+import pytest
+from PIL import Image
+
+from tests.builders import tiny
+
+
+@pytest.fixture
+def photo():
+    """A picture with no two pixels alike, 37 x 53: no multiple of anything."""
+    image = Image.new("RGB", (37, 53))
+    image.putdata([(x * 6, y * 4, (x * y) % 256) for y in range(53) for x in range(37)])
+    return image
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory):
+    """A folder with a Stable Diffusion 1.5 in small, of random weights."""
+    folder = tmp_path_factory.mktemp("tiny")
+    return tiny.save_checkpoint(folder / "checkpoint", folder / "tokenizer")
+
+
+@pytest.fixture(scope="session")
+def tiny_inpaint_checkpoint(tmp_path_factory):
+    """The same with nine channels, as inpainting checkpoints have."""
+    folder = tmp_path_factory.mktemp("tiny-inpaint")
+    return tiny.save_checkpoint(folder / "checkpoint", folder / "tokenizer", in_channels=9)
