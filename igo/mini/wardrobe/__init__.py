@@ -1,0 +1,58 @@
+"""The drawn world of `mini`: street-fashion figures with captions and part labels, made from a seed.
+
+figure = sample(7, top="hoodie", top_color="red")
+drawing = draw(figure, 128, 192)        # drawing.image, drawing.labels
+texts = captions(figure)
+"""
+
+from __future__ import annotations
+
+from .canvas import NATIVE, Part
+from .captions import captions, vocabulary, words
+from .figure import (
+    BACKGROUNDS,
+    BAGS,
+    BOTTOMS,
+    COLORS,
+    GENDERS,
+    HAIR_COLORS,
+    HAIRS,
+    HATS,
+    PATTERNS,
+    POSES,
+    SHOES,
+    SKINS,
+    TOPS,
+    Figure,
+    sample,
+)
+from .render import Drawing, draw
+
+PARTS: tuple[str, ...] = tuple(part.name.lower() for part in Part)
+"""Names of the label values, in order: PARTS[label]."""
+
+__all__ = [
+    "BACKGROUNDS",
+    "BAGS",
+    "BOTTOMS",
+    "COLORS",
+    "GENDERS",
+    "HAIRS",
+    "HAIR_COLORS",
+    "HATS",
+    "NATIVE",
+    "PARTS",
+    "PATTERNS",
+    "POSES",
+    "SHOES",
+    "SKINS",
+    "TOPS",
+    "Drawing",
+    "Figure",
+    "Part",
+    "captions",
+    "draw",
+    "sample",
+    "vocabulary",
+    "words",
+]
