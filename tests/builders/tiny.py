@@ -2,7 +2,7 @@
 
 import json
 
-WORDS = "a red blue hoodie jeans woman photo of in the raw detailed skin street soft light film grain sky house".split()
+WORDS = "a red blue hoodie jeans woman photo of in the raw street soft light sky".split()
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -19,12 +19,12 @@ def save_tokenizer(folder):
     merges = []
     for word in WORDS:
         pieces = [*word[:-1], f"{word[-1]}</w>"]
+        for merge in merges:  # what the words before have merged already
+            pieces = f" {' '.join(pieces)} ".replace(f" {merge} ", f" {merge.replace(' ', '')} ").split()
         while len(pieces) > 1:
-            if (merge := f"{pieces[0]} {pieces[1]}") not in merges:
-                merges.append(merge)
+            merges.append(f"{pieces[0]} {pieces[1]}")
             pieces[:2] = [pieces[0] + pieces[1]]
-            if pieces[0] not in vocabulary:
-                vocabulary.append(pieces[0])
+            vocabulary.append(pieces[0])
     folder.mkdir(parents=True, exist_ok=True)
     numbered = {token: number for number, token in enumerate([*vocabulary, BOS, EOS])}
     (folder / "vocab.json").write_text(json.dumps(numbered), encoding="utf-8")
@@ -141,6 +141,31 @@ def make_pipeline(folder, in_channels=4, flagging=None):
         safety_checker=checker,
         feature_extractor=extractor,
         requires_safety_checker=checker is not None,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def make_xl_pipeline(folder, force_zeros=True):
+    """A Stable Diffusion XL in small; the second tokenizer pads with ``!``."""
+    from diffusers import DDIMScheduler, StableDiffusionXLPipeline
+
+    tokenizer = make_tokenizer(folder)
+    pipeline = StableDiffusionXLPipeline(
+        vae=make_vae(),
+        text_encoder=make_text_encoder(tokenizer, seed=3),
+        text_encoder_2=make_text_encoder(tokenizer, width=48, projection=True, seed=4),
+        tokenizer=tokenizer,
+        tokenizer_2=make_tokenizer(folder, "!"),
+        unet=make_unet(
+            80,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=24 + 6 * 8,
+        ),
+        scheduler=DDIMScheduler(clip_sample=False, set_alpha_to_one=False, steps_offset=1),
+        force_zeros_for_empty_prompt=force_zeros,
+        add_watermarker=False,
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

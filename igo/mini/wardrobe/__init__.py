@@ -7,9 +7,9 @@ texts = captions(figure)
 
 from __future__ import annotations
 
-from .canvas import NATIVE, Part
-from .captions import captions, vocabulary, words
-from .figure import (
+from igo.mini.wardrobe.canvas import NATIVE, Part
+from igo.mini.wardrobe.captions import captions, vocabulary, words
+from igo.mini.wardrobe.figure import (
     BACKGROUNDS,
     BAGS,
     BOTTOMS,
@@ -26,7 +26,7 @@ from .figure import (
     Figure,
     sample,
 )
-from .render import Drawing, draw
+from igo.mini.wardrobe.render import Drawing, draw
 
 PARTS: tuple[str, ...] = tuple(part.name.lower() for part in Part)
 """Names of the label values, in order: PARTS[label]."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .body import ANKLE, SOLE, Body
-from .canvas import Canvas, Part
-from .figure import COLORS, Figure
-from .head import head_frame
-from .shapes import Points, blob, curve, ellipse, limb, moved, polygon
-from .textiles import contrast, ink, luma, mix
+from igo.mini.wardrobe.body import ANKLE, SOLE, Body
+from igo.mini.wardrobe.canvas import Canvas, Part
+from igo.mini.wardrobe.figure import COLORS, Figure
+from igo.mini.wardrobe.head import head_frame
+from igo.mini.wardrobe.shapes import Points, blob, curve, ellipse, limb, moved, polygon
+from igo.mini.wardrobe.textiles import contrast, ink, luma, mix
 
 SHAFT = 143.0
 """Height of the upper edge of boots."""

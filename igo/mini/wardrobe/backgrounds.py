@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import Canvas
-from .figure import Color, Figure
-from .shapes import PointsLike, blob, curve, ellipse
-from .textiles import mix
+from igo.mini.wardrobe.canvas import Canvas
+from igo.mini.wardrobe.figure import Color, Figure
+from igo.mini.wardrobe.shapes import PointsLike, blob, curve, ellipse
+from igo.mini.wardrobe.textiles import mix
 
 GROUND = 148.0
 """Height, in picture units, where walls meet the floor."""

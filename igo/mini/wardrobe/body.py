@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .canvas import Canvas, Part
-from .figure import SKINS, Figure
-from .shapes import Points, blob, curve, ellipse, limb, moved, polygon
-from .textiles import mix
+from igo.mini.wardrobe.canvas import Canvas, Part
+from igo.mini.wardrobe.figure import SKINS, Figure
+from igo.mini.wardrobe.shapes import Points, blob, curve, ellipse, limb, moved, polygon
+from igo.mini.wardrobe.textiles import mix
 
 CHIN, PIT, SHOULDER, WAIST, HIP, CROTCH, KNEE, ANKLE, SOLE = 26.0, 32.0, 36.5, 65.0, 79.0, 87.0, 125.0, 163.0, 171.0
 """Heights in figure units, measured down from the crown of the head (0)."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .body import ANKLE, CROTCH, Body, pocket_line
-from .canvas import Canvas, Part, Patch
-from .figure import COLORS, Color, Figure
-from .shapes import Points, blob, curve, limb, moved, polygon
-from .textiles import ink, luma, mix
+from igo.mini.wardrobe.body import ANKLE, CROTCH, Body, pocket_line
+from igo.mini.wardrobe.canvas import Canvas, Part, Patch
+from igo.mini.wardrobe.figure import COLORS, Color, Figure
+from igo.mini.wardrobe.shapes import Points, blob, curve, limb, moved, polygon
+from igo.mini.wardrobe.textiles import ink, luma, mix
 
 
 def _leg(body: Body, index: int, widths: tuple[float, float, float, float], end: float) -> Points:

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .figure import Color
-from .shapes import Points, PointsLike
-from .textiles import ink, luma, weave
+from igo.mini.wardrobe.figure import Color
+from igo.mini.wardrobe.shapes import Points, PointsLike
+from igo.mini.wardrobe.textiles import ink, luma, weave
 
 NATIVE = (128, 192)
 """Width and height of the picture that the drawing's units are made for."""

@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from .figure import (
+from igo.mini.wardrobe.figure import (
     BACKGROUNDS,
     BAGS,
     BOTTOMS,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .body import Body
-from .canvas import Canvas, Part
-from .figure import HAIR_COLORS, SKINS, Figure
-from .shapes import Points, blob, curve, ellipse, limb
-from .textiles import luma, mix
+from igo.mini.wardrobe.body import Body
+from igo.mini.wardrobe.canvas import Canvas, Part
+from igo.mini.wardrobe.figure import HAIR_COLORS, SKINS, Figure
+from igo.mini.wardrobe.shapes import Points, blob, curve, ellipse, limb
+from igo.mini.wardrobe.textiles import luma, mix
 
 Place = Callable[[float, float], tuple[float, float]]
 

@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igo.errors import SettingsError
-
-from .accessories import draw_backpack, draw_bag, draw_hat, draw_shoe, draw_straps
-from .backgrounds import draw_background
-from .body import SOLE, Body, draw_arm, draw_legs, draw_neck, pose
-from .bottoms import draw_bottom, draw_pocket
-from .canvas import NATIVE, Canvas
-from .figure import SKINS, Figure
-from .head import draw_face, draw_hair, draw_hair_behind
-from .shapes import ellipse
-from .sleeves import draw_sleeve
-from .tops import draw_hood, draw_top
+from igo.mini.wardrobe.accessories import draw_backpack, draw_bag, draw_hat, draw_shoe, draw_straps
+from igo.mini.wardrobe.backgrounds import draw_background
+from igo.mini.wardrobe.body import SOLE, Body, draw_arm, draw_legs, draw_neck, pose
+from igo.mini.wardrobe.bottoms import draw_bottom, draw_pocket
+from igo.mini.wardrobe.canvas import NATIVE, Canvas
+from igo.mini.wardrobe.figure import SKINS, Figure
+from igo.mini.wardrobe.head import draw_face, draw_hair, draw_hair_behind
+from igo.mini.wardrobe.shapes import ellipse
+from igo.mini.wardrobe.sleeves import draw_sleeve
+from igo.mini.wardrobe.tops import draw_hood, draw_top
 
 SMALLEST, LARGEST = 32, 2048
 _GROUND = 184.5

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .body import Body
-from .canvas import Canvas, Part
-from .figure import COLORS, Figure
-from .shapes import between, curve, ellipse, limb, moved
-from .textiles import ink, mix
+from igo.mini.wardrobe.body import Body
+from igo.mini.wardrobe.canvas import Canvas, Part
+from igo.mini.wardrobe.figure import COLORS, Figure
+from igo.mini.wardrobe.shapes import between, curve, ellipse, limb, moved
+from igo.mini.wardrobe.textiles import ink, mix
 
 _SLEEVES: dict[str, tuple[float, tuple[float, float, float]]] = {
     "t-shirt": (0.36, (5.4, 5.9, 6.3)),

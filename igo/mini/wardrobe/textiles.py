@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .figure import Color
+from igo.mini.wardrobe.figure import Color
 
 
 def luma(color: Color) -> float:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .body import WAIST, Body
-from .canvas import Canvas, Part, Patch
-from .figure import COLORS, Color, Figure
-from .shapes import Points, between, blob, curve, ellipse, limb, polygon
-from .textiles import contrast, ink, luma, mix
+from igo.mini.wardrobe.body import WAIST, Body
+from igo.mini.wardrobe.canvas import Canvas, Part, Patch
+from igo.mini.wardrobe.figure import COLORS, Color, Figure
+from igo.mini.wardrobe.shapes import Points, between, blob, curve, ellipse, limb, polygon
+from igo.mini.wardrobe.textiles import contrast, ink, luma, mix
 
 
 def _rows(body: Body, ease: float, hem: float, flare: float) -> list[tuple[float, float]]:

@@ -1,0 +1,72 @@
+"""The command line: ``igo``. Each command is a module of its own, and imports what is heavy when it runs.
+
+Errors are one line on standard error and exit code 2; cancelling is exit code 130.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from igo.cli import demo, doctor, generate, plugins, prompt, replay, run, show
+from igo.errors import IGOError
+
+app = typer.Typer(
+    name="igo",
+    help="IGO (Image Generative Operator): change what people in pictures wear, by chains of plugins.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (generate, run, plugins, prompt, show, replay, doctor, demo):
+    module.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if version:
+        import igo
+
+        typer.echo(f"igo {igo.__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(run_command(arguments))
+
+
+def run_command(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(arguments, prog_name="igo", standalone_mode=False)
+    except typer.TyperException as error:  # what was typed can't be understood
+        return _failed(f"{getattr(error, 'format_message', error.__str__)()} (igo --help, igo COMMAND --help)")
+    except IGOError as error:
+        return _failed(str(error), error)
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("igo: cancelled; nothing half done was written", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  the reader has gone; so must what is still buffered
+        return 1
+    except Exception as error:
+        text = " ".join(str(error).split())
+        return _failed(f"internal error, please report it ({type(error).__name__}: {text})", error, code=1)
+    return result if isinstance(result, int) else 0
+
+
+def _failed(message: str, error: Exception | None = None, code: int = 2) -> int:
+    typer.echo(f"igo: {' '.join(message.split())}", err=True)
+    if error is not None and os.environ.get("IGO_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    return code

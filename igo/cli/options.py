@@ -1,0 +1,93 @@
+"""Options that several commands share, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from igo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from igo.images import Written
+    from igo.look import Look
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="The file to write: .png (exact), .jpg or .webp."),
+]
+Image = Annotated[Path | None, typer.Option(help="The picture to start from.")]
+Layer = Annotated[
+    list[str] | None,
+    typer.Option(help="A layer that you bring, NAME=FILE, such as mask=mask.png (white: change here). Repeatable."),
+]
+Seed = Annotated[int | None, typer.Option(help="The first picture's seed; by default a random one.")]
+NumImages = Annotated[int | None, typer.Option("--num-images", "-n", help="How many pictures, in one batch.")]
+NegativePrompt = Annotated[str | None, typer.Option(help="What shall not be in the picture.")]
+Width = Annotated[int | None, typer.Option(help="Pixels; by default the checkpoint's own width.")]
+Height = Annotated[int | None, typer.Option(help="Pixels; by default the checkpoint's own height.")]
+Steps = Annotated[int | None, typer.Option("--num-inference-steps", "--steps", help="Denoising steps.")]
+Guidance = Annotated[float | None, typer.Option(help="How closely to follow the prompt; 1 is not at all.")]
+Strength = Annotated[float | None, typer.Option(help="How much of --image is replaced, 0 to 1.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps …")]
+Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloat16.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def layers_from(given: list[str] | None) -> dict[str, Path]:
+    """``NAME=FILE`` options as a table. Raises ``SettingsError``."""
+    found = {}
+    for item in given or []:
+        name, equals, file = item.partition("=")
+        if not (name and equals and file):
+            raise SettingsError(f"--layer is {item!r}; expected NAME=FILE, such as mask=mask.png")
+        found[name] = Path(file)
+    return found
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[list[object]]:
+    """The observers for a run: a progress bar on standard error, or none."""
+    if quiet:
+        yield []
+        return
+    from igo.progress import ProgressBar
+
+    with ProgressBar() as bar:
+        yield [bar]
+
+
+def check_output(output: Path | None, *inputs: Path | None) -> None:
+    """Refuse, before any work, to write over an input or in a format that can't be written. Raises ``IGOError``."""
+    if output is None:
+        return
+    from igo.images import format_of
+
+    format_of(output)
+    for path in inputs:
+        if path is not None and output.resolve() == path.resolve():
+            raise SettingsError(f"--output {output} is the input itself; choose another name, so that nothing is lost")
+
+
+def save(look: Look, output: Path | None) -> None:
+    """Write the pictures and say where they are."""
+    for written in look.save(output or Path(f"igo-{look.seed}.png")):
+        told(written)
+    for frame in look:
+        if frame.nsfw_content_detected:
+            typer.echo(f"igo: the checkpoint's safety checker flagged the picture of seed {frame.seed}", err=True)
+
+
+def told(written: Written) -> None:
+    """Say where a picture is, and what its format lost."""
+    typer.echo(written.path)
+    for note in written.notes:
+        typer.echo(f"igo: {note}", err=True)

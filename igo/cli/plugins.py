@@ -1,0 +1,54 @@
+"""``igo plugins``: what is installed, and the settings of one plugin."""
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(plugins)
+
+
+def plugins(
+    name: Annotated[str | None, typer.Argument(help="A plugin, to see its settings.", show_default=False)] = None,
+) -> None:
+    """List the installed plugins, or the settings of one. Listing imports none of them."""
+    if name is None:
+        _list()
+    else:
+        _describe(name)
+
+
+def _list() -> None:
+    from igo import registry
+
+    found = registry.installed()
+    wide = max((len(plugin.name) for plugin in found), default=0)
+    for plugin in found:
+        typer.echo(f"{plugin.name:<{wide}}  {plugin.distribution} {plugin.version}  {plugin.target}")
+    for name, claimants in registry.conflicts(found).items():
+        who = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in claimants)
+        typer.echo(f"igo: two distributions offer '{name}': {who}; uninstall one of them", err=True)
+
+
+def _describe(name: str) -> None:
+    from inspect import cleandoc
+    from textwrap import fill
+
+    from igo import registry
+    from igo.settings import settings_of
+
+    cls = registry.load(name)
+    typer.echo(f"{name}: {cleandoc(cls.__doc__ or 'no description')}\n\nsettings:")
+    for setting in settings_of(cls):
+        default = "(required)" if setting.required else f"= {_as_toml(setting.default)}"
+        typer.echo(f"  {setting.name}: {setting.type_name} {default}")
+        if setting.help:
+            typer.echo(fill(setting.help, 100, initial_indent="      ", subsequent_indent="      "))
+
+
+def _as_toml(value: object) -> str:
+    """A default as a chain file writes it; TOML has no None, there the setting is left out."""
+    import json
+
+    return "(left out)" if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,42 @@
+"""``igo replay``: a picture made again from its record."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from igo.cli import options
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(replay)
+
+
+def replay(
+    picture: Annotated[Path, typer.Argument(help="A picture that IGO saved.")],
+    output: options.Output = None,
+    image: options.Image = None,
+    layer: options.Layer = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make a picture again from its record, and say whether it is the same. Exit code 1 if it is not."""
+    from igo.replay import replay as make_again
+
+    output = output or picture.with_stem(f"{picture.stem}-replay")
+    inputs: dict[str, str | Path] = {**options.layers_from(layer), **options.given(image=image)}
+    options.check_output(output, picture, *(Path(path) for path in inputs.values()))
+    with options.progress(quiet) as observers:
+        made = make_again(picture, inputs, observers)
+    written = made.look.save_frame(made.index, output)
+    options.told(written)
+    if made.identical:
+        same = written.path.read_bytes() == picture.read_bytes()
+        typer.echo("identical: the same bytes" if same else "identical: the same pixels, in another file")
+    else:
+        typer.echo("different: the pixels are not the same")
+    for difference in made.differences:
+        typer.echo(f"  {difference}")
+    if not made.identical and not made.differences:
+        typer.echo("  the stack is the same; a plugin of this chain may not be deterministic")
+    if not made.identical:
+        raise typer.Exit(1)

@@ -1,0 +1,51 @@
+"""``igo run``: a chain from a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from igo.cli import options
+from igo.cli.options import given
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(run)
+
+
+def run(
+    chain_file: Annotated[Path, typer.Argument(metavar="CHAIN.toml", help="The chain, as Chain.to_toml writes it.")],
+    prompt: Annotated[str | None, typer.Option("--prompt", "-p", help="What to paint.")] = None,
+    output: options.Output = None,
+    image: options.Image = None,
+    layer: options.Layer = None,
+    negative_prompt: options.NegativePrompt = None,
+    seed: options.Seed = None,
+    num_images: options.NumImages = None,
+    width: options.Width = None,
+    height: options.Height = None,
+    num_inference_steps: options.Steps = None,
+    guidance_scale: options.Guidance = None,
+    strength: options.Strength = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the chain of a TOML file. Options win over the file's [request]."""
+    from igo.config import read_chain_file
+
+    file = read_chain_file(chain_file)
+    layers = options.layers_from(layer)
+    options.check_output(output, image, *layers.values())
+    asked = given(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        seed=seed,
+        num_images=num_images,
+        width=width,
+        height=height,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        strength=strength,
+    )
+    with options.progress(quiet) as observers:
+        look = file.chain.run(**{**file.request, **asked}, image=image, layers=layers, observers=observers)
+    options.save(look, output)

@@ -1,0 +1,278 @@
+"""The one adapter around diffusers' pipelines: a loaded checkpoint that paints, whatever its family and task."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from igo.errors import CheckpointError, OverflowInVAEError
+from igo.prompts.cache import PromptCache
+from igo.prompts.chunks import TokenReport
+from igo.prompts.encode import Emphasis, encode, supports
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Task = Literal["text2img", "img2img", "inpaint"]
+MEMORY_MODES = ("full", "slicing", "offload", "sequential")
+"""From fastest to smallest. Each includes the savings of ``slicing``, which never moves weights."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of a pipeline. Sizes are multiples of 8; ``seeds`` has one for each picture of the batch."""
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    num_inference_steps: int
+    guidance_scale: float
+    seeds: tuple[int, ...]
+    emphasis: Emphasis = "mean"
+    clip_skip: int = 0
+    image: Image | None = None
+    mask: Image | None = None
+    strength: float = 1.0
+
+    @property
+    def task(self) -> Task:
+        """Which of diffusers' tasks this is."""
+        return "text2img" if self.image is None else "img2img" if self.mask is None else "inpaint"
+
+
+@dataclass(frozen=True)
+class Painted:
+    """The pictures of a batch, RGB, and what a history says of them: the settings used, the tokens read."""
+
+    images: tuple[Image, ...]
+    report: dict[str, Any]
+
+
+class Diffusion:
+    """A pipeline, its siblings for the other tasks from the same components, and the care they need.
+
+    ``memory`` is one of ``MEMORY_MODES`` or ``"auto"``: the fastest that fits the device, and the next smaller one
+    each time that memory runs out.
+    """
+
+    def __init__(self, pipeline: Any, device: torch.device, memory: str = "auto") -> None:
+        self.pipeline = pipeline
+        self.device = device
+        self.checker = _taken_checker(pipeline, device)
+        self.prompts = PromptCache()
+        self._auto = memory == "auto"
+        self._mode = _fitting(pipeline, device) if self._auto else memory
+        self._siblings = {_task_of(pipeline): pipeline}
+        for part in ("encoder", "decoder"):
+            network = getattr(getattr(pipeline, "vae", None), part, None)
+            if network is not None:
+                network.register_forward_hook(_redo_in_fp32, with_kwargs=True)
+        self._place(pipeline)
+
+    def paint(self, job: Job, on_step: Callable[[int, int], None] | None = None) -> Painted:
+        """The pictures of one batch, exactly as the pipeline gives them.
+
+        Picture k is the picture of ``seeds[k]`` made alone: on a GPU, where the batch is one call, up to rounding; on a
+        CPU exactly, where the pictures are made one after the other, since there the kernels' sums depend on the size
+        of the batch. ``on_step`` hears steps done and steps in all. Raises ``CheckpointError`` when memory runs out in
+        the smallest mode, ``OverflowInVAEError`` when there are no finite pixels in fp32 either.
+        """
+        if self.device.type != "cpu":
+            return self._within_memory(job, on_step)
+        images: list[Image] = []
+        for k, seed in enumerate(job.seeds):
+            done = _continued(on_step, k, len(job.seeds)) if on_step else None
+            painted = self._within_memory(replace(job, seeds=(seed,)), done)
+            images += painted.images
+        return Painted(tuple(images), painted.report)
+
+    def _within_memory(self, job: Job, on_step: Callable[[int, int], None] | None) -> Painted:
+        """One call of the pipeline, in as small a memory mode as it takes."""
+        while True:
+            try:
+                return self._call(job, on_step)
+            except torch.OutOfMemoryError:
+                if not self._saves_more():
+                    many = f"{len(job.seeds)} pictures" if len(job.seeds) > 1 else "a picture"
+                    raise CheckpointError(
+                        f"out of memory on {self.device} for {many} of {job.width}x{job.height}; "
+                        "ask for fewer or smaller ones, or for memory='sequential'"
+                    ) from None
+
+    @property
+    def latent_scale(self) -> int:
+        """Pixels along one side of a latent's cell."""
+        return int(getattr(self.pipeline, "vae_scale_factor", 8))
+
+    def _report(self, job: Job, tokens: TokenReport | None) -> dict[str, Any]:
+        """What a picture's history says of how it was painted."""
+        names = ("task", "prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "emphasis", "clip_skip")
+        told: dict[str, Any] = {name: getattr(job, name) for name in names}
+        told["scheduler"] = type(self.pipeline.scheduler).__name__
+        if job.image is not None:
+            told["strength"] = job.strength
+        if tokens is not None:
+            plans = {"prompt": tokens.prompt, "negative_prompt": tokens.negative_prompt}
+            told["tokens"] = {name: list(plan.counts) for name, plan in plans.items() if plan is not None}
+            dropped = sum(len(plan.dropped) for plan in plans.values() if plan is not None)
+            if dropped:
+                told["tokens"]["dropped"] = dropped
+        return told
+
+    def encode(self, job: Job) -> tuple[dict[str, Any], TokenReport | None]:
+        """The prompt's arguments for the pipeline, and how it was read.
+
+        Embeddings where IGO encodes this family, else the text as it is, whose reading is not known.
+        """
+        negative_prompt = job.negative_prompt or None  # None is what SDXL's zeros stand for
+        if not supports(self.pipeline):
+            return {"prompt": job.prompt, "negative_prompt": negative_prompt}, None
+        encoded = encode(
+            self.pipeline,
+            job.prompt,
+            negative_prompt,
+            emphasis=job.emphasis,
+            clip_skip=job.clip_skip,
+            guidance=job.guidance_scale > 1,
+            cache=self.prompts,
+        )
+        return encoded.kwargs(), encoded.report
+
+    def check(self, images: Sequence[Image]) -> list[bool] | None:
+        """The safety checker's verdict on each picture; ``None`` where the checkpoint has no checker."""
+        if self.checker is None:
+            return None
+        import numpy as np
+
+        checker, extractor = self.checker
+        seen = extractor(list(images), return_tensors="pt").pixel_values
+        blank = np.zeros((len(images), 1, 1, 3))  # the checker blackens what it is given, so it gets nothing of worth
+        with torch.no_grad():
+            _, flagged = checker(images=blank, clip_input=seen.to(checker.device, checker.dtype))
+        return [bool(flag) for flag in flagged]
+
+    def _call(self, job: Job, on_step: Callable[[int, int], None] | None) -> Painted:
+        pipeline = self._sibling(job.task)
+        prompts, tokens = self.encode(job)
+        arguments = {
+            **prompts,
+            "width": job.width,
+            "height": job.height,
+            "num_inference_steps": job.num_inference_steps,
+            "guidance_scale": job.guidance_scale,
+            "num_images_per_prompt": len(job.seeds),
+            "generator": [torch.Generator("cpu").manual_seed(seed) for seed in job.seeds],
+            "callback_on_step_end": _reporting(on_step) if on_step else None,
+        }
+        if job.image is not None:
+            arguments |= {"image": job.image, "mask_image": job.mask, "strength": job.strength}
+        taken = inspect.signature(pipeline.__call__).parameters
+        result = pipeline(**{name: value for name, value in arguments.items() if name in taken})
+        return Painted(tuple(result.images), self._report(job, tokens))
+
+    def _sibling(self, task: Task) -> Any:
+        if task not in self._siblings:
+            import diffusers
+
+            auto = {
+                "text2img": diffusers.AutoPipelineForText2Image,
+                "img2img": diffusers.AutoPipelineForImage2Image,
+                "inpaint": diffusers.AutoPipelineForInpainting,
+            }[task]
+            try:
+                sibling = auto.from_pipe(self.pipeline)
+            except ValueError:
+                raise CheckpointError(f"{type(self.pipeline).__name__} has no sibling for {task}") from None
+            sibling.set_progress_bar_config(disable=True)
+            self._siblings[task] = self._place(sibling)
+        return self._siblings[task]
+
+    def _place(self, pipeline: Any) -> Any:
+        """Put a pipeline on the device, in the way of the memory mode."""
+        if self._mode != "full":
+            pipeline.vae.enable_slicing()
+            pipeline.vae.enable_tiling()
+            pipeline.enable_attention_slicing()
+        if self._mode == "offload":
+            pipeline.enable_model_cpu_offload(device=self.device)
+        elif self._mode == "sequential":
+            pipeline.enable_sequential_cpu_offload(device=self.device)
+        else:
+            pipeline.to(self.device)
+        return pipeline
+
+    def _saves_more(self) -> bool:
+        """Go to the next smaller memory mode; ``False`` if there is none, or the user chose one."""
+        position = MEMORY_MODES.index(self._mode) + 1
+        if not self._auto or position == len(MEMORY_MODES) or (position > 1 and self.device.type == "cpu"):
+            return False
+        self._mode = MEMORY_MODES[position]
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        for pipeline in self._siblings.values():
+            self._place(pipeline)
+        return True
+
+
+def _fitting(pipeline: Any, device: torch.device) -> str:
+    """The fastest mode whose weights leave a fifth of the device's free memory to the activations."""
+    if device.type != "cuda":
+        return "full"
+    free = torch.cuda.mem_get_info(device)[0] * 0.8
+    sizes = [
+        sum(weight.numel() * weight.element_size() for weight in part.parameters())
+        for part in pipeline.components.values()
+        if isinstance(part, torch.nn.Module)
+    ]
+    return "full" if sum(sizes) < free else "offload" if max(sizes) < free else "sequential"
+
+
+def _task_of(pipeline: Any) -> Task:
+    name = type(pipeline).__name__
+    return "inpaint" if "Inpaint" in name else "img2img" if "Img2Img" in name else "text2img"
+
+
+def _taken_checker(pipeline: Any, device: torch.device) -> tuple[Any, Any] | None:
+    """Take the safety checker out of the pipeline, which would paint flagged pictures black in silence."""
+    checker = getattr(pipeline, "safety_checker", None)
+    if checker is None:
+        return None
+    pipeline.register_modules(safety_checker=None)
+    pipeline.register_to_config(requires_safety_checker=False)
+    return checker.to(device), pipeline.feature_extractor
+
+
+def _reporting(on_step: Callable[[int, int], None]) -> Callable[..., dict[str, Any]]:
+    def callback(pipeline: Any, step: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        on_step(step + 1, pipeline.num_timesteps)
+        return kwargs
+
+    return callback
+
+
+def _continued(on_step: Callable[[int, int], None], k: int, pictures: int) -> Callable[[int, int], None]:
+    """The progress of picture ``k`` as a part of the whole batch's."""
+    return lambda done, total: on_step(k * total + done, pictures * total)
+
+
+def _redo_in_fp32(network: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+    """Half precision overflows in some VAEs, and the picture turns black: then the network runs once more in fp32."""
+    if torch.isfinite(output).all():
+        return output
+    if not torch.isfinite(inputs[0]).all():
+        raise OverflowInVAEError("the denoiser gave no finite latents; try dtype='bfloat16' or 'float32'")
+    dtype = next(network.parameters()).dtype
+    if dtype != torch.float32:
+        network.to(torch.float32)
+        try:
+            output = network.forward(inputs[0].float(), *inputs[1:], **kwargs)
+        finally:
+            network.to(dtype)
+    if not torch.isfinite(output).all():
+        raise OverflowInVAEError("the VAE gave no finite pixels, in fp32 too; the checkpoint's VAE may be damaged")
+    return output

@@ -1,0 +1,88 @@
+"""Pictures of any size through models that paint some sizes: padded by reflection or scaled, and brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from igo.images import fit_size, pad_reflect, unpad
+
+if TYPE_CHECKING:
+    from igo.diffusion import Job
+
+MULTIPLE = 8
+ROOM = 2.0
+"""A picture is painted at its own size up to this many times above or below the native area."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A job that the model can paint, and the way back to the size that was asked for."""
+
+    job: Job
+    restore: Callable[[Image.Image], Image.Image]
+
+
+def resized(image: Image.Image, width: int | None, height: int | None) -> Image.Image:
+    """The picture at the width and height asked for; one of them alone keeps the proportions, neither the size."""
+    if width is None and height is None:
+        return image
+    if width is None:
+        width = max(1, round(image.width * (height or 1) / image.height))
+    if height is None:
+        height = max(1, round(image.height * width / image.width))
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def fitted(job: Job, native_area: int, latent_scale: int) -> Fitted:
+    """A job at a size that the model can paint.
+
+    Without an image: the next multiple of 8, cropped about the middle afterwards. With one: at its own size, padded by
+    reflection; where that is far from ``native_area`` (square pixels), scaled to it and back. The mask grows to whole
+    blocks of ``latent_scale`` pixels, so that thin parts survive the way to the latent grid (max pooling).
+    """
+    if job.image is None:
+        width, height = fit_size(job.width, job.height, MULTIPLE)
+        left, top = (width - job.width) // 2, (height - job.height) // 2
+        box = (left, top, left + job.width, top + job.height)
+        return Fitted(replace(job, width=width, height=height), lambda image: unpad(image, box))
+    size = job.image.size
+    working = _working_size(size, native_area)
+    image, box = pad_reflect(_scaled(job.image, working), MULTIPLE)
+    mask = None
+    if job.mask is not None:
+        mask, _ = pad_reflect(_shrunk_mask(job.mask, working), MULTIPLE)
+        mask = _whole_blocks(mask, latent_scale)
+    fitting = replace(job, image=image, mask=mask, width=image.width, height=image.height)
+    return Fitted(fitting, lambda painted: _scaled(unpad(painted, box), size))
+
+
+def _working_size(size: tuple[int, int], native_area: int) -> tuple[int, int]:
+    area = size[0] * size[1]
+    if native_area / ROOM <= area <= native_area * ROOM:
+        return size
+    factor = sqrt(native_area / area)
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _shrunk_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The mask at another size, with all that it touches."""
+    touched = mask.convert("L").point(lambda value: 255 if value else 0)
+    if touched.size == size:
+        return touched
+    return touched.resize(size, Image.Resampling.BOX).point(lambda value: 255 if value else 0)
+
+
+def _whole_blocks(mask: Image.Image, block: int) -> Image.Image:
+    pixels = np.asarray(mask)
+    blocks = pixels.reshape(pixels.shape[0] // block, block, pixels.shape[1] // block, block).max(axis=(1, 3))
+    return Image.fromarray(blocks.repeat(block, axis=0).repeat(block, axis=1))

@@ -1,0 +1,179 @@
+"""The base that most chains start from: any diffusers checkpoint, painting from text, from a picture, or in a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from igo.errors import SettingsError, UnsafeContentError, did_you_mean
+from igo.hookspecs import hookimpl
+from igo.prompts.presets import get_preset, preset_for
+from igo.values import Frame, Request
+
+if TYPE_CHECKING:
+    from igo.checkpoint import Defaults
+    from igo.diffusion import Diffusion, Job
+    from igo.runtime import Runtime
+
+STRENGTH = {"img2img": 0.8, "inpaint": 1.0}
+"""diffusers' own defaults."""
+
+
+@dataclass(frozen=True)
+class TextToImage:
+    """Pictures from text by a diffusers checkpoint; from ``request.image`` too, and within a layer ``"mask"`` of it.
+
+    An image without prompt, or with ``strength=0``, is taken as it is. An image of any size comes back at its own size;
+    one much larger or smaller than the checkpoint's native area is painted at that area. Outside a mask nothing
+    changes.
+    """
+
+    checkpoint: str = "mini"
+    """``"mini"``, a folder in diffusers' layout, a .safetensors file, or a hub's ``owner/name``."""
+    revision: str | None = None
+    """A hub's branch, tag or commit."""
+    variant: str | None = None
+    """Which files of a checkpoint to load, such as ``"fp16"``."""
+    config: str | None = None
+    """For a .safetensors file: a checkpoint of the same shape, whose configuration and tokenizer are used."""
+    inpaint_checkpoint: str | None = None
+    """A checkpoint for masks, of 9 or 4 channels; without it the base paints in masks itself."""
+    scheduler: str | None = None
+    """The name of one of diffusers' scheduler classes; ``None`` is the checkpoint's own."""
+    preset: str = "auto"
+    """A prompt template: ``"auto"`` takes the one that the checkpoint was made for, ``"none"`` none."""
+    emphasis: Literal["mean", "plain", "off"] = "mean"
+    """What weights in a prompt do: A1111's way, without restoring the mean, or nothing (as plain diffusers)."""
+    clip_skip: int = 0
+    """How many of the text encoder's last layers are left out."""
+    safety: Literal["blur", "keep", "refuse"] = "blur"
+    """What happens to a picture that the checkpoint's safety checker flags; its verdict is on the frame either way."""
+    memory: Literal["auto", "full", "slicing", "offload", "sequential"] = "auto"
+    """How to fit the device's memory; ``"auto"`` saves only as much as is needed."""
+    feather: float = 4.0
+    """Pixels over which the border of a mask fades, inward."""
+
+    def __post_init__(self) -> None:
+        for name, choices in (
+            ("emphasis", ("mean", "plain", "off")),
+            ("safety", ("blur", "keep", "refuse")),
+            ("memory", ("auto", "full", "slicing", "offload", "sequential")),
+        ):
+            if getattr(self, name) not in choices:
+                raise SettingsError(f"{name} is {getattr(self, name)!r}; {did_you_mean(getattr(self, name), choices)}")
+        if self.preset != "auto":
+            get_preset(self.preset)
+        for name in ("clip_skip", "feather"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 0")
+
+    @hookimpl
+    def generate(self, request: Request, runtime: Runtime) -> list[Frame] | None:
+        """Frames of ``request.num_images`` pictures, picture k with the seed ``request.seed + k``."""
+        if request.image is not None and (request.strength == 0 or (request.strength is None and not request.prompt)):
+            return None
+        from igo.compositing import composite
+        from igo.sizing import fitted
+
+        model = self._model(runtime, inpainting=request.image is not None and "mask" in request.layers)
+        job = self._job(request, model.defaults)
+        fitting = fitted(job, model.defaults.width * model.defaults.height, model.diffusion.latent_scale)
+        painted = model.diffusion.paint(fitting.job, runtime.progress)
+        images = [fitting.restore(image) for image in painted.images]
+        if job.image is not None and job.mask is not None:
+            images = [composite(job.image, image, job.mask, self.feather) for image in images]
+        flags = model.diffusion.check(images)
+        report = {"checkpoint": model.name, "identity": model.identity, **painted.report}
+        return [
+            self._judged(Frame(image, seed, nsfw_content_detected=flags[k] if flags else None).noted(**report))
+            for k, (image, seed) in enumerate(zip(images, job.seeds, strict=True))
+        ]
+
+    def _job(self, request: Request, defaults: Defaults) -> Job:
+        """What is asked for, with the template and the defaults filled in."""
+        from igo.diffusion import Job
+        from igo.sizing import resized
+
+        preset = preset_for(self.checkpoint) if self.preset == "auto" else get_preset(self.preset)
+        prompt, negative_prompt = request.prompt, request.negative_prompt
+        if preset is not None:
+            prompt, negative_prompt = preset.apply(prompt, negative_prompt)
+        first = request.seed or 0
+        job = Job(
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            width=request.width or defaults.width,
+            height=request.height or defaults.height,
+            num_inference_steps=request.num_inference_steps or defaults.num_inference_steps,
+            guidance_scale=defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+            seeds=tuple(first + k for k in range(request.num_images)),
+            emphasis=self.emphasis,
+            clip_skip=self.clip_skip,
+        )
+        if request.image is None:
+            return job
+        mask = request.layers.get("mask")
+        job = replace(
+            job,
+            image=resized(request.image, request.width, request.height),
+            mask=None if mask is None else resized(mask, request.width, request.height),
+        )
+        strength = STRENGTH[job.task] if request.strength is None else request.strength
+        if int(job.num_inference_steps * strength) < 1:
+            raise SettingsError(
+                f"strength {strength:g} of {job.num_inference_steps} steps leaves nothing to paint; "
+                f"use at least {1 / job.num_inference_steps:.2g}, or 0 to take the image as it is"
+            )
+        return replace(job, strength=strength)
+
+    def _model(self, runtime: Runtime, inpainting: bool) -> _Model:
+        """The checkpoint for the task, loaded once for all chains that share the runtime and prepare it alike."""
+        other = self.inpaint_checkpoint if inpainting else None
+        name = other or self.checkpoint
+        revision = None if other else self.revision
+        key = ("text-to-image", name, bool(other), revision, self.variant, self.config, self.scheduler, self.memory)
+
+        def load(prepare: Callable[[Any], Any]) -> _Model:
+            from igo import checkpoint
+            from igo.diffusion import Diffusion
+
+            loaded = checkpoint.load(
+                name,
+                inpainting=bool(other),
+                revision=revision,
+                variant=self.variant,
+                config=self.config,
+                dtype=runtime.dtype,
+            )
+            if self.scheduler is not None:
+                checkpoint.set_scheduler(loaded.pipeline, self.scheduler)
+            runtime.identify(name, loaded.identity)
+            diffusion = Diffusion(prepare(loaded.pipeline), runtime.device, self.memory)
+            return _Model(name, loaded.identity, loaded.defaults, diffusion)
+
+        return runtime.pipeline(key, load)
+
+    def _judged(self, frame: Frame) -> Frame:
+        """What the policy makes of a flagged picture."""
+        if not frame.nsfw_content_detected or self.safety == "keep":
+            return frame
+        if self.safety == "refuse":
+            raise UnsafeContentError(
+                f"the checkpoint's safety checker flagged the picture of seed {frame.seed}; "
+                "try another prompt or seed, or safety='keep' if you may decide that"
+            )
+        from PIL import ImageFilter
+
+        radius = max(frame.image.size) / 24
+        return frame.with_image(frame.image.filter(ImageFilter.GaussianBlur(radius)), safety="blurred")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A loaded checkpoint."""
+
+    name: str
+    identity: str
+    defaults: Defaults
+    diffusion: Diffusion

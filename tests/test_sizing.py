@@ -1,0 +1,64 @@
+"""Pictures of any size become jobs that a model can paint, and come back at their own size."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from igo.diffusion import Job
+from igo.sizing import fitted, resized
+
+NATIVE = 128 * 192
+
+
+def job(image=None, mask=None, width=1, height=1):
+    return Job("a", "", width, height, 4, 5.0, (1,), image=image, mask=mask)
+
+
+@pytest.mark.parametrize(("width", "height"), [(8, 8), (500, 751), (1, 1)])
+def test_text_is_painted_at_the_next_multiple_of_8_and_cropped_about_the_middle(width, height):
+    fitting = fitted(job(width=width, height=height), NATIVE, 8)
+    assert fitting.job.width % 8 == fitting.job.height % 8 == 0
+    assert 0 <= fitting.job.width - width < 8
+    rows = np.arange(fitting.job.height)[:, None] + np.zeros((1, fitting.job.width))
+    cropped = np.asarray(fitting.restore(Image.fromarray((rows % 256).astype(np.uint8)).convert("RGB")))
+    assert cropped.shape == (height, width, 3)
+    assert cropped[0, 0, 0] == (fitting.job.height - height) // 2
+
+
+@pytest.mark.parametrize("size", [(128, 192), (101, 200), (180, 250), (110, 120)])
+def test_near_the_native_area_an_image_is_padded_and_not_scaled(size):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    fitting = fitted(job(image=image), NATIVE, 4)
+    assert fitting.job.image.size == (fitting.job.width, fitting.job.height)
+    assert fitting.restore(fitting.job.image) == image
+
+
+@pytest.mark.parametrize("size", [(3001, 4001), (20, 30), (1, 4000), (4000, 1)])
+def test_far_from_the_native_area_an_image_is_scaled_to_it(size):
+    fitting = fitted(job(image=Image.new("RGB", size, (9, 8, 7))), NATIVE, 4)
+    assert fitting.job.width % 8 == fitting.job.height % 8 == 0
+    assert fitting.job.width * fitting.job.height < NATIVE * 1.2 + 8 * max(fitting.job.width, fitting.job.height)
+    restored = fitting.restore(fitting.job.image)
+    assert restored.size == size
+    assert restored.getpixel((0, 0)) == (9, 8, 7)
+
+
+def test_a_thin_part_of_the_mask_survives_to_the_latent_grid():
+    mask = Image.new("L", (1024, 1536))
+    mask.paste(255, (500, 0, 501, 1536))  # one pixel wide, on an eighth of the picture's scale
+    fitting = fitted(job(image=Image.new("RGB", mask.size), mask=mask), NATIVE, 4)
+    cells = np.asarray(
+        fitting.job.mask.resize((fitting.job.width // 4, fitting.job.height // 4), Image.Resampling.NEAREST)
+    )
+    assert (cells.max(axis=1) == 255).all()
+    assert set(np.unique(fitting.job.mask)) == {0, 255}
+    assert np.asarray(fitting.job.mask).mean() < 255 * 0.1
+
+
+def test_resized_keeps_proportions_where_one_side_is_asked_for():
+    image = Image.new("RGB", (30, 60))
+    assert resized(image, None, None) is image
+    assert resized(image, 30, 60) is image
+    assert resized(image, 15, None).size == (15, 30)
+    assert resized(image, None, 1).size == (1, 1)
+    assert resized(image, 7, 9).size == (7, 9)
