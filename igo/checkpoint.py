@@ -66,36 +66,33 @@ def load(
     original layout, or a hub's ``owner/name``. ``config`` is, for a single file, the folder or hub name of
     a checkpoint of the same shape, whose configuration and tokenizer are used. Raises ``CheckpointError``, one line.
     """
-    place = mini.path("base") if checkpoint == "mini" else Path(checkpoint).expanduser()
-    if place.is_dir():
+    place = _local(checkpoint)
+    if place is None:
+        folder = _from_hub(checkpoint, revision, variant)
+        pipeline, identity = _from_folder(folder, inpainting, variant, dtype), f"revision:{folder.name}"
+    elif place.is_dir():
         if not (place / "model_index.json").is_file():
             raise CheckpointError(f"{place} has no model_index.json; expected a checkpoint in diffusers' layout")
         pipeline, identity = _from_folder(place, inpainting, variant, dtype), _digest(place)
-    elif place.is_file():
+    else:
         if place.suffix != ".safetensors":
             raise CheckpointError(f"{place} is not loaded, since such files may run code; convert it to .safetensors")
         _diffusers()
         with _quietly():
             pipeline, identity = load_single_file(place, config, inpainting, dtype), _digest(place)
-    elif checkpoint.count("/") == 1 and not checkpoint.startswith((".", "/", "~")):
-        folder = _from_hub(checkpoint, revision, variant)
-        pipeline, identity = _from_folder(folder, inpainting, variant, dtype), f"revision:{folder.name}"
-    else:
-        raise CheckpointError(
-            f"there is no checkpoint {checkpoint!r}; expected 'mini', a folder in diffusers' layout, "
-            "a .safetensors file, or a hub name such as 'youngmki/musinsaigo-1.0'"
-        )
     pipeline.set_progress_bar_config(disable=True)
     return Loaded(pipeline, identity, _defaults(checkpoint, pipeline))
 
 
 def tokenizer(checkpoint: str) -> Any:
     """A checkpoint's (first) tokenizer alone, without its weights. Raises ``CheckpointError``."""
+    from huggingface_hub import snapshot_download
     from transformers import CLIPTokenizer
 
-    place = mini.path("base") if checkpoint == "mini" else Path(checkpoint).expanduser()
+    place = _local(checkpoint)
     with _one_line(f"the tokenizer of {checkpoint!r}", "name 'mini', a folder in diffusers' layout, or a hub name"):
-        return CLIPTokenizer.from_pretrained(str(place) if place.exists() else checkpoint, subfolder="tokenizer")
+        place = place or Path(snapshot_download(checkpoint, allow_patterns=["tokenizer/*"]))
+        return CLIPTokenizer.from_pretrained(place / "tokenizer", local_files_only=True)
 
 
 def set_scheduler(pipeline: Any, name: str) -> None:
@@ -111,6 +108,19 @@ def set_scheduler(pipeline: Any, name: str) -> None:
     pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
 
 
+def _local(checkpoint: str) -> Path | None:
+    """Where a checkpoint lies on this machine; ``None`` for a hub's name. Raises ``CheckpointError`` for neither."""
+    place = mini.path("base") if checkpoint == "mini" else Path(checkpoint).expanduser()
+    if place.exists():
+        return place
+    if checkpoint.count("/") == 1 and not checkpoint.startswith((".", "/", "~")):
+        return None
+    raise CheckpointError(
+        f"there is no checkpoint {checkpoint!r}; expected 'mini', a folder in diffusers' layout, "
+        "a .safetensors file, or a hub name such as 'youngmki/musinsaigo-1.0'"
+    )
+
+
 def _from_folder(folder: Path, inpainting: bool, variant: str | None, dtype: torch.dtype) -> Any:
     diffusers = _diffusers()
     auto = diffusers.AutoPipelineForInpainting if inpainting else diffusers.AutoPipelineForText2Image
@@ -120,8 +130,14 @@ def _from_folder(folder: Path, inpainting: bool, variant: str | None, dtype: tor
 
 def _from_hub(name: str, revision: str | None, variant: str | None) -> Path:
     """The snapshot's folder in the local cache, whose name is the commit."""
-    with _quietly(), _one_line(f"checkpoint {name!r} (not a folder here, so asked of the hub)"):
-        return Path(_diffusers().DiffusionPipeline.download(name, revision=revision, variant=variant))
+    diffusers = _diffusers()
+    level = diffusers.logging.get_verbosity()
+    diffusers.logging.set_verbosity_error()  # what goes wrong is in our one line
+    try:
+        with _one_line(f"checkpoint {name!r} (not a folder here, so asked of the hub)"):
+            return Path(diffusers.DiffusionPipeline.download(name, revision=revision, variant=variant))
+    finally:
+        diffusers.logging.set_verbosity(level)
 
 
 def _defaults(checkpoint: str, pipeline: Any) -> Defaults:

@@ -16,13 +16,15 @@ class ProgressBar:
 
     def __init__(self, console: Console | None = None) -> None:
         self._bars: dict[tuple[str, str], TaskID] = {}
+        console = console or Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=console or Console(stderr=True),
+            console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
 
     def __enter__(self) -> ProgressBar:

@@ -94,7 +94,8 @@ def test_a_chain_is_written_as_tables_with_names():
 def test_request_and_runtime_tables(tmp_path):
     path = tmp_path / "chain.toml"
     path.write_text(
-        f'[request]\nprompt = "a coat"\nguidance_scale = 7\nseed = 3\n[runtime]\ndevice = "cpu"\n[[step]]\nuse = "{FILM}"\n'
+        '[request]\nprompt = "a coat"\nguidance_scale = 7\nseed = 3\n[runtime]\ndevice = "cpu"\n'
+        f'[[step]]\nuse = "{FILM}"\n'
     )
     found = read_chain_file(path)
     assert found.request == {"prompt": "a coat", "guidance_scale": 7.0, "seed": 3}

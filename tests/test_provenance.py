@@ -86,7 +86,7 @@ def test_replay_finds_inputs_beside_the_picture_or_where_it_is_told(photo, tmp_p
     monkeypatch.chdir(tmp_path / "in")
     assert replay(path).identical
     photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "other.png")
-    with pytest.raises(ProvenanceError, match="other.png is not the picture that was used as 'image'"):
+    with pytest.raises(ProvenanceError, match=r"other.png is not the picture that was used as 'image'"):
         replay(path, {**inputs, "image": tmp_path / "other.png"})
 
 

@@ -21,9 +21,10 @@ HOOKS = {
     "postprocess": ["frame", "request", "layer", "paint", "runtime"],
     "observe": ["event"],
 }
-REQUEST = (
-    "prompt negative_prompt width height num_inference_steps guidance_scale num_images seed strength image layers"
-).split()
+REQUEST = [
+    "prompt", "negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "num_images", "seed",
+    "strength", "image", "layers",
+]  # fmt: skip
 
 
 def test_names():

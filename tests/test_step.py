@@ -12,7 +12,7 @@ from igo.errors import ConfigError, ImageError, PluginError
 from igo.step import Step, default_name
 
 if TYPE_CHECKING:
-    from igo.values import Frame as FrameForCheckers
+    pass
 
 
 def plugin(**members):

@@ -143,7 +143,7 @@ def test_schedulers_can_be_chosen_and_keep_batches_exact(make_chain, scheduler):
 
 
 def test_an_unknown_scheduler_is_refused_with_a_hint(make_chain):
-    with pytest.raises(SettingsError, match="there is no scheduler 'EulerScheduler' .*; did you mean '"):
+    with pytest.raises(SettingsError, match=r"there is no scheduler 'EulerScheduler' .*; did you mean '"):
         run(make_chain(scheduler="EulerScheduler"))
 
 
@@ -254,16 +254,16 @@ def test_clip_skip_changes_the_picture_and_too_much_is_refused(make_chain):
 
 
 def test_progress_is_told_in_denoising_steps(make_chain):
-    class Hears:
-        heard: list = []
+    heard = []
 
+    class Hears:
         @igo.hookimpl
         def observe(self, event):
             if event.kind == "progress":
-                self.heard.append((event.step, event.done, event.total))
+                heard.append((event.step, event.done, event.total))
 
     run(make_chain(), observers=[Hears()])
-    assert Hears.heard == [("text-to-image", done, STEPS) for done in range(1, STEPS + 1)]
+    assert heard == [("text-to-image", done, STEPS) for done in range(1, STEPS + 1)]
 
 
 def test_pipelines_are_shared_by_chains_with_the_same_settings(make_chain, runtime, monkeypatch):

@@ -13,6 +13,9 @@ import typer
 from igo.cli import demo, doctor, generate, plugins, prompt, replay, run, show
 from igo.errors import IGOError
 
+CANCELLED = 130
+"""What typer makes of Ctrl-C: 128 and the signal's number."""
+
 app = typer.Typer(
     name="igo",
     help="IGO (Image Generative Operator): change what people in pictures wear, by chains of plugins.",
@@ -51,15 +54,14 @@ def run_command(arguments: list[str] | None = None) -> int:
         return _failed(f"{getattr(error, 'format_message', error.__str__)()} (igo --help, igo COMMAND --help)")
     except IGOError as error:
         return _failed(str(error), error)
-    except (typer.Abort, KeyboardInterrupt):
-        typer.echo("igo: cancelled; nothing half done was written", err=True)
-        return 130
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  the reader has gone; so must what is still buffered
         return 1
     except Exception as error:
         text = " ".join(str(error).split())
         return _failed(f"internal error, please report it ({type(error).__name__}: {text})", error, code=1)
+    if result == CANCELLED:
+        typer.echo("igo: cancelled; nothing half done was written", err=True)
     return result if isinstance(result, int) else 0
 
 

@@ -2,7 +2,23 @@
 
 import json
 
-WORDS = "a red blue hoodie jeans woman photo of in the raw street soft light sky".split()
+WORDS = [
+    "a",
+    "red",
+    "blue",
+    "hoodie",
+    "jeans",
+    "woman",
+    "photo",
+    "of",
+    "in",
+    "the",
+    "raw",
+    "street",
+    "soft",
+    "light",
+    "sky",
+]
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 
