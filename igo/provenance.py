@@ -11,7 +11,7 @@ import json
 import platform
 import sys
 from dataclasses import fields
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from os import PathLike
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from igo.look import Look
 
 FORMAT = 1
-LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow", "opencv-python-headless")
-MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2"}
+LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "PIL", "cv2")
 KINDS: dict[str, type | tuple[type, ...]] = {
     "chain": (dict, NoneType),
     "request": dict,
@@ -72,11 +71,8 @@ def stack(look: Look) -> dict[str, str]:
     """What the bytes may depend on: versions of what was loaded, plugins' distributions, the machine."""
     found = {"igo": version("igo"), "python": platform.python_version(), "machine": platform.machine()}
     for name in LIBRARIES:
-        if MODULES.get(name, name) in sys.modules:
-            try:
-                found[name] = version(name)
-            except PackageNotFoundError:
-                found[name] = "unknown"
+        if name in sys.modules:
+            found[name] = sys.modules[name].__version__
     for step in look.chain.steps:
         offered = registry.distribution_of(type(step.plugin))
         if offered is not None:
@@ -84,7 +80,6 @@ def stack(look: Look) -> dict[str, str]:
     torch = sys.modules.get("torch")
     if torch is not None:
         found |= {
-            "torch": torch.__version__,
             "device": str(look.chain.runtime.device),
             "dtype": str(look.chain.runtime.dtype).removeprefix("torch."),
             "threads": str(torch.get_num_threads()),

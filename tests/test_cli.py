@@ -106,13 +106,13 @@ def test_show_as_json(command):
 
 def test_replay_says_what_differs_and_exits_with_1(command):
     look = igo.Chain(PaintedBase()).run("a coat", seed=1)
-    changed = look.record() | {"pixels": "0", "stack": {**look.record()["stack"], "pillow": "1.0"}}
+    changed = look.record() | {"pixels": "0", "stack": {**look.record()["stack"], "PIL": "1.0"}}
     from igo.images import write_image
 
     write_image(look.image, "a.png", text={"igo": json.dumps(changed)})
     code, output, _ = command("replay", "a.png", "-q")
     assert code == 1
-    assert "different: the pixels are not the same\n  pillow: 1.0 then" in output
+    assert "different: the pixels are not the same\n  PIL: 1.0 then" in output
 
 
 def test_run_takes_a_chain_and_options_win_over_its_request(command):
@@ -156,6 +156,20 @@ def test_demo_writes_pictures_and_a_sheet(command, tiny_mini, monkeypatch):
         "look-1-1.png", "look-1-2.png", "look-2-1.png", "look-2-2.png",
     ]  # fmt: skip
     assert read_image("out/demo/sheet.png").image.height > 384
+
+
+def test_mini_draw_writes_pictures_with_captions_as_trainers_read_them(command):
+    assert command("mini", "draw", "drawn", "-n", 2, "--seed", 5, "--labels", "--width", 64, "--height", 96)[0] == 0
+    rows = [json.loads(line) for line in Path("drawn/metadata.jsonl").read_text().splitlines()]
+    assert [row["file_name"] for row in rows] == ["figure-000005.png", "figure-000006.png"]
+    for row in rows:
+        assert read_image(Path("drawn", row["file_name"])).image.size == (64, 96)
+        assert read_image(Path("drawn", row["labels"])).image.size == (64, 96)
+        assert len(row["text"].split()) > 5
+    code, _, errors = command("mini", "draw", "drawn", "-n", 0)
+    assert code == 2
+    assert is_one_line(errors)
+    assert "draw" in command("mini")[1]
 
 
 def test_doctor_finds_all_well_or_says_what_is_wrong(command, tiny_mini, monkeypatch, tmp_path):

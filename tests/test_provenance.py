@@ -65,7 +65,7 @@ def test_record_holds_chain_request_seed_inputs_and_stack(photo, tmp_path):
     assert record["inputs"]["image"]["name"] == "me.png"
     assert (record["inputs"]["image"]["width"], record["inputs"]["image"]["height"]) == photo.size
     assert record["stack"]["igo"] == igo.__version__
-    assert {"python", "machine", "pillow"} <= record["stack"].keys()
+    assert {"python", "machine", "PIL"} <= record["stack"].keys()
     json.dumps(record)
 
 
@@ -92,7 +92,7 @@ def test_replay_finds_inputs_beside_the_picture_or_where_it_is_told(photo, tmp_p
 
 def test_what_differs_is_said(saved, tmp_path):
     record = provenance.read_record(saved[0])
-    record["stack"]["pillow"] = "1.0"
+    record["stack"]["PIL"] = "1.0"
     record["stack"]["cv3"] = "2.0"
     record["models"]["mini"] = "sha256:0"
     record["pixels"] = "0"
@@ -101,7 +101,7 @@ def test_what_differs_is_said(saved, tmp_path):
     made = replay(path)
     assert not made.identical
     assert "cv3: 2.0 then, absent now" in made.differences
-    assert f"pillow: 1.0 then, {Image.__version__} now" in made.differences
+    assert f"PIL: 1.0 then, {Image.__version__} now" in made.differences
     assert "model mini: sha256:0 then, not loaded now" in made.differences
 
 
