@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from igo import registry
 from igo.errors import ConfigError, LayerError
-from igo.look import Look, Origin
+from igo.look import Look
+from igo.provenance import Origin, origin
 from igo.run import Run, check_needs
 from igo.runtime import Runtime
+from igo.settings import settings_of
 from igo.step import Step, default_name
-from igo.values import Request
+from igo.values import Request, check_layers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,7 +31,7 @@ class Chain:
 
     def __init__(self, *plugins: object, runtime: Runtime | None = None) -> None:
         self.steps = _named(plugins)
-        self.runtime = runtime or Runtime()
+        self.runtime = (runtime or Runtime()).bound("")
 
     def __repr__(self) -> str:
         return f"Chain({', '.join(repr(step.plugin) for step in self.steps)})"
@@ -46,12 +48,13 @@ class Chain:
         """Make pictures, or change the picture ``image``, and return them with the record of how.
 
         ``image`` and ``layers`` are anything that ``igo.images.read_image`` takes: paths, bytes, PIL pictures, arrays.
-        Without a prompt the base takes the image as it is. ``settings`` are the other fields of ``igo.Request``.
+        Without a prompt the base takes the image as it is; ``width`` and ``height`` resize it first. A layer that has
+        transparency is its alpha, any other its luminance. ``settings`` are the other fields of ``igo.Request``.
         ``observers`` have an ``observe`` hook and hear of this run alone (a progress bar).
 
         Raises ``IGOError``: settings, pictures or layers that can't be used, and steps that fail, by name.
         """
-        pictures, origins = _read(image, layers or {})
+        pictures, origins = _read(image, layers or {}, settings.get("width"), settings.get("height"))
         seed = settings.pop("seed", None)
         request = Request().replace(
             prompt=prompt,
@@ -60,8 +63,8 @@ class Chain:
             seed=secrets.randbits(32) if seed is None else seed,
             **settings,
         )
-        frames = Run(self.steps, self.runtime, [Step(observer) for observer in observers]).frames(request)
-        return Look(frames, chain=self, request=request, origins=origins)
+        run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
+        return Look(run.frames(request), chain=self, request=request, origins=origins, models=run.identities)
 
     def check(self, layers: Iterable[str] = ()) -> None:
         """Raise ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings."""
@@ -72,11 +75,7 @@ class Chain:
 
         Settings at their defaults are left out. Raises ``ConfigError`` for a setting that TOML can't hold.
         """
-        steps = []
-        for step in self.steps:
-            plain = {key: _plain(value, key, step) for key, value in step.settings().items()}
-            steps.append({"use": registry.name_of(type(step.plugin)), **plain})
-        return {**self.runtime.describe(), "step": steps}
+        return {**self.runtime.describe(), "step": [_described(step) for step in self.steps]}
 
     def to_toml(self) -> str:
         """The chain as a TOML file's text, which ``igo run`` and ``igo.load_chain`` read."""
@@ -96,36 +95,42 @@ def _named(plugins: Iterable[object]) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _read(image: ImageSource | None, layers: Mapping[str, ImageSource]) -> tuple[dict[str, Image], dict[str, Origin]]:
-    """Pictures and layers as the chain uses them, and where each came from. A photo's alpha becomes a layer."""
+def _read(
+    image: ImageSource | None, layers: Mapping[str, ImageSource], width: int | None, height: int | None
+) -> tuple[dict[str, Image], dict[str, Origin]]:
+    """Pictures and layers as the chain uses them, and where each came from. A photo's alpha becomes a layer.
+
+    With a picture, ``width`` and ``height`` resize it, and all layers with it.
+    """
     if image is None and not layers:
         return {}, {}
-    from igo.images import read_image
+    from igo.images import read_image, resized
 
     pictures, origins = {}, {}
     if image is not None:
         photo = read_image(image)
-        pictures["image"], origins["image"] = photo.image, Origin.of(photo)
+        pictures["image"], origins["image"] = photo.image, origin(photo)
         if photo.alpha is not None:
             pictures["alpha"] = photo.alpha
     for name, source in layers.items():
         if name == "image":
             raise LayerError("a layer can't be called 'image'; give the picture itself as image=")
         layer = read_image(source)
-        pictures[name], origins[name] = layer.alpha or layer.image.convert("L"), Origin.of(layer)
+        opaque = layer.alpha is None or layer.alpha.histogram()[255] == layer.alpha.width * layer.alpha.height
+        pictures[name] = layer.image.convert("L") if layer.alpha is None or opaque else layer.alpha
+        origins[name] = origin(layer)
+    if image is not None:
+        check_layers(pictures["image"], pictures)
+        pictures = {name: resized(picture, width, height) for name, picture in pictures.items()}
     return pictures, origins
 
 
-def _plain(value: Any, key: str, step: Step) -> Any:
-    """A setting as TOML can hold it."""
-    if isinstance(value, (str, bool, int, float)):
-        return value
-    if hasattr(value, "__fspath__"):
-        return value.__fspath__()
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, key, step) for item in value]
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item, key, step) for name, item in value.items()}
-    raise ConfigError(f"setting '{key}' is a {type(value).__name__}, which TOML can't hold; use text or numbers").at(
-        step.name
-    )
+def _described(step: Step) -> dict[str, Any]:
+    """A step as plain data."""
+    try:
+        known = {setting.name: setting for setting in settings_of(type(step.plugin))}
+        plain = {key: known[key].dump(value) for key, value in step.settings().items()}
+    except ConfigError as error:
+        error.at(step.name)
+        raise
+    return {"use": registry.name_of(type(step.plugin)), **plain}

@@ -34,11 +34,8 @@ class Defaults:
     guidance_scale: float = 7.5
 
 
-KNOWN = {
-    "mini": Defaults(128, 192, 20, 5.0),
-    "musinsaigo": Defaults(512, 768, 50, 7.0),
-}
-"""By a part of the checkpoint's name; others draw squares of their UNet's sample size, as diffusers does."""
+MINI = Defaults(128, 192, 20, 5.0)
+MUSINSAIGO = Defaults(512, 768, 50, 7.0)
 
 
 @dataclass(frozen=True)
@@ -141,9 +138,11 @@ def _from_hub(name: str, revision: str | None, variant: str | None) -> Path:
 
 
 def _defaults(checkpoint: str, pipeline: Any) -> Defaults:
-    for name, known in KNOWN.items():
-        if name in Path(checkpoint).name.lower():
-            return known
+    """The checkpoint's own, else squares of its model's sample size, as in diffusers."""
+    if checkpoint == "mini":
+        return MINI
+    if "musinsaigo" in Path(checkpoint).name.lower():
+        return MUSINSAIGO
     model = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
     size = getattr(getattr(model, "config", None), "sample_size", None) or 64
     height, width = size if isinstance(size, (list, tuple)) else (size, size)

@@ -16,8 +16,9 @@ def composite(original: Image.Image, painted: Image.Image, mask: Image.Image, fe
     """``painted`` where ``mask`` says so, ``original`` everywhere else. All three of one size; RGB, RGB, L.
 
     The zone is where the mask is not 0; a soft mask blends. ``feather`` is the width in pixels over which the zone's
-    border fades, *inward*, by the distance to the outside: a Gaussian blur of the mask would reach far beyond it. The
-    picture's own edge is no border. Every pixel outside the zone is checked to be the original's, on each call.
+    border fades, *inward*, by the distance to the outside: a Gaussian blur of the mask would reach far beyond it. It is
+    at most what leaves the zone's middle opaque. The picture's own edge is no border. Every pixel outside the zone is
+    checked to be the original's, on each call.
 
     Raises ``ImageError`` for pictures of another mode or size, ``LayerError`` for a mask of another size.
     """
@@ -42,8 +43,9 @@ def composite(original: Image.Image, painted: Image.Image, mask: Image.Image, fe
 
 def _inward(zone: Bytes, feather: float) -> npt.NDArray[np.float32]:
     """0 to 1 over ``feather`` pixels from the zone's border inward."""
-    if feather <= 0 or zone.all():
+    if feather <= 0 or zone.all() or not zone.any():
         return (zone > 0).astype(np.float32)
     distance = cv2.distanceTransform((zone > 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    feather = min(feather, float(distance.max()) - 1)  # a thin zone is painted too
     opacity: npt.NDArray[np.float32] = np.clip(distance / (feather + 1), 0, 1).astype(np.float32)
     return opacity

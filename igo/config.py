@@ -51,7 +51,7 @@ def load_chain(path: str | PathLike[str]) -> Chain:
 def read_chain_file(path: str | PathLike[str]) -> ChainFile:
     """The chain and request of a TOML file. Raises ``ConfigError`` with the file and line."""
     try:
-        text = Path(path).read_text("utf-8")
+        text = Path(path).read_text("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path} can't be read ({error.strerror}); expected a chain file in TOML") from None
     except UnicodeDecodeError:
@@ -67,12 +67,18 @@ def parse_chain(text: str, source: str = "chain") -> ChainFile:
         reason, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
         raise ConfigError(f"{source}:{line[1] if line else text.count(chr(10)) + 1}: {reason}") from None
-    return build(data, source, Lines(text))
+    except RecursionError:
+        raise ConfigError(f"{source}: nested too deeply; expected a chain file in TOML") from None
+    return build(data, source, text)
 
 
-def build(data: Mapping[str, Any], source: str = "chain", lines: Lines | None = None) -> ChainFile:
-    """The chain and request that plain data describes, as ``Chain.describe`` writes it."""
-    at = _Blame(source, lines)
+def build(data: Mapping[str, Any], source: str = "chain", text: str = "", importing: bool = True) -> ChainFile:
+    """The chain and request that plain data describes, as ``Chain.describe`` writes it.
+
+    ``text`` is the TOML that the data was read from, for the lines of errors. ``importing=False`` takes installed
+    plugins alone (see ``igo.registry.load``).
+    """
+    at = _Blame(source, text)
     for table in data:
         if table not in TABLES:
             raise at.error(f"there is no table '{table}'; {did_you_mean(table, TABLES)}", table)
@@ -86,87 +92,82 @@ def build(data: Mapping[str, Any], source: str = "chain", lines: Lines | None = 
             Request(**{key: request[key]})
     runtime = _table(data, "runtime", ("device", "dtype"), at)
     with at.blaming("runtime"):
-        made = Runtime(**{key: str(value) for key, value in runtime.items()})
-    plugins = [_plugin(step, index, at) for index, step in enumerate(steps)]
+        made = Runtime(**runtime)
+    plugins = [_plugin(step, index, at, importing) for index, step in enumerate(steps)]
     with at.blaming("step"):
         return ChainFile(Chain(*plugins, runtime=made), request)
 
 
-def _plugin(settings: dict[str, Any], index: int, at: _Blame) -> object:
+def _plugin(settings: dict[str, Any], index: int, at: _Blame, importing: bool) -> object:
     settings = dict(settings)
     use = settings.pop("use", None)
     if not isinstance(use, str):
-        raise at.error('a step without use = "a plugin\'s name"', "step", index=index)
-    with at.blaming("step", "use", index):
-        cls = registry.load(use)
-    with at.blaming("step", "use", index):
+        raise at.error('a step without use = "a plugin\'s name"', "step", index)
+    with at.blaming("step", index, "use"):
+        cls = registry.load(use, importing)
         known = {setting.name: setting for setting in settings_of(cls)}
     for key, value in settings.items():
         if key not in known:
-            raise at.error(f"{use} has no setting '{key}'; {did_you_mean(key, list(known))}", "step", key, index)
-        with at.blaming("step", key, index):
+            raise at.error(f"{use} has no setting '{key}'; {did_you_mean(key, list(known))}", "step", index, key)
+        with at.blaming("step", index, key):
             settings[key] = known[key].convert(value)
     for setting in known.values():
         if setting.required and setting.name not in settings:
-            raise at.error(f"{use} needs the setting '{setting.name}'", "step", "use", index)
-    with at.blaming("step", None, index):
+            raise at.error(f"{use} needs the setting '{setting.name}'", "step", index, "use")
+    with at.blaming("step", index):
         return cls(**settings)
 
 
 def _table(data: Mapping[str, Any], name: str, keys: tuple[str, ...], at: _Blame) -> dict[str, Any]:
     table = data.get(name, {})
     if not isinstance(table, dict):
-        raise at.error(f"'{name}' is {table!r}; expected a table [{name}]", name)
+        raise at.error(f"[{name}] is {table!r}; expected a table", name)
     for key in table:
         if key not in keys:
             raise at.error(f"[{name}] has no '{key}'; {did_you_mean(key, keys)}", name, key)
     return dict(table)
 
 
-class Lines:
-    """Where tables and keys stand in a TOML text, which ``tomllib`` does not tell."""
+def line_of(text: str, *path: str | int) -> int | None:
+    """The line on which the statement begins that sets ``path`` in a TOML text; ``None`` if none does.
 
-    HEADER = re.compile(r"^\s*(\[\[?)\s*([\w.\"'-]+)\s*\]\]?\s*(?:#.*)?$")
-    KEY = re.compile(r"^\s*[\"']?([\w-]+)[\"']?\s*(?:\.[^=]*)?=")
-
-    def __init__(self, text: str) -> None:
-        self._found: dict[tuple[str, int, str | None], int] = {}
-        counts: dict[str, int] = {}
-        table, index, inside = "", 0, ""
-        for number, line in enumerate(text.splitlines(), 1):
-            if not inside:
-                header, key = self.HEADER.match(line), self.KEY.match(line)
-                if header:
-                    table = header[2].strip("\"'")
-                    index = counts.get(table, 0) if header[1] == "[[" else 0
-                    counts[table] = index + 1
-                    self._found.setdefault((table, index, None), number)
-                elif key:
-                    where = (table, index, key[1]) if table else (key[1], 0, None)
-                    self._found.setdefault(where, number)
-            for quotes in ('"""', "'''"):
-                if inside in ("", quotes) and line.count(quotes) % 2:
-                    inside = "" if inside else quotes
-
-    def of(self, table: str, key: str | None = None, index: int = 0) -> int | None:
-        """The line of a key, else of its table; ``None`` if the text has neither."""
-        return self._found.get((table, index, key)) or self._found.get((table, index, None))
+    ``tomllib`` tells no positions, so it is asked: the text is read line by line until what was read has ``path``.
+    """
+    lines, begin = text.split("\n"), 1
+    for number in range(1, len(lines) + 1):
+        try:
+            data: Any = tomllib.loads("\n".join(lines[:number]))
+        except tomllib.TOMLDecodeError:  # in the middle of a statement
+            continue
+        for key in path:
+            try:
+                data = data[key]
+            except (KeyError, IndexError, TypeError):
+                break
+        else:
+            return begin
+        begin = number + 1
+    return None
 
 
 class _Blame:
     """Puts the place in front of an error's message."""
 
-    def __init__(self, source: str, lines: Lines | None) -> None:
-        self.source, self.lines = source, lines
+    def __init__(self, source: str, text: str) -> None:
+        self.source, self.text = source, text
 
-    def error(self, message: str, table: str, key: str | None = None, index: int = 0) -> ConfigError:
-        line = self.lines.of(table, key, index) if self.lines else None
+    def error(self, message: str, *path: str | int) -> ConfigError:
+        """``path`` is a table, a step's index, a key; a message that begins with a key of the table is about that."""
+        line = line_of(self.text, *path, message.split(maxsplit=1)[0]) or line_of(self.text, *path)
+        while line is None and path:
+            path = path[:-1]
+            line = line_of(self.text, *path) if path else None
         return ConfigError(f"{self.source}{f':{line}' if line else ''}: {message}")
 
     @contextmanager
-    def blaming(self, table: str, key: str | None = None, index: int = 0) -> Iterator[None]:
+    def blaming(self, *path: str | int) -> Iterator[None]:
         """Turn what fails inside the ``with`` into a ``ConfigError`` at its place."""
         try:
             yield
         except (IGOError, TypeError, ValueError) as error:
-            raise self.error(str(error), table, key, index) from error
+            raise self.error(str(error), *path) from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import lcm
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from igo.errors import CheckpointError, OverflowInVAEError
+from igo.errors import CheckpointError, OverflowInVAEError, SettingsError
 from igo.prompts.cache import PromptCache
 from igo.prompts.chunks import TokenReport
 from igo.prompts.encode import Emphasis, encode, supports
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Task = Literal["text2img", "img2img", "inpaint"]
-MEMORY_MODES = ("full", "slicing", "offload", "sequential")
-"""From fastest to smallest. Each includes the savings of ``slicing``, which never moves weights."""
+MEMORY_MODES = ("full", "slicing", "offload", "tiling", "sequential")
+"""From fastest to smallest; each includes the savings of those before. ``tiling`` changes large pictures a little."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,13 @@ class Diffusion:
     """
 
     def __init__(self, pipeline: Any, device: torch.device, memory: str = "auto") -> None:
+        if memory in ("offload", "sequential") and device.type == "cpu":
+            raise SettingsError(f"memory='{memory}' moves weights off a GPU; on the CPU use 'slicing' or 'tiling'")
         self.pipeline = pipeline
         self.device = device
         self.checker = _taken_checker(pipeline, device)
         self.prompts = PromptCache()
+        self._lock = Lock()  # schedulers keep state between steps
         self._auto = memory == "auto"
         self._mode = _fitting(pipeline, device) if self._auto else memory
         self._siblings = {_task_of(pipeline): pipeline}
@@ -79,17 +84,25 @@ class Diffusion:
 
         Picture k is the picture of ``seeds[k]`` made alone: on a GPU, where the batch is one call, up to rounding; on a
         CPU exactly, where the pictures are made one after the other, since there the kernels' sums depend on the size
-        of the batch. ``on_step`` hears steps done and steps in all. Raises ``CheckpointError`` when memory runs out in
-        the smallest mode, ``OverflowInVAEError`` when there are no finite pixels in fp32 either.
+        of the batch. ``on_step`` hears steps done and steps in all.
+
+        Raises ``CheckpointError`` when memory runs out in the smallest mode, and for any other task than "inpaint" with
+        a checkpoint of 9 channels; ``OverflowInVAEError`` when there are no finite pixels in fp32 either.
         """
-        if self.device.type != "cpu":
-            return self._within_memory(job, on_step)
-        images: list[Image] = []
-        for k, seed in enumerate(job.seeds):
-            done = _continued(on_step, k, len(job.seeds)) if on_step else None
-            painted = self._within_memory(replace(job, seeds=(seed,)), done)
-            images += painted.images
-        return Painted(tuple(images), painted.report)
+        channels = getattr(getattr(self.pipeline, "unet", None), "config", {}).get("in_channels", 4)
+        if channels == 9 and job.task != "inpaint":
+            raise CheckpointError(
+                "the checkpoint has 9 channels, for painting in masks; give it as inpaint_checkpoint="
+            )
+        with self._lock:
+            if self.device.type != "cpu":
+                return self._within_memory(job, on_step)
+            images: list[Image] = []
+            for k, seed in enumerate(job.seeds):
+                done = _continued(on_step, k, len(job.seeds)) if on_step else None
+                painted = self._within_memory(replace(job, seeds=(seed,)), done)
+                images += painted.images
+            return Painted(tuple(images), painted.report)
 
     def _within_memory(self, job: Job, on_step: Callable[[int, int], None] | None) -> Painted:
         """One call of the pipeline, in as small a memory mode as it takes."""
@@ -109,11 +122,18 @@ class Diffusion:
         """Pixels along one side of a latent's cell."""
         return int(getattr(self.pipeline, "vae_scale_factor", 8))
 
+    @property
+    def multiple(self) -> int:
+        """What widths and heights must be multiples of: at least 8, more for families that patch their latents."""
+        processor = getattr(getattr(self.pipeline, "image_processor", None), "config", {})
+        return lcm(8, self.latent_scale, int(processor.get("vae_scale_factor", 8)))
+
     def _report(self, job: Job, tokens: TokenReport | None) -> dict[str, Any]:
         """What a picture's history says of how it was painted."""
         names = ("task", "prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "emphasis", "clip_skip")
         told: dict[str, Any] = {name: getattr(job, name) for name in names}
         told["scheduler"] = type(self.pipeline.scheduler).__name__
+        told["memory"] = self._mode
         if job.image is not None:
             told["strength"] = job.strength
         if tokens is not None:
@@ -148,12 +168,18 @@ class Diffusion:
         if self.checker is None:
             return None
         import numpy as np
+        from diffusers.utils import logging
 
         checker, extractor = self.checker
         seen = extractor(list(images), return_tensors="pt").pixel_values
         blank = np.zeros((len(images), 1, 1, 3))  # the checker blackens what it is given, so it gets nothing of worth
-        with torch.no_grad():
-            _, flagged = checker(images=blank, clip_input=seen.to(checker.device, checker.dtype))
+        level = logging.get_verbosity()
+        logging.set_verbosity_error()  # it says that pictures turn black, which they don't
+        try:
+            with torch.no_grad():
+                _, flagged = checker(images=blank, clip_input=seen.to(checker.device, checker.dtype))
+        finally:
+            logging.set_verbosity(level)
         return [bool(flag) for flag in flagged]
 
     def _call(self, job: Job, on_step: Callable[[int, int], None] | None) -> Painted:
@@ -194,24 +220,27 @@ class Diffusion:
 
     def _place(self, pipeline: Any) -> Any:
         """Put a pipeline on the device, in the way of the memory mode."""
-        if self._mode != "full":
+        level = MEMORY_MODES.index(self._mode)
+        if level >= MEMORY_MODES.index("slicing"):
             pipeline.vae.enable_slicing()
-            pipeline.vae.enable_tiling()
             pipeline.enable_attention_slicing()
-        if self._mode == "offload":
-            pipeline.enable_model_cpu_offload(device=self.device)
-        elif self._mode == "sequential":
+        if level >= MEMORY_MODES.index("tiling"):
+            pipeline.vae.enable_tiling()
+        if self._mode == "sequential":
             pipeline.enable_sequential_cpu_offload(device=self.device)
+        elif level >= MEMORY_MODES.index("offload") and self.device.type != "cpu":
+            pipeline.enable_model_cpu_offload(device=self.device)
         else:
             pipeline.to(self.device)
         return pipeline
 
     def _saves_more(self) -> bool:
         """Go to the next smaller memory mode; ``False`` if there is none, or the user chose one."""
-        position = MEMORY_MODES.index(self._mode) + 1
-        if not self._auto or position == len(MEMORY_MODES) or (position > 1 and self.device.type == "cpu"):
+        modes = MEMORY_MODES if self.device.type != "cpu" else ("full", "slicing", "tiling")
+        position = modes.index(self._mode) + 1
+        if not self._auto or position == len(modes):
             return False
-        self._mode = MEMORY_MODES[position]
+        self._mode = modes[position]
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         for pipeline in self._siblings.values():
@@ -275,4 +304,5 @@ def _redo_in_fp32(network: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any],
             network.to(dtype)
     if not torch.isfinite(output).all():
         raise OverflowInVAEError("the VAE gave no finite pixels, in fp32 too; the checkpoint's VAE may be damaged")
-    return output
+    narrow = output.to(dtype)
+    return narrow if torch.isfinite(narrow).all() else output

@@ -58,6 +58,14 @@ class LayerError(ChainError):
     """A layer that a step needs and nobody makes, or one that does not fit the picture."""
 
 
+class MaskError(IGOError):
+    """A mask that can't be meant. ``area`` is the share of the picture that it covers, 0 to 1."""
+
+    def __init__(self, message: str, area: float) -> None:
+        super().__init__(message)
+        self.area = area
+
+
 class ConfigError(IGOError):
     """A chain file that can't be understood; the message begins with the line."""
 

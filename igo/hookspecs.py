@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
+from igo.errors import PluginError
 from igo.values import Event, Frame, Request
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from igo.runtime import Runtime
 
 PROJECT = "igo"
+INSTEAD_OF_WRAPPERS = "to act around generation, implement generate and call inner"
 F = TypeVar("F", bound=Callable[..., Any])
 
 _hookspec = pluggy.HookspecMarker(PROJECT)
@@ -44,11 +46,15 @@ def _spec(function: F) -> F:
     return _hookspec(function, firstresult=True)
 
 
-def hookimpl(function: F) -> F:
-    """Mark a method as the implementation of the hook of the same name.
+def hookimpl(function: F | None = None, **options: Any) -> F:
+    """Mark a method as the implementation of the hook of the same name: ``@igo.hookimpl``.
 
-    pluggy's ``wrapper=True`` is not offered: to act around generation, implement ``generate`` and call ``inner``.
+    pluggy's options are not offered, and raise ``PluginError``: the chain gives the order, and to act around generation
+    one implements ``generate`` and calls ``inner``.
     """
+    if options or function is None:
+        named = ", ".join(f"{name}=..." for name in options) or "()"
+        raise PluginError(f"igo.hookimpl takes no options ({named}); {INSTEAD_OF_WRAPPERS}")
     return _hookimpl(function)
 
 

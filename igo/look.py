@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,26 +13,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from igo.chain import Chain
-    from igo.images import Picture, Written
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where an input picture came from, so that a replay can tell whether it has the same."""
-
-    name: str | None
-    sha256: str
-    width: int
-    height: int
-
-    @classmethod
-    def of(cls, picture: Picture) -> Origin:
-        """The origin of a picture that was read."""
-        return cls(picture.name, picture.sha256, *picture.image.size)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+    from igo.images import Written
+    from igo.provenance import Origin, Record
 
 
 class Look(Sequence[Frame]):
@@ -42,11 +23,19 @@ class Look(Sequence[Frame]):
     ``look.image`` is the first picture; a look is a sequence of frames, one for each of ``num_images``.
     """
 
-    def __init__(self, frames: Sequence[Frame], chain: Chain, request: Request, origins: Mapping[str, Origin]) -> None:
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        chain: Chain,
+        request: Request,
+        origins: Mapping[str, Origin],
+        models: Mapping[str, str],
+    ) -> None:
         self.frames = tuple(frames)
         self.chain = chain
         self.request = request
         self.origins = dict(origins)
+        self.models = dict(models)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -84,7 +73,7 @@ class Look(Sequence[Frame]):
         """The seed of the first picture."""
         return self.frames[0].seed
 
-    def record(self, index: int = 0) -> dict[str, Any]:
+    def record(self, index: int = 0) -> Record:
         """Everything that ``igo replay`` needs to make picture ``index`` again, as plain data."""
         from igo.provenance import record
 
@@ -97,12 +86,8 @@ class Look(Sequence[Frame]):
         lossy WebP are not. Each file appears whole or not at all. Returns what was written, with notes on what was
         lost. Raises ``ImageError``.
         """
-        path = Path(path)
-        if len(self) == 1:
-            return [self.save_frame(0, path, **options)]
-        return [
-            self.save_frame(index, path.with_stem(f"{path.stem}-{index + 1}"), **options) for index in range(len(self))
-        ]
+        names = numbered(Path(path), len(self))
+        return [self.save_frame(index, name, **options) for index, name in enumerate(names)]
 
     def save_frame(self, index: int, path: str | PathLike[str], **options: Any) -> Written:
         """Write picture ``index`` alone, as ``save`` does."""
@@ -111,3 +96,8 @@ class Look(Sequence[Frame]):
 
         frame = self.frames[index]
         return write_image(frame.image, path, text=text_chunks(self, index), alpha=frame.layers.get("alpha"), **options)
+
+
+def numbered(path: Path, count: int) -> list[Path]:
+    """The names under which ``count`` pictures are saved."""
+    return [path] if count == 1 else [path.with_stem(f"{path.stem}-{index}") for index in range(1, count + 1)]

@@ -6,58 +6,91 @@ that AUTOMATIC1111's web UI made common.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
-import sys
+from contextlib import suppress
 from dataclasses import fields
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
-from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NotRequired,  # pydantic wants these below Python 3.12
+)
+
+from typing_extensions import TypedDict
 
 from igo import registry
 from igo.errors import ConfigError, ProvenanceError
 from igo.values import Frame, Request
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
+    from igo.images import Picture
     from igo.look import Look
 
 FORMAT = 1
-LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "PIL", "cv2")
-KINDS: dict[str, type | tuple[type, ...]] = {
-    "chain": (dict, NoneType),
-    "request": dict,
-    "index": int,
-    "seed": int,
-    "pixels": str,
-    "inputs": dict,
-    "history": list,
-    "models": dict,
-    "stack": dict,
-}
+LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow", "opencv-python-headless", "opencv-python")
 NOT_RECORDED = ("image", "layers")
 
 
-def record(look: Look, index: int = 0) -> dict[str, Any]:
-    """The record of picture ``index``. Without the date, so that the same picture is the same file.
+class Origin(TypedDict):
+    """Where an input picture came from, so that a replay can tell whether it has the same."""
 
-    Where the chain can't be written down (a plugin that is no dataclass), ``chain`` is ``None`` and ``why`` says it.
-    """
+    name: str | None
+    sha256: str
+    """Of the file, or of the array's or picture's data."""
+    pixels: str
+    """Of the decoded picture (see ``igo.images.digest``): the same for a file and for the picture in it."""
+    width: int
+    height: int
+
+
+class Record(TypedDict):
+    """What a picture carries. ``chain`` is ``None`` where it could not be written down, and ``why`` says it."""
+
+    format: int
+    igo: str
+    chain: dict[str, Any] | None
+    why: NotRequired[str]
+    request: dict[str, Any]
+    index: int
+    seed: int
+    pixels: str
+    inputs: dict[str, Origin]
+    history: list[dict[str, Any]]
+    models: dict[str, str]
+    stack: dict[str, str]
+
+
+def origin(picture: Picture) -> Origin:
+    """Where a picture that was read came from."""
+    from igo.images import digest
+
+    return {
+        "name": picture.name,
+        "sha256": picture.sha256,
+        "pixels": digest(picture.image, picture.alpha),
+        "width": picture.image.width,
+        "height": picture.image.height,
+    }
+
+
+def record(look: Look, index: int = 0) -> Record:
+    """The record of picture ``index``. Without the date, so that the same picture is the same file."""
+    from igo.images import digest
+
     frame = look.frames[index]
-    found: dict[str, Any] = {
+    found: Record = {
         "format": FORMAT,
         "igo": version("igo"),
         "chain": None,
         "request": _request(look.request),
         "index": index,
         "seed": frame.seed,
-        "pixels": digest(frame.image),
-        "inputs": {name: origin.as_dict() for name, origin in look.origins.items()},
+        "pixels": digest(frame.image, frame.layers.get("alpha")),
+        "inputs": look.origins,
         "history": [{"step": entry.step, **entry.report} for entry in frame.history],
-        "models": look.chain.runtime.identities,
+        "models": look.models,
         "stack": stack(look),
     }
     try:
@@ -68,29 +101,25 @@ def record(look: Look, index: int = 0) -> dict[str, Any]:
 
 
 def stack(look: Look) -> dict[str, str]:
-    """What the bytes may depend on: versions of what was loaded, plugins' distributions, the machine."""
+    """What the bytes may depend on: versions of libraries and plugins, the machine, and what the models ran on."""
     found = {"igo": version("igo"), "python": platform.python_version(), "machine": platform.machine()}
     for name in LIBRARIES:
-        if name in sys.modules:
-            found[name] = sys.modules[name].__version__
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
     for step in look.chain.steps:
         offered = registry.distribution_of(type(step.plugin))
         if offered is not None:
             found[offered[0]] = offered[1]
-    torch = sys.modules.get("torch")
-    if torch is not None:
+    if look.models:
+        import torch
+
+        runtime = look.chain.runtime
         found |= {
-            "device": str(look.chain.runtime.device),
-            "dtype": str(look.chain.runtime.dtype).removeprefix("torch."),
+            "device": str(runtime.device),
+            "dtype": str(runtime.dtype).removeprefix("torch."),
             "threads": str(torch.get_num_threads()),
         }
     return found
-
-
-def digest(image: Image) -> str:
-    """SHA-256 over mode, size and pixels."""
-    head = f"{image.mode} {image.width}x{image.height} ".encode()
-    return hashlib.sha256(head + image.tobytes()).hexdigest()
 
 
 def text_chunks(look: Look, index: int = 0) -> dict[str, str]:
@@ -117,7 +146,6 @@ def parameters(request: Request, frame: Frame) -> str:
         "CFG scale": used.get("guidance_scale"),
         "Seed": frame.seed,
         "Size": f"{frame.image.width}x{frame.image.height}",
-        "Model hash": used["identity"].partition(":")[2][:10] if "identity" in used else None,
         "Model": used.get("checkpoint"),
         "Denoising strength": used.get("strength"),
         "Clip skip": used.get("clip_skip") or None,
@@ -130,8 +158,10 @@ def parameters(request: Request, frame: Frame) -> str:
     return "\n".join(lines)
 
 
-def read_record(path: str | PathLike[str]) -> dict[str, Any]:
+def read_record(path: str | PathLike[str]) -> Record:
     """The record in a picture's file. Raises ``ProvenanceError`` where there is none, ``ImageError`` for no picture."""
+    import pydantic
+
     from igo.images import read_text
 
     text = read_text(path).get("igo")
@@ -139,17 +169,16 @@ def read_record(path: str | PathLike[str]) -> dict[str, Any]:
         raise ProvenanceError(f"{path} carries no record of IGO; expected a picture that IGO saved")
     try:
         found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ProvenanceError(f"{path}: its record is damaged ({error})") from None
-    if not isinstance(found, dict) or not isinstance(found.get("format"), int):
-        raise ProvenanceError(f"{path}: its record is damaged; expected a table with a 'format'")
-    if found["format"] > FORMAT:
-        made_by = found.get("igo", "?")
-        raise ProvenanceError(f"{path} was made by IGO {made_by}, whose records this version can't read; upgrade IGO")
-    for key, kind in KINDS.items():
-        if not isinstance(found.get(key), kind):
-            raise ProvenanceError(f"{path}: its record is damaged; '{key}' is {type(found.get(key)).__name__}")
-    return found
+        made_by = found.get("igo") if isinstance(found, dict) else None
+        if made_by and isinstance(found.get("format"), int) and found["format"] > FORMAT:
+            raise ProvenanceError(f"{path} was made by IGO {made_by}, whose records this version can't read; upgrade")
+        return pydantic.TypeAdapter(Record).validate_python(found, strict=True)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ProvenanceError(f"{path}: its record is damaged ({type(error).__name__})") from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise ProvenanceError(f"{path}: its record is damaged ({where}: {first['msg'].lower()})") from None
 
 
 def _request(request: Request) -> dict[str, Any]:

@@ -9,8 +9,10 @@ A distribution offers a plugin by naming its class::
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from igo.errors import RegistryError, did_you_mean
@@ -31,6 +33,12 @@ class Plugin:
 
 def installed() -> tuple[Plugin, ...]:
     """All plugins that are offered, by name; a name that two distributions claim is in it twice."""
+    return _installed(tuple(sys.path))
+
+
+@cache
+def _installed(_path: tuple[str, ...]) -> tuple[Plugin, ...]:
+    """Reading the metadata of all distributions takes a while; they change with the path."""
     found = {_plugin(point) for point in entry_points(group=GROUP)}
     return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.distribution)))
 
@@ -56,15 +64,18 @@ def find(name: str) -> Plugin:
     return claimants[0]
 
 
-def load(name: str) -> type:
+def load(name: str, importing: bool = True) -> type:
     """The class of the plugin ``name``, or of ``module:Class`` for one that is not registered.
 
-    Raises ``RegistryError`` if it can't be found or imported; the message names the distribution.
+    ``importing=False`` takes the latter only from a module that is imported already: naming a module in somebody else's
+    file must not run it. Raises ``RegistryError`` if it can't be found or imported; the message names the distribution.
     """
-    if ":" in name:
-        return _import(name, f"'{name}'")
-    plugin = find(name)
-    return _import(plugin.target, f"plugin '{name}' of {plugin.distribution} {plugin.version}")
+    if ":" not in name:
+        plugin = find(name)
+        return _import(plugin.target, f"plugin '{name}' of {plugin.distribution} {plugin.version}")
+    if not importing and name.partition(":")[0] not in sys.modules:
+        raise RegistryError(f"'{name}' is no installed plugin, and its module is not imported unless you trust it")
+    return _import(name, f"'{name}'")
 
 
 def name_of(cls: type) -> str:
@@ -90,7 +101,7 @@ def _import(target: str, who: str) -> type:
         found: object = importlib.import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = " ".join(str(error).split())
         raise RegistryError(f"{who} can't be imported ({type(error).__name__}: {reason})") from error
     if not isinstance(found, type):

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from igo.config import build
+from igo.config import REQUEST, build
 from igo.errors import ProvenanceError
-from igo.images import read_image
-from igo.provenance import digest, read_record, stack
+from igo.images import ImageSource, digest, read_image
+from igo.provenance import Origin, Record, read_record, stack
 from igo.values import Frame
 
 if TYPE_CHECKING:
@@ -37,56 +37,64 @@ class Replay:
 
 def replay(
     path: str | PathLike[str],
-    inputs: Mapping[str, str | PathLike[str]] | None = None,
+    inputs: Mapping[str, ImageSource] | None = None,
     observers: Iterable[object] = (),
+    trust: bool = False,
 ) -> Replay:
     """Make the picture at ``path`` again from its record: the same chain, request and seed, the whole batch.
 
-    ``inputs`` says where input pictures lie (``"image"`` or a layer's name → file); those left out are looked for by
-    their recorded names beside the picture and in the current folder. An input must be the recorded one, byte for byte.
-    Raises ``ProvenanceError`` where the record or an input is missing, ``IGOError`` for what the chain raises.
+    ``inputs`` are the pictures that went in (``"image"`` or a layer's name); those left out are looked for, see
+    ``locate_inputs``. A record may come from anybody, so it names installed plugins, or classes whose module is
+    imported already; ``trust=True`` imports what it names. Raises ``ProvenanceError`` where the record or an input is
+    missing, ``IGOError`` for what the chain raises.
     """
     record = read_record(path)
-    if record.get("chain") is None:
+    if record["chain"] is None:
         raise ProvenanceError(f"{path} can't be made again: {record.get('why', 'its chain was not written down')}")
-    chain = build(record["chain"], source=f"{path}'s record").chain
-    found = {name: _located(name, origin, inputs or {}, Path(path).parent) for name, origin in record["inputs"].items()}
-    look = chain.run(
-        **record["request"],
-        image=found.pop("image", None),
-        layers=found,
-        observers=observers,
-    )
+    unknown = record["request"].keys() - REQUEST.keys()
+    if unknown:
+        raise ProvenanceError(f"{path}: its record is damaged (a request has no '{min(unknown)}')")
+    chain = build(record["chain"], source=f"{path}'s record", importing=trust).chain
+    found = locate_inputs(path, inputs)
+    look = chain.run(**record["request"], image=found.pop("image", None), layers=found, observers=observers)
     index = record["index"]
-    if index >= len(look):
+    if not 0 <= index < len(look):
         raise ProvenanceError(f"{path} was picture {index + 1} of its batch, but the chain now makes only {len(look)}")
-    identical = digest(look[index].image) == record["pixels"]
+    frame = look.frames[index]
+    identical = digest(frame.image, frame.layers.get("alpha")) == record["pixels"]
     return Replay(look, index, identical, tuple(_differences(record, look)))
 
 
-def _located(name: str, origin: Mapping[str, Any], inputs: Mapping[str, Any], folder: Path) -> Path:
-    """The file of an input: where the caller says, else by its name nearby; with the recorded digest."""
-    file_name = Path(origin["name"]).name if origin.get("name") else None
-    places = [Path(inputs[name])] if name in inputs else []
-    if not places and file_name:
-        places = [folder / file_name, Path(file_name)]
+def locate_inputs(path: str | PathLike[str], inputs: Mapping[str, ImageSource] | None = None) -> dict[str, ImageSource]:
+    """The pictures that went into the one at ``path``: as given, else by their recorded names beside it or here.
+
+    Each must be the recorded one, as a file or as the picture in it. Raises ``ProvenanceError``.
+    """
+    return {
+        name: _located(name, origin, (inputs or {}).get(name), Path(path).parent)
+        for name, origin in read_record(path)["inputs"].items()
+    }
+
+
+def _located(name: str, origin: Origin, given: ImageSource | None, folder: Path) -> ImageSource:
     option = "--image FILE" if name == "image" else f"--layer {name}=FILE"
-    for place in places:
+    file_name = Path(origin["name"]).name if origin["name"] else None
+    if given is not None:
+        picture = read_image(given)
+        if origin["sha256"] == picture.sha256 or origin["pixels"] == digest(picture.image, picture.alpha):
+            return given
+        what = picture.name or "the picture given"
+        raise ProvenanceError(f"{what} is not the picture that was used as '{name}'; give that with {option}")
+    for place in (folder / file_name, Path(file_name)) if file_name else ():
         if place.is_file():
-            if read_image(place).sha256 == origin["sha256"]:
-                return place
-            raise ProvenanceError(f"{place} is not the picture that was used as '{name}'; give that with {option}")
+            return _located(name, origin, place, folder)
     called = f" (it was called {file_name})" if file_name else ""
     raise ProvenanceError(f"the input '{name}'{called} is not here; give it with {option}")
 
 
-def _differences(record: Mapping[str, Any], look: Look) -> Iterable[str]:
+def _differences(record: Record, look: Look) -> Iterable[str]:
     """What is not as it was: versions, device, models."""
-    then, now = dict(record["stack"]), stack(look)
-    for name in sorted(then.keys() | now.keys()):
-        if then.get(name) != now.get(name):
-            yield f"{name}: {then.get(name, 'absent')} then, {now.get(name, 'absent')} now"
-    models = look.chain.runtime.identities
-    for name, identity in sorted(record["models"].items()):
-        if models.get(name) != identity:
-            yield f"model {name}: {identity} then, {models.get(name, 'not loaded')} now"
+    for told, then, now in (("", record["stack"], stack(look)), ("model ", record["models"], look.models)):
+        for name in sorted(then.keys() | now.keys()):
+            if then.get(name) != now.get(name):
+                yield f"{told}{name}: {then.get(name, 'absent')} then, {now.get(name, 'absent')} now"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
+from dataclasses import is_dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from igo.errors import ChainError, LayerError, PluginError
@@ -31,6 +31,7 @@ class Run:
         self.listeners = [step for step in (*steps, *observers) if step.implements("observe")]
         self.preparing = [step for step in steps if step.implements("prepare")]
         self.layers: Mapping[str, Image] = {}  # the user's own
+        self.identities: dict[str, str] = {}  # of the models that take part
 
     def frames(self, request: Request) -> list[Frame]:
         """Fold ``preprocess``, nest ``generate``, fold ``postprocess`` over each frame."""
@@ -40,7 +41,8 @@ class Run:
             with self.told(step, "preprocess"):
                 request = step.ask("preprocess", request=request, runtime=self.view(step, "preprocess")) or request
         self.layers = {name: layer for name, layer in request.layers.items() if name in brought}
-        return [self.postprocess(frame, request) for frame in self.generate(request)]
+        alpha = request.layers.get("alpha")
+        return [self.postprocess(_with_alpha(frame, alpha), request) for frame in self.generate(request)]
 
     def generate(self, request: Request, depth: int | None = None) -> list[Frame]:
         """Ask the steps before ``depth``, the last of them first; each gets the rest as ``inner``."""
@@ -61,20 +63,21 @@ class Run:
     def postprocess(self, frame: Frame, request: Request) -> Frame:
         """Fold one frame through the steps."""
         for step in self.asked("postprocess"):
+            layer = cache(partial(self.layer, frame=frame, request=request, asking=step))
             with self.told(step, "postprocess"):
                 result = step.ask(
                     "postprocess",
                     frame=frame,
                     request=request,
-                    layer=partial(self.layer, frame=frame, request=request, asking=step),
+                    layer=layer,
                     paint=self.generate,
                     runtime=self.view(step, "postprocess"),
                 )
             if result is not None:
-                frame = _stamped(_with_alpha(result, frame), step)
+                frame = _stamped(_with_alpha(result, frame.layers.get("alpha")), step)
         return frame
 
-    def layer(self, name: str, frame: Frame, request: Request, asking: Step) -> Image:
+    def layer(self, name: str, *, frame: Frame, request: Request, asking: Step) -> Image:
         """The user's layer, else the asking step's own, else the frame's, else the first that another step makes."""
         if name in self.layers:
             check_layers(frame.image, {name: self.layers[name]})
@@ -109,8 +112,10 @@ class Run:
         for step in self.preparing:
             with self.told(step, "prepare"):
                 answer = step.ask("prepare", pipeline=pipeline, runtime=self.runtime.bound(step.name))
-            if answer is not None:
-                pipeline = answer
+            if answer is not None and hasattr(pipeline, "components") and not hasattr(answer, "components"):
+                got = type(answer).__name__
+                raise PluginError(f"returned {got}; expected a diffusers pipeline or None").at(step.name, "prepare")
+            pipeline = pipeline if answer is None else answer
         return pipeline
 
     def asked(self, hook: str) -> list[Step]:
@@ -119,8 +124,13 @@ class Run:
 
     def view(self, step: Step, hook: str) -> Runtime:
         """The runtime as this step sees it."""
-        prepare = (self.prepare, tuple(map(_key, self.preparing))) if self.preparing else (None, ())
-        return self.runtime.bound(step.name, partial(self.progress, step.name, hook), *prepare)
+        return self.runtime.bound(
+            step.name,
+            progress=partial(self.progress, step.name, hook),
+            prepare=self.prepare if self.preparing else None,
+            prepare_key=tuple(map(_key, self.preparing)),
+            identities=self.identities,
+        )
 
     def progress(self, step: str, hook: str, done: int, total: int, message: str = "") -> None:
         """Tell the listeners how far a step has come."""
@@ -149,11 +159,11 @@ def check_needs(steps: Iterable[Step], layers: Iterable[str] = ()) -> None:
 
 
 def _key(step: Step) -> Hashable:
-    """Equal for plugins of equal settings where they can be hashed, else the step's own."""
+    """Equal for plugins of equal settings; a step's own for one that is neither hashable nor a dataclass."""
     try:
         hash(step.plugin)
-    except TypeError:
-        return step
+    except Exception:
+        return (type(step.plugin), repr(step.plugin)) if is_dataclass(step.plugin) else step
     return step.plugin
 
 
@@ -161,9 +171,8 @@ def _started_from(request: Request) -> list[Frame]:
     """Where no step makes pictures, the request's own image is what the chain works on."""
     if request.image is None:
         raise ChainError("no step of this chain makes pictures; put igo.TextToImage(...) first, or give image=")
-    layers = {name: layer for name, layer in request.layers.items() if name == "alpha"}
     seed = request.seed or 0
-    return [Frame(request.image, seed + k, layers) for k in range(request.num_images)]
+    return [Frame(request.image, seed + k) for k in range(request.num_images)]
 
 
 def _checked(frames: list[Any], step: Step) -> list[Frame]:
@@ -184,9 +193,8 @@ def _stamped(frame: Frame, step: Step) -> Frame:
     return replace(frame, history=tuple(Entry(entry.step or step.name, entry.report) for entry in frame.history))
 
 
-def _with_alpha(frame: Frame, before: Frame) -> Frame:
+def _with_alpha(frame: Frame, alpha: Image | None) -> Frame:
     """A photo's transparency outlives changes of its colours, unless the size changed."""
-    alpha = before.layers.get("alpha")
     if alpha is None or "alpha" in frame.layers or alpha.size != frame.image.size:
         return frame
     return frame.with_layer("alpha", alpha)

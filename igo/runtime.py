@@ -34,7 +34,6 @@ class _Shared:
     device: str
     dtype: str
     models: dict[Hashable, Any] = field(default_factory=dict)
-    identities: dict[str, str] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.RLock)
 
 
@@ -49,6 +48,8 @@ class Runtime:
     """
 
     def __init__(self, device: str = "auto", dtype: str = "auto") -> None:
+        if not isinstance(device, str) or not device:
+            raise SettingsError(f"device is {device!r}; expected text such as 'auto', 'cpu' or 'cuda:0'")
         if dtype not in DTYPES:
             raise SettingsError(f"dtype is {dtype!r}; {did_you_mean(str(dtype), DTYPES)}")
         self._shared = _Shared(device, dtype)
@@ -56,6 +57,7 @@ class Runtime:
         self.progress: Progress = _nobody_listens
         self._prepare: Callable[[Any], Any] | None = None
         self._prepare_key: Hashable = ()
+        self._identities: dict[str, str] = {}
 
     def bound(
         self,
@@ -63,14 +65,16 @@ class Runtime:
         progress: Progress | None = None,
         prepare: Callable[[Any], Any] | None = None,
         prepare_key: Hashable = (),
+        identities: dict[str, str] | None = None,
     ) -> Runtime:
-        """A view for one step of one chain; device, models and identities stay shared."""
+        """A view for one step of one run, with that run's ``identities``; device and models stay shared."""
         view = object.__new__(Runtime)
         view._shared = self._shared
         view.step = step
-        view.progress = progress or self.progress
-        view._prepare = prepare or self._prepare
-        view._prepare_key = prepare_key or self._prepare_key
+        view.progress = progress or _nobody_listens
+        view._prepare = prepare
+        view._prepare_key = prepare_key
+        view._identities = {} if identities is None else identities
         return view
 
     def describe(self) -> dict[str, Any]:
@@ -134,18 +138,17 @@ class Runtime:
             self._shared.models.clear()
 
     def identify(self, model: str, identity: str) -> None:
-        """Put on record exactly which weights stand behind a name: a revision, or a digest of the files."""
-        self._shared.identities[model] = identity
+        """Put on this run's record exactly which weights stand behind a name: a revision, or a digest of the files.
 
-    @property
-    def identities(self) -> dict[str, str]:
-        """What ``identify`` was told: name → identity."""
-        return dict(self._shared.identities)
+        To be said in each run that uses them, whether they were loaded just now or before.
+        """
+        self._identities[model] = identity
 
     def seed(self, root: int, *purpose: object) -> int:
         """A seed (63 bits) derived from ``root`` for this step and purpose: SHA-256 over their names.
 
-        Neither depends on what other steps drew, so adding a step in front changes no other step's randomness.
+        It does not depend on what other steps draw: adding a step in front changes no other step's randomness, unless
+        it is of the same kind, where steps are told apart by counting.
         """
         words = "\0".join(str(part) for part in (root, self.step, *purpose))
         return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1

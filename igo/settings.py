@@ -53,6 +53,21 @@ class Setting:
         except pydantic.PydanticSchemaGenerationError:
             raise ConfigError(f"{self.name} is of type {self.type_name}, which can't be set in a file") from None
 
+    def dump(self, value: Any) -> Any:
+        """A value of this setting as TOML can hold it; ``convert`` gives it back. Raises ``ConfigError``."""
+        import pydantic
+        from pydantic_core import PydanticSerializationError
+
+        try:
+            plain = pydantic.TypeAdapter(self.type).dump_python(value, mode="json", warnings="error")
+        except (PydanticSerializationError, pydantic.PydanticSchemaGenerationError):
+            plain = None
+        if plain is None:
+            raise ConfigError(
+                f"setting '{self.name}' is a {type(value).__name__}, which TOML can't hold; use text or numbers"
+            )
+        return plain
+
 
 def settings_of(cls: type, leave_out: tuple[str, ...] = ()) -> tuple[Setting, ...]:
     """The settings of a plugin's class, in order. Raises ``ConfigError`` for one that is no dataclass."""

@@ -15,7 +15,6 @@ from igo.images import fit_size, pad_reflect, unpad
 if TYPE_CHECKING:
     from igo.diffusion import Job
 
-MULTIPLE = 8
 ROOM = 2.0
 """A picture is painted at its own size up to this many times above or below the native area."""
 
@@ -28,35 +27,24 @@ class Fitted:
     restore: Callable[[Image.Image], Image.Image]
 
 
-def resized(image: Image.Image, width: int | None, height: int | None) -> Image.Image:
-    """The picture at the width and height asked for; one of them alone keeps the proportions, neither the size."""
-    if width is None and height is None:
-        return image
-    if width is None:
-        width = max(1, round(image.width * (height or 1) / image.height))
-    if height is None:
-        height = max(1, round(image.height * width / image.width))
-    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def fitted(job: Job, native_area: int, latent_scale: int) -> Fitted:
+def fitted(job: Job, native_area: int, latent_scale: int, multiple: int = 8) -> Fitted:
     """A job at a size that the model can paint.
 
-    Without an image: the next multiple of 8, cropped about the middle afterwards. With one: at its own size, padded by
-    reflection; where that is far from ``native_area`` (square pixels), scaled to it and back. The mask grows to whole
-    blocks of ``latent_scale`` pixels, so that thin parts survive the way to the latent grid (max pooling).
+    Without an image: the next ``multiple`` of pixels, cropped about the middle afterwards. With one: at its own size,
+    padded by reflection; where that is far from ``native_area`` (square pixels), scaled to it and back. The mask grows
+    to whole blocks of ``latent_scale`` pixels, so that thin parts survive the way to the latent grid (max pooling).
     """
     if job.image is None:
-        width, height = fit_size(job.width, job.height, MULTIPLE)
+        width, height = fit_size(job.width, job.height, multiple)
         left, top = (width - job.width) // 2, (height - job.height) // 2
         box = (left, top, left + job.width, top + job.height)
         return Fitted(replace(job, width=width, height=height), lambda image: unpad(image, box))
     size = job.image.size
     working = _working_size(size, native_area)
-    image, box = pad_reflect(_scaled(job.image, working), MULTIPLE)
+    image, box = pad_reflect(_scaled(job.image, working), multiple)
     mask = None
     if job.mask is not None:
-        mask, _ = pad_reflect(_shrunk_mask(job.mask, working), MULTIPLE)
+        mask, _ = pad_reflect(_shrunk_mask(job.mask, working), multiple)
         mask = _whole_blocks(mask, latent_scale)
     fitting = replace(job, image=image, mask=mask, width=image.width, height=image.height)
     return Fitted(fitting, lambda painted: _scaled(unpad(painted, box), size))

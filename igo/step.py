@@ -8,6 +8,7 @@ calling convention: arguments are opt-in, unknown ones are refused.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 import types
 import typing
@@ -17,7 +18,7 @@ import pluggy
 
 from igo import hookspecs
 from igo.errors import ConfigError, IGOError, PluginError, did_you_mean
-from igo.hookspecs import PROJECT, RESULT_TYPES
+from igo.hookspecs import INSTEAD_OF_WRAPPERS, PROJECT, RESULT_TYPES
 
 HOOKS = tuple(RESULT_TYPES)
 
@@ -46,16 +47,16 @@ class Step:
                 raise self._error(f"there is no hook '{hook}'; {did_you_mean(hook, HOOKS)}")
             if any(impl.wrapper or impl.hookwrapper for impl in caller.get_hookimpls()):
                 raise self._error(
-                    "wrapper=True is not supported; to act around generation, implement generate and call inner",
+                    f"wrapper=True is not supported; {INSTEAD_OF_WRAPPERS}",
                     hook,
                 )
+            if inspect.iscoroutinefunction(getattr(plugin, hook)):
+                raise self._error("is async; hooks are called and not awaited", hook)
             self._check_return_annotation(hook)
         if not self._callers:
             raise self._error(f"implements no hook; mark one of {', '.join(HOOKS)} with igo.hookimpl")
         self.needs = self._names("needs")
         self.provides = self._names("provides")
-        if self.provides and "provide" not in self._callers:
-            raise self._error(f"says that it provides {self.provides[0]!r} but implements no hook 'provide'")
 
     def __repr__(self) -> str:
         return f"Step({self.plugin!r}, name={self.name!r})"
@@ -93,7 +94,7 @@ class Step:
         """
         if not dataclasses.is_dataclass(self.plugin):
             raise ConfigError(
-                f"{type(self.plugin).__name__} is not a dataclass, so its settings can't be written; make it one"
+                f"{type(self.plugin).__name__} is not a dataclass, so its settings are not known; make it one"
             ).at(self.name)
         found = {}
         for item in dataclasses.fields(self.plugin):
@@ -106,7 +107,7 @@ class Step:
                 default = item.default_factory()
             else:
                 default = dataclasses.MISSING
-            if default is dataclasses.MISSING or type(value) is not type(default) or value != default:
+            if type(value) is not type(default) or not _equal(value, default):
                 found[item.name] = value
         return found
 
@@ -121,14 +122,14 @@ class Step:
         expected = RESULT_TYPES[hook]
         try:
             returns = typing.get_type_hints(getattr(self.plugin, hook)).get("return", Any)
-        except NameError:  # a name imported for type checkers only: the value is checked when the hook is called
+        except Exception:  # a name imported for type checkers only: the value is checked when the hook is called
             return
         union = typing.get_origin(returns) in (typing.Union, types.UnionType)
         for answer in typing.get_args(returns) if union else (returns,):
             kind = typing.get_origin(answer) or answer
             if expected is None or kind in (Any, type(None)) or not isinstance(kind, type):
                 continue
-            if not issubclass(kind, expected):
+            if not issubclass(kind, expected) and not issubclass(expected, kind):
                 raise self._error(f"is declared to return {kind.__name__}; expected {_described(expected)}", hook)
 
     def _error(self, message: str, hook: str | None = None) -> PluginError:
@@ -151,6 +152,14 @@ class Step:
 def default_name(cls: type) -> str:
     """``VirtualStyling`` → ``virtual-styling``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", cls.__name__).lower()
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two settings are equal; arrays, which don't say, are not."""
+    try:
+        return bool(one == other)
+    except Exception:
+        return False
 
 
 def _described(expected: type) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from igo.errors import SettingsError, UnsafeContentError, did_you_mean
+from igo.errors import MaskError, SettingsError, UnsafeContentError, did_you_mean
 from igo.hookspecs import hookimpl
 from igo.prompts.presets import get_preset, preset_for
 from igo.values import Frame, Request
@@ -49,17 +50,15 @@ class TextToImage:
     """How many of the text encoder's last layers are left out."""
     safety: Literal["blur", "keep", "refuse"] = "blur"
     """What happens to a picture that the checkpoint's safety checker flags; its verdict is on the frame either way."""
-    memory: Literal["auto", "full", "slicing", "offload", "sequential"] = "auto"
+    memory: Literal["auto", "full", "slicing", "offload", "tiling", "sequential"] = "auto"
     """How to fit the device's memory; ``"auto"`` saves only as much as is needed."""
     feather: float = 4.0
     """Pixels over which the border of a mask fades, inward."""
 
     def __post_init__(self) -> None:
-        for name, choices in (
-            ("emphasis", ("mean", "plain", "off")),
-            ("safety", ("blur", "keep", "refuse")),
-            ("memory", ("auto", "full", "slicing", "offload", "sequential")),
-        ):
+        hints = get_type_hints(type(self))
+        for name in ("emphasis", "safety", "memory"):
+            choices = get_args(hints[name])
             if getattr(self, name) not in choices:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}; {did_you_mean(getattr(self, name), choices)}")
         if self.preset != "auto":
@@ -77,8 +76,10 @@ class TextToImage:
         from igo.sizing import fitted
 
         model = self._model(runtime, inpainting=request.image is not None and "mask" in request.layers)
+        runtime.identify(model.name, model.identity)
         job = self._job(request, model.defaults)
-        fitting = fitted(job, model.defaults.width * model.defaults.height, model.diffusion.latent_scale)
+        native_area = model.defaults.width * model.defaults.height
+        fitting = fitted(job, native_area, model.diffusion.latent_scale, model.diffusion.multiple)
         painted = model.diffusion.paint(fitting.job, runtime.progress)
         images = [fitting.restore(image) for image in painted.images]
         if job.image is not None and job.mask is not None:
@@ -93,7 +94,7 @@ class TextToImage:
     def _job(self, request: Request, defaults: Defaults) -> Job:
         """What is asked for, with the template and the defaults filled in."""
         from igo.diffusion import Job
-        from igo.sizing import resized
+        from igo.images import resized
 
         preset = preset_for(self.checkpoint) if self.preset == "auto" else get_preset(self.preset)
         prompt, negative_prompt = request.prompt, request.negative_prompt
@@ -114,6 +115,8 @@ class TextToImage:
         if request.image is None:
             return job
         mask = request.layers.get("mask")
+        if mask is not None and not mask.getbbox():
+            raise MaskError("the mask is empty (area 0); expected some of it to be white, where to paint", area=0.0)
         job = replace(
             job,
             image=resized(request.image, request.width, request.height),
@@ -123,7 +126,7 @@ class TextToImage:
         if int(job.num_inference_steps * strength) < 1:
             raise SettingsError(
                 f"strength {strength:g} of {job.num_inference_steps} steps leaves nothing to paint; "
-                f"use at least {1 / job.num_inference_steps:.2g}, or 0 to take the image as it is"
+                f"use at least {ceil(100 / job.num_inference_steps) / 100:g}, or 0 to take the image as it is"
             )
         return replace(job, strength=strength)
 
@@ -148,9 +151,9 @@ class TextToImage:
             )
             if self.scheduler is not None:
                 checkpoint.set_scheduler(loaded.pipeline, self.scheduler)
-            runtime.identify(name, loaded.identity)
             diffusion = Diffusion(prepare(loaded.pipeline), runtime.device, self.memory)
-            return _Model(name, loaded.identity, loaded.defaults, diffusion)
+            shown = name if revision is None else f"{name}@{revision}"
+            return _Model(shown, loaded.identity, loaded.defaults, diffusion)
 
         return runtime.pipeline(key, load)
 

@@ -6,10 +6,11 @@ map, a part map. Images are RGB, 8 bits a channel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import numbers
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from igo.errors import ImageError, LayerError, SettingsError
 
@@ -17,11 +18,26 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_SEED = 2**63 - 1
+V = TypeVar("V")
 
 
-def frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A read-only copy."""
-    return MappingProxyType(dict(mapping))
+class Frozen(Mapping[str, V], Generic[V]):
+    """A read-only copy of a mapping. Not ``types.MappingProxyType``, which can't be sent to another process."""
+
+    def __init__(self, items: Mapping[str, V]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: str) -> V:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(self._items)
 
 
 @dataclass(frozen=True)
@@ -54,23 +70,28 @@ class Request:
 
     def __post_init__(self) -> None:
         for name in ("width", "height", "num_inference_steps", "num_images"):
-            number = getattr(self, name)
-            if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
-                raise SettingsError(f"{name} is {number!r}; expected a whole number of at least 1")
-        if self.seed is not None and (
-            not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed <= MAX_SEED
-        ):
-            raise SettingsError(f"seed is {self.seed!r}; expected a whole number from 0 to {MAX_SEED}")
-        for name, low, high in (("guidance_scale", 0.0, 100.0), ("strength", 0.0, 1.0)):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, (int, float)) or not low <= value <= high):
-                raise SettingsError(f"{name} is {value!r}; expected a number from {low:g} to {high:g}")
+            self._check_number(name, numbers.Integral, 1, None, "a whole number of at least 1")
+        self._check_number("seed", numbers.Integral, 0, MAX_SEED, f"a whole number from 0 to {MAX_SEED}")
+        self._check_number("guidance_scale", numbers.Real, 0, 100, "a number from 0 to 100")
+        self._check_number("strength", numbers.Real, 0, 1, "a number from 0 to 1")
         for name in ("prompt", "negative_prompt"):
-            if not isinstance(getattr(self, name), str):
-                raise SettingsError(f"{name} is {type(getattr(self, name)).__name__}; expected text")
-        object.__setattr__(self, "layers", frozen(self.layers))
+            text = getattr(self, name)
+            if not isinstance(text, str) or "\0" in text:
+                got = "text with a NUL character" if isinstance(text, str) else type(text).__name__
+                raise SettingsError(f"{name} is {got}; expected text without one")
+        object.__setattr__(self, "layers", Frozen(self.layers))
         if self.image is not None:
+            check_rgb(self.image, "a request")
             check_layers(self.image, self.layers)
+
+    def _check_number(self, name: str, kind: type[Any], low: int, high: int | None, expected: str) -> None:
+        """Raise ``SettingsError``, or make a plain number of it (numpy's are taken too)."""
+        value: Any = getattr(self, name)
+        if value is None and name != "num_images":
+            return
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value or (high and not value <= high):
+            raise SettingsError(f"{name} is {value!r}; expected {expected}")
+        object.__setattr__(self, name, int(value) if kind is numbers.Integral else float(value))
 
     def replace(self, **changes: Any) -> Request:
         """A copy with other values, checked again."""
@@ -89,7 +110,15 @@ class Entry:
     report: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "report", frozen(self.report))
+        for key, value in self.report.items():
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError):
+                kind = type(value).__name__
+                raise SettingsError(
+                    f"a report has '{key}' of type {kind}; expected plain numbers, text, lists and tables (JSON)"
+                ) from None
+        object.__setattr__(self, "report", Frozen(self.report))
 
 
 @dataclass(frozen=True)
@@ -108,11 +137,8 @@ class Frame:
     history: tuple[Entry, ...] = ()
 
     def __post_init__(self) -> None:
-        mode = getattr(self.image, "mode", None)
-        if mode != "RGB":
-            what = f"a picture in mode {mode}" if mode else f"a {type(self.image).__name__}"
-            raise ImageError(f"a frame got {what}; expected a PIL picture in mode RGB (use image.convert('RGB'))")
-        object.__setattr__(self, "layers", frozen(self.layers))
+        check_rgb(self.image, "a frame")
+        object.__setattr__(self, "layers", Frozen(self.layers))
         check_layers(self.image, self.layers)
 
     def with_image(self, image: Image, *, keep: tuple[str, ...] = (), **report: Any) -> Frame:
@@ -148,6 +174,14 @@ class Event:
     total: int = 0
     """``done`` of ``total`` units (denoising steps, tiles) in a ``"progress"`` event."""
     message: str = ""
+
+
+def check_rgb(image: Any, holder: str) -> None:
+    """Raise ``ImageError`` for what is no PIL picture in mode RGB."""
+    mode = getattr(image, "mode", None)
+    if mode != "RGB":
+        what = f"a picture in mode {mode}" if mode else f"a {type(image).__name__}"
+        raise ImageError(f"{holder} got {what}; expected a PIL picture in mode RGB (use image.convert('RGB'))")
 
 
 def check_layers(image: Image, layers: Mapping[str, Image]) -> None:

@@ -394,6 +394,105 @@ def test_transparency_outlives_changes_of_colour_but_not_of_size(tmp_path):
     assert "alpha" not in igo.Chain(Shrinks()).run(image=rgba)[0].layers
 
 
+def test_transparency_outlives_painting_from_the_photo(photo):
+    rgba = photo.copy()
+    rgba.putalpha(Image.new("L", photo.size, 88))
+    look = igo.Chain(PaintedBase()).run("a coat", image=rgba, strength=0.5, seed=1)
+    assert look[0].layers["alpha"].getextrema() == (88, 88)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("L", 0), ("RGB", 0), ("RGBA", 0), ("LA", 0), ("P", 0), ("1", 0)])
+def test_an_opaque_mask_is_read_by_its_luminance_in_any_mode(mode, expected):
+    mask = Image.new("L", (2, 2))
+    mask.putpixel((1, 1), 255)
+    assert masks_seen(igo.Chain(Asks()).run(image=gray(0), layers={"mask": mask.convert(mode)})) == [expected]
+
+
+def test_a_mask_with_transparency_is_its_alpha():
+    mask = Image.new("RGBA", (2, 2), (255, 255, 255, 0))
+    mask.putpixel((0, 0), (0, 0, 0, 200))
+    assert masks_seen(igo.Chain(Asks()).run(image=gray(0), layers={"mask": mask})) == [200]
+
+
+def test_width_and_height_resize_the_picture_and_its_layers_before_the_steps(photo):
+    mask = Image.new("L", photo.size, 255)
+    look = igo.Chain(Asks()).run(image=photo, layers={"mask": mask}, width=80)
+    assert look.image.size == (80, 115)
+    assert masks_seen(look) == [255]
+
+
+def test_a_layer_is_made_once_for_a_step():
+    made = []
+
+    class Counts:
+        provides = ("mask",)
+
+        @igo.hookimpl
+        def provide(self, frame):
+            made.append(1)
+            return Image.new("L", frame.image.size)
+
+    class AsksTwice:
+        @igo.hookimpl
+        def postprocess(self, layer):
+            assert layer("mask") is layer("mask")
+
+    igo.Chain(Counts(), AsksTwice()).run(image=gray(0))
+    assert made == [1]
+
+
+def test_a_step_may_put_the_layer_on_the_frame_that_another_needs():
+    class Marks:
+        provides = ("mask",)
+
+        @igo.hookimpl
+        def postprocess(self, frame):
+            return frame.with_layer("mask", Image.new("L", frame.image.size, 50))
+
+    assert masks_seen(igo.Chain(Marks(), Asks()).run(image=gray(0))) == [50]
+
+
+def test_a_prepare_that_returns_no_pipeline_is_blamed():
+    class Base:
+        @igo.hookimpl
+        def generate(self, runtime):
+            class Pipeline:
+                components: ClassVar = {}
+
+            runtime.pipeline("key", lambda prepare: prepare(Pipeline()))
+
+    class Wrong:
+        @igo.hookimpl
+        def prepare(self, pipeline):
+            return "pipeline"
+
+    with pytest.raises(PluginError, match=r"step 'wrong' \(prepare\): returned str; expected a diffusers pipeline"):
+        igo.Chain(Base(), Wrong()).run("a")
+
+
+def test_a_chain_within_a_step_is_prepared_by_its_own_steps_alone():
+    class Base:
+        @igo.hookimpl
+        def generate(self, request, runtime):
+            name = runtime.pipeline("key", lambda prepare: prepare("pipeline"))
+            return [igo.Frame(gray(1), request.seed).noted(pipeline=name)]
+
+    class Adapter:
+        @igo.hookimpl
+        def prepare(self, pipeline):
+            return f"{pipeline}+adapter"
+
+    class Nests:
+        @igo.hookimpl
+        def postprocess(self, frame, runtime):
+            inner = igo.Chain(Base(), runtime=runtime).run("a")
+            return frame.noted(inner=inner[0].history[0].report["pipeline"])
+
+    look = igo.Chain(Base(), Adapter(), Nests()).run("a")
+    assert look[0].history[0].report["pipeline"] == "pipeline+adapter"
+    assert look[0].history[1].report["inner"] == "pipeline"
+
+
 def test_a_seed_is_drawn_and_kept_where_none_is_given():
     look = igo.Chain(PaintedBase()).run("a")
     assert look.seed == look.request.seed

@@ -116,7 +116,7 @@ def test_a_hub_name_with_revisions_from_the_cache(tiny_checkpoint, tmp_path, mon
     for revision, commit in ((None, one), ("next", two), (one, one)):
         loaded = checkpoint.load("youngmki/musinsaigo-1.0", revision=revision, dtype=torch.float32)
         assert loaded.identity == f"revision:{commit}"
-        assert loaded.defaults == checkpoint.KNOWN["musinsaigo"]
+        assert loaded.defaults == checkpoint.MUSINSAIGO
     assert "asked of the hub" in refused("youngmki/absent")
 
 

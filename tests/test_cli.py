@@ -106,13 +106,13 @@ def test_show_as_json(command):
 
 def test_replay_says_what_differs_and_exits_with_1(command):
     look = igo.Chain(PaintedBase()).run("a coat", seed=1)
-    changed = look.record() | {"pixels": "0", "stack": {**look.record()["stack"], "PIL": "1.0"}}
+    changed = look.record() | {"pixels": "0", "stack": {**look.record()["stack"], "pillow": "1.0"}}
     from igo.images import write_image
 
     write_image(look.image, "a.png", text={"igo": json.dumps(changed)})
     code, output, _ = command("replay", "a.png", "-q")
     assert code == 1
-    assert "different: the pixels are not the same\n  PIL: 1.0 then" in output
+    assert "different: the pixels are not the same\n  pillow: 1.0 then" in output
 
 
 def test_run_takes_a_chain_and_options_win_over_its_request(command):
@@ -148,7 +148,7 @@ def test_prompt_prints_tokens_chunks_and_weights(command, tiny_mini):
 
 def test_demo_writes_pictures_and_a_sheet(command, tiny_mini, monkeypatch):
     monkeypatch.setattr("igo.cli.demo.PROMPTS", ["fashion photo of a red hoodie, street", "a blue coat"])
-    monkeypatch.setitem(checkpoint.KNOWN, "mini", checkpoint.Defaults(32, 48, 2))
+    monkeypatch.setattr(checkpoint, "MINI", checkpoint.Defaults(32, 48, 2))
     code, output, _ = command("demo", "--quiet")
     assert code == 0
     assert "4 pictures are in out/demo" in output
@@ -229,13 +229,40 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, command, tiny
     assert sorted(Path().iterdir()) == before, "nothing may be left behind"
 
 
-def test_the_input_is_never_written_over(command, photo):
+PAINT = '[request]\nprompt = "a"\nseed = 5\n[[step]]\nuse = "igo.testing:PaintedBase"\n'
+
+
+@pytest.mark.parametrize(
+    ("given", "output", "more"),
+    [("me.png", "./me.png", []), ("out-2.png", "out.png", ["-n", 2]), ("igo-5.png", None, [])],
+)
+def test_an_input_is_never_written_over(given, output, more, command, photo):
+    Path("chain.toml").write_text(PAINT)
+    photo.save(given)
+    before = Path(given).read_bytes()
+    code, told, errors = command("run", "chain.toml", "--image", given, *(["-o", output] if output else []), *more)
+    if output:
+        assert code == 2
+        assert "--output would write over the input" in errors
+    else:
+        assert (code, told) == (0, "igo-5-take-2.png\n")
+    assert Path(given).read_bytes() == before
+
+
+def test_a_replay_never_writes_over_what_went_in(command, photo):
+    Path("chain.toml").write_text(PAINT)
     photo.save("me.png")
+    assert command("run", "chain.toml", "--image", "me.png", "-o", "look.png")[0] == 0
     before = Path("me.png").read_bytes()
-    code, _, errors = command("generate", "a", "--image", "me.png", "-o", "./me.png")
+    code, _, errors = command("replay", "look.png", "-o", "me.png")
     assert code == 2
-    assert "is the input itself" in errors
+    assert "--output would write over the input" in errors
     assert Path("me.png").read_bytes() == before
+
+
+def test_what_a_record_says_cannot_steer_the_terminal(command):
+    igo.Chain(PaintedBase()).run("a \x1b[31mred coat", seed=1).save("a.png")
+    assert "\x1b" not in command("show", "a.png")[1]
 
 
 def test_an_internal_error_is_one_line_too(command, monkeypatch):

@@ -59,6 +59,14 @@ def test_a_mask_of_nothing_is_all_of_the_original():
     assert composite(original, painted, Image.new("L", (9, 7)), 5) == original
 
 
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_a_thin_zone_is_painted_too(width):
+    black, white = Image.new("RGB", (60, 60)), Image.new("RGB", (60, 60), "white")
+    mask = Image.new("L", (60, 60))
+    mask.paste(255, (20, 0, 20 + width, 60))
+    assert composite(black, white, mask, feather=8).getpixel((20 + width // 2, 30))[0] == 255
+
+
 def test_wrong_modes_and_sizes_are_refused():
     rgb, mask = Image.new("RGB", (4, 4)), Image.new("L", (4, 4))
     with pytest.raises(ImageError, match="the painted picture is RGB 5x4; expected RGB 4x4"):

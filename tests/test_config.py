@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import igo
-from igo.config import Lines, load_chain, parse_chain, read_chain_file
+from igo.config import line_of, load_chain, parse_chain, read_chain_file
 from igo.errors import ConfigError, SettingsError
 from igo.settings import settings_of
 
@@ -79,7 +79,9 @@ def plugins(chain):
 )
 @settings(max_examples=60, deadline=None)
 def test_what_is_written_is_read_back(**values):
-    chain = igo.Chain(Film(**values), Needs("x"), Film(), runtime=igo.Runtime("cpu", "float32"))
+    chain = igo.Chain(
+        Film(**values), Needs("x"), Film(grade=Size.LARGE, path=Path("a/b")), runtime=igo.Runtime("cpu", "float32")
+    )
     again = parse_chain(chain.to_toml()).chain
     assert plugins(again) == plugins(chain)
     assert again.runtime.describe() == chain.runtime.describe()
@@ -117,7 +119,7 @@ STEP = f'# a chain\n\n[[step]]\nuse = "{FILM}"\n'
         (STEP + 'look = "sfot"', "chain:5: look is 'sfot'; expected 'soft' or 'hard'"),
         (STEP + 'grade = "medium"', "chain:5: grade is 'medium'; expected 'small' or 'large'"),
         (STEP + "size = [1, 2, 3]", r"chain:5: size is \[1, 2, 3\]; "),
-        (STEP + "amount = -1.0", "chain:3: amount is -1.0; expected at least 0"),
+        (STEP + "\n\namount = -1.0", "chain:7: amount is -1.0; expected at least 0"),
         (STEP + '\nname = """\n[[step]]\nuse = 1\n"""\nsteps = true', "chain:10: steps is True"),
         (STEP + f'[[step]]\nuse = "{NEEDS}"\nwhat = 1', "chain:7: what is 1"),
         (STEP + f'[[step]]\nuse = "{NEEDS}"', "chain:6: .*:Needs needs the setting 'what'"),
@@ -127,7 +129,8 @@ STEP = f'# a chain\n\n[[step]]\nuse = "{FILM}"\n'
         (STEP + '[stpe]\nuse = "x"', "chain:5: there is no table 'stpe'; did you mean 'step'?"),
         (STEP + '[request]\npromt = "x"', r"chain:6: \[request\] has no 'promt'; did you mean 'prompt'?"),
         (STEP + "[request]\nseed = -1", "chain:6: seed is -1"),
-        (STEP + '[runtime]\ndtype = "int8"', "chain:5: dtype is 'int8'"),
+        (STEP + '[runtime]\n\ndtype = "int8"', "chain:7: dtype is 'int8'"),
+        (STEP + "[runtime]\ndevice = 5", "chain:6: device is 5"),
         ('prompt = "x"\n' + STEP, "chain:1: there is no table 'prompt'"),
         (STEP + "steps = ", "chain:5: Invalid value"),
         (STEP + "[[step]\n", "chain:5: "),
@@ -140,6 +143,11 @@ def test_mistakes_are_named_with_their_line(text, message):
     with pytest.raises(ConfigError, match=f"^{message}") as caught:
         parse_chain(text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path):
+    (tmp_path / "chain.toml").write_bytes(b"\xef\xbb\xbf" + STEP.replace("\n", "\r\n").encode())
+    assert plugins(load_chain(tmp_path / "chain.toml")) == [Film()]
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -163,13 +171,18 @@ def test_settings_that_toml_cannot_hold_are_named():
         igo.Chain(Holds(None)).to_toml()
 
 
-def test_lines_are_found_past_comments_strings_and_quotes():
-    lines = Lines(
-        '# [[step]]\n"request".prompt = 1\n[[step]] # first\n  "use" = "[[step]]"\nb.c = 1\n[[ step ]]\nuse=1\n'
+def test_lines_are_found_by_the_parser_itself():
+    text = (
+        '# [[step]] """\n"request".prompt = 1\n[[step]] # first\n  "use" = "[[step]]"\n'
+        'b.c = """\n[[step]]\nuse = 3"""\n'
+        "[[ step ]]\nsize = [\n  1,\n  2,\n]\n[step.weights]\nred = 1\n"
     )
-    assert (lines.of("request"), lines.of("step"), lines.of("step", "use")) == (2, 3, 4)
-    assert (lines.of("step", "b"), lines.of("step", index=1), lines.of("step", "use", 1)) == (5, 6, 7)
-    assert lines.of("runtime") is None
+    places = {
+        ("request",): 2, ("step", 0): 3, ("step", 0, "use"): 4, ("step", 0, "b"): 5, ("step", 1): 8,
+        ("step", 1, "size"): 9, ("step", 1, "weights"): 13, ("step", 1, "weights", "red"): 14, ("runtime",): None,
+    }  # fmt: skip
+    assert {path: line_of(text, *path) for path in places} == places
+    assert line_of('step = [{ use = "a" },\n  { use = "b" }]', "step", 1, "use") == 1
 
 
 def test_settings_are_described_from_the_source():

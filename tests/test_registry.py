@@ -78,8 +78,17 @@ def test_a_plugin_may_be_named_by_module_and_class(tmp_path, monkeypatch):
         registry.load("mine:thing")
     with pytest.raises(RegistryError, match=r"'mine:Nope' can't be imported \(AttributeError"):
         registry.load("mine:Nope")
+    with pytest.raises(RegistryError, match="is no installed plugin, and its module is not imported unless you trust"):
+        registry.load("rude:Film", importing=False)
     with pytest.raises(RegistryError, match=r"^'rude:Film' can't be imported \(RuntimeError: two lines\)$"):
         registry.load("rude:Film")
+
+
+def test_a_plugin_that_leaves_the_program_is_an_error_like_others(tmp_path, monkeypatch):
+    (tmp_path / "leaves.py").write_text("raise SystemExit('bye')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(RegistryError, match=r"'leaves:Film' can't be imported \(SystemExit: bye\)"):
+        registry.load("leaves:Film")
 
 
 def test_importing_and_listing_leave_heavy_libraries_out():

@@ -49,6 +49,17 @@ def test_a_device_that_is_not_there_is_one_line(device):
         _ = Runtime(device).device
 
 
+def test_a_device_is_text():
+    with pytest.raises(SettingsError, match="device is 5; expected text such as 'auto'"):
+        Runtime(5)
+
+
+def test_a_view_keeps_nothing_of_another_chain():
+    view = Runtime().bound("a", prepare=lambda pipeline: "prepared", prepare_key="key")
+    assert view.pipeline("p", lambda prepare: prepare("plain")) == "prepared"
+    assert view.bound("").pipeline("p", lambda prepare: prepare("plain")) == "plain"
+
+
 def test_a_dtype_that_does_not_exist_is_refused():
     with pytest.raises(SettingsError, match="dtype is 'float8'; did you mean 'float"):
         Runtime(dtype="float8")

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from igo.diffusion import Job
-from igo.sizing import fitted, resized
+from igo.images import resized
+from igo.sizing import fitted
 
 NATIVE = 128 * 192
 
@@ -53,6 +54,14 @@ def test_a_thin_part_of_the_mask_survives_to_the_latent_grid():
     assert (cells.max(axis=1) == 255).all()
     assert set(np.unique(fitting.job.mask)) == {0, 255}
     assert np.asarray(fitting.job.mask).mean() < 255 * 0.1
+
+
+@pytest.mark.parametrize("multiple", [16, 64])
+def test_families_with_larger_multiples_are_served(multiple):
+    mask = Image.new("L", (130, 190), 255)
+    fitting = fitted(job(image=Image.new("RGB", mask.size), mask=mask), NATIVE, multiple, multiple)
+    assert fitting.job.width % multiple == fitting.job.height % multiple == 0
+    assert fitting.restore(fitting.job.image).size == (130, 190)
 
 
 def test_resized_keeps_proportions_where_one_side_is_asked_for():

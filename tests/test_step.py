@@ -66,7 +66,25 @@ def test_wrong_return_annotation_is_found_at_once(returns):
         Step(plugin(postprocess=igo.hookimpl(postprocess)))
 
 
-@pytest.mark.parametrize("returns", [igo.Frame, igo.Frame | None, "igo.Frame", "FrameForCheckers", Any, None])
+def test_options_of_the_marker_are_refused_with_a_pointer_to_inner():
+    with pytest.raises(PluginError, match=r"igo.hookimpl takes no options \(wrapper=...\); to act around generation"):
+
+        class Wraps:
+            @igo.hookimpl(wrapper=True)
+            def generate(self, request): ...
+
+
+def test_async_hooks_are_refused():
+    async def observe(self, event): ...
+
+    with pytest.raises(PluginError, match=r"step 'odd' \(observe\): is async; hooks are called and not awaited"):
+        Step(plugin(observe=igo.hookimpl(observe)))
+
+
+RIGHT = [igo.Frame, igo.Frame | None, "igo.Frame", "FrameForCheckers", "not a type", "igo.Nope", Any, None, object]
+
+
+@pytest.mark.parametrize("returns", RIGHT)
 def test_right_and_unknown_return_annotations_pass(returns):
     def postprocess(self, frame):
         return frame
@@ -90,7 +108,7 @@ def test_class_or_hookless_object_is_refused():
     ("members", "message"),
     [
         ({"needs": "mask"}, "needs is 'mask'; expected a tuple of layer names"),
-        ({"provides": ("mask",)}, "says that it provides 'mask' but implements no hook 'provide'"),
+        ({"provides": (1,)}, r"provides is \(1,\); expected a tuple of layer names"),
     ],
 )
 def test_wrong_declarations_are_refused(members, message):

@@ -1,5 +1,7 @@
 """The base against its oracle, plain diffusers, byte for byte; and what it adds: sizes, masks, batches, verdicts."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from PIL import Image, ImageChops
 
 import igo
 from igo.diffusion import Diffusion, Job, Painted
-from igo.errors import CheckpointError, OverflowInVAEError, SettingsError, UnsafeContentError
+from igo.errors import CheckpointError, MaskError, OverflowInVAEError, SettingsError, UnsafeContentError
 from tests.builders import tiny
 
 STEPS, GUIDANCE = 4, 6.0
@@ -376,6 +378,40 @@ def test_sdxl_goes_through_the_same_door(xl, task, negative_prompt):
     call = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE, "negative_prompt": negative_prompt or None}
     generator = torch.Generator("cpu").manual_seed(7)
     assert look.image == pipeline("a red hoodie", generator=generator, **call, **theirs).images[0]
+
+
+def test_modes_that_move_weights_are_refused_on_the_cpu(make_chain):
+    with pytest.raises(SettingsError, match="memory='sequential' moves weights off a GPU; on the CPU use 'slicing'"):
+        run(make_chain(memory="sequential"))
+
+
+def test_an_empty_mask_is_a_typed_error(make_chain, photo):
+    with pytest.raises(MaskError, match="the mask is empty") as caught:
+        run(make_chain(), image=photo, layers={"mask": Image.new("L", photo.size)})
+    assert caught.value.area == 0
+
+
+def test_a_checkpoint_for_masks_alone_says_so(tiny_inpaint_checkpoint):
+    with pytest.raises(
+        CheckpointError, match=r"the checkpoint has 9 channels, .* give it as inpaint_checkpoint="
+    ):
+        igo.Chain(igo.TextToImage(str(tiny_inpaint_checkpoint))).run("a", num_inference_steps=2)
+
+
+def test_the_records_models_are_those_of_the_run(make_chain, tiny_checkpoint, tiny_inpaint_checkpoint):
+    assert list(run(make_chain()).models) == [str(tiny_checkpoint)]
+    other = make_chain(inpaint_checkpoint=str(tiny_inpaint_checkpoint))
+    inside = run(other, image=picture(32, 32), layers={"mask": box_mask((32, 32), (8, 8, 24, 24))})
+    assert list(inside.models) == [str(tiny_inpaint_checkpoint)]
+    assert list(run(make_chain()).models) == [str(tiny_checkpoint)]  # loaded before, and put on record again
+
+
+def test_threads_may_share_a_chain(make_chain):
+    chain = make_chain(scheduler="PNDMScheduler")
+    alone = [run(chain, seed=seed).image for seed in (1, 2, 3)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda seed: run(chain, seed=seed).image, (1, 2, 3)))
+    assert together == alone
 
 
 def test_families_that_igo_does_not_encode_get_their_prompts_as_text(tiny_checkpoint, monkeypatch):

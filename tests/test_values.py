@@ -1,5 +1,8 @@
+import copy
 import dataclasses
+import pickle
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -22,6 +25,7 @@ from igo.values import Entry, Frame, Request
         ("strength", 1.01),
         ("strength", float("nan")),
         ("prompt", None),
+        ("prompt", "a\0b"),
         ("negative_prompt", 3),
     ],
 )
@@ -66,6 +70,29 @@ def test_changing_the_image_drops_layers_that_are_not_kept(photo):
         frame.with_image(other, keep=("parse",))
     with pytest.raises(LayerError, match="layer 'mask' is 37x53"):
         frame.with_image(photo.resize((5, 5)), keep=("mask",))
+
+
+def test_numpys_numbers_become_plain_ones():
+    request = Request(width=np.int64(8), strength=np.float32(0.5))
+    assert (type(request.width), type(request.strength)) == (int, float)
+
+
+def test_requests_and_frames_can_be_sent_to_another_process(photo):
+    request = Request(prompt="a", image=photo, layers={"mask": photo.convert("L")})
+    again = pickle.loads(pickle.dumps(request))
+    assert again == request
+    assert copy.deepcopy(Frame(photo).noted(area=1)) == Frame(photo).noted(area=1)
+
+
+def test_what_a_history_cannot_hold_is_refused_by_name(photo):
+    with pytest.raises(SettingsError, match="a report has 'score' of type float32; expected plain numbers"):
+        Frame(photo).noted(score=np.float32(0.5))
+
+
+@pytest.mark.parametrize("image", [Image.new("L", (2, 2)), "photo.jpg"])
+def test_a_request_takes_rgb_only(image):
+    with pytest.raises(ImageError, match=r"a request got a .*; expected a PIL picture in mode RGB"):
+        Request(image=image)
 
 
 def test_history_grows_by_what_is_reported(photo):

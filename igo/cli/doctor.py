@@ -37,10 +37,11 @@ def _stack() -> list[str]:
             typer.echo(f"{name} {version(name)}")
         except PackageNotFoundError:
             problems.append(f"{name} is not installed; install it with: pip install {name}")
-    if any(problem.startswith("torch ") for problem in problems):
-        return problems
     runtime = igo.Runtime()
-    typer.echo(f"device {runtime.device}, dtype {str(runtime.dtype).removeprefix('torch.')}")
+    try:
+        typer.echo(f"device {runtime.device}, dtype {str(runtime.dtype).removeprefix('torch.')}")
+    except Exception as error:
+        problems.append(f"torch can't be used ({type(error).__name__}: {' '.join(str(error).split())})")
     return problems
 
 

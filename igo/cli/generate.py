@@ -33,6 +33,11 @@ def generate(
     scheduler: Annotated[str | None, typer.Option(help="A scheduler class of diffusers.")] = None,
     preset: Annotated[str | None, typer.Option(help="A prompt template: auto, none, or its name.")] = None,
     emphasis: Annotated[str | None, typer.Option(help="What weights in the prompt do: mean, plain or off.")] = None,
+    clip_skip: Annotated[int | None, typer.Option(help="How many of the text encoder's last layers to skip.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Which files of a checkpoint to load, such as fp16.")] = None,
+    config: Annotated[str | None, typer.Option(help="For a .safetensors file: a checkpoint of the same shape.")] = None,
+    safety: Annotated[str | None, typer.Option(help="What becomes of flagged pictures: blur, keep or refuse.")] = None,
+    memory: Annotated[str | None, typer.Option(help="auto, full, slicing, offload, tiling or sequential.")] = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
     quiet: options.Quiet = False,
@@ -43,7 +48,7 @@ def generate(
     from igo.text_to_image import TextToImage
 
     layers = options.layers_from(layer)
-    options.check_output(output, image, *layers.values())
+    options.check_output(output, num_images or 1, [image, *layers.values()])
     base = TextToImage(
         checkpoint,
         **given(
@@ -52,6 +57,11 @@ def generate(
             scheduler=scheduler,
             preset=preset,
             emphasis=emphasis,
+            clip_skip=clip_skip,
+            variant=variant,
+            config=config,
+            safety=safety,
+            memory=memory,
         ),
     )
     chain = Chain(base, runtime=Runtime(**given(device=device, dtype=dtype)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,21 +65,30 @@ def progress(quiet: bool) -> Iterator[list[object]]:
         yield [bar]
 
 
-def check_output(output: Path | None, *inputs: Path | None) -> None:
+def check_output(output: Path | None, count: int, inputs: Iterable[object]) -> None:
     """Refuse, before any work, to write over an input or in a format that can't be written. Raises ``IGOError``."""
     if output is None:
         return
     from igo.images import format_of
+    from igo.look import numbered
 
     format_of(output)
-    for path in inputs:
-        if path is not None and output.resolve() == path.resolve():
-            raise SettingsError(f"--output {output} is the input itself; choose another name, so that nothing is lost")
+    taken = {path.resolve() for path in inputs if isinstance(path, Path)}
+    for path in numbered(output, count):
+        if path.resolve() in taken:
+            raise SettingsError(f"--output would write over the input {path}; choose another name")
 
 
 def save(look: Look, output: Path | None) -> None:
-    """Write the pictures and say where they are."""
-    for written in look.save(output or Path(f"igo-{look.seed}.png")):
+    """Write the pictures, without ``output`` under a name that is free, and say where they are."""
+    from igo.look import numbered
+
+    name = output or Path(f"igo-{look.seed}.png")
+    attempt = 1
+    while output is None and any(path.exists() for path in numbered(name, len(look))):
+        attempt += 1
+        name = Path(f"igo-{look.seed}-take-{attempt}.png")
+    for written in look.save(name):
         told(written)
     for frame in look:
         if frame.nsfw_content_detected:
@@ -91,3 +100,8 @@ def told(written: Written) -> None:
     typer.echo(written.path)
     for note in written.notes:
         typer.echo(f"igo: {note}", err=True)
+
+
+def printable(text: str) -> str:
+    """Text of a file that may be anybody's, without what would steer the terminal."""
+    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)

@@ -17,16 +17,20 @@ def replay(
     output: options.Output = None,
     image: options.Image = None,
     layer: options.Layer = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Import modules that the record names and no installed plugin has.")
+    ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Make a picture again from its record, and say whether it is the same. Exit code 1 if it is not."""
+    from igo.replay import locate_inputs
     from igo.replay import replay as make_again
 
     output = output or picture.with_stem(f"{picture.stem}-replay")
-    inputs: dict[str, str | Path] = {**options.layers_from(layer), **options.given(image=image)}
-    options.check_output(output, picture, *(Path(path) for path in inputs.values()))
+    inputs = locate_inputs(picture, {**options.layers_from(layer), **options.given(image=image)})
+    options.check_output(output, 1, [picture, *inputs.values()])
     with options.progress(quiet) as observers:
-        made = make_again(picture, inputs, observers)
+        made = make_again(picture, inputs, observers, trust)
     written = made.look.save_frame(made.index, output)
     options.told(written)
     if made.identical:
@@ -35,7 +39,7 @@ def replay(
     else:
         typer.echo("different: the pixels are not the same")
     for difference in made.differences:
-        typer.echo(f"  {difference}")
+        typer.echo(f"  {options.printable(difference)}")
     if not made.identical and not made.differences:
         typer.echo("  the stack is the same; a plugin of this chain may not be deterministic")
     if not made.identical:

@@ -34,7 +34,6 @@ def run(
 
     file = read_chain_file(chain_file)
     layers = options.layers_from(layer)
-    options.check_output(output, image, *layers.values())
     asked = given(
         prompt=prompt,
         negative_prompt=negative_prompt,
@@ -46,6 +45,8 @@ def run(
         guidance_scale=guidance_scale,
         strength=strength,
     )
+    settings = {**file.request, **asked}
+    options.check_output(output, settings.get("num_images", 1), [image, *layers.values()])
     with options.progress(quiet) as observers:
-        look = file.chain.run(**{**file.request, **asked}, image=image, layers=layers, observers=observers)
+        look = file.chain.run(**settings, image=image, layers=layers, observers=observers)
     options.save(look, output)

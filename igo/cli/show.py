@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from igo.cli import options
+
 
 def register(app: typer.Typer) -> None:
     app.command()(show)
@@ -25,16 +27,18 @@ def show(
         return
     import tomlkit
 
-    typer.echo(read_text(picture)["parameters"])
+    typer.echo(options.printable(read_text(picture).get("parameters", "")))
     typer.echo("\n# chain")
     if record["chain"] is None:
-        typer.echo(f"not written down: {record.get('why')}")
+        typer.echo(f"not written down: {options.printable(record.get('why', ''))}")
     else:
-        typer.echo(tomlkit.dumps(record["chain"]).strip())
-    for title in ("inputs", "models", "stack"):
-        if record[title]:
+        typer.echo(options.printable(tomlkit.dumps(record["chain"]).strip()))
+    inputs = {
+        name: f"{origin['name'] or 'unnamed'} {origin['width']}x{origin['height']} sha256:{origin['sha256']}"
+        for name, origin in record["inputs"].items()
+    }
+    for title, table in (("inputs", inputs), ("models", record["models"]), ("stack", record["stack"])):
+        if table:
             typer.echo(f"\n# {title}")
-        for name, value in record[title].items():
-            if isinstance(value, dict):
-                value = f"{value['name'] or 'unnamed'} {value['width']}x{value['height']} sha256:{value['sha256']}"
-            typer.echo(f"{name}: {value}")
+        for name, value in table.items():
+            typer.echo(options.printable(f"{name}: {value}"))

@@ -5,9 +5,9 @@ and comes back with `read_text`. `pad_reflect` and `unpad` fit a picture to a mo
 """
 
 from igo.errors import ImageError
-from igo.images.geometry import Box, fit_size, pad_reflect, unpad
+from igo.images.geometry import Box, fit_size, pad_reflect, resized, unpad
 from igo.images.opening import MAX_PIXELS, READABLE
-from igo.images.reading import ImageSource, Picture, read_image
+from igo.images.reading import ImageSource, Picture, digest, read_image
 from igo.images.texts import read_text
 from igo.images.writing import WRITABLE, Written, format_of, write_image
 
@@ -20,11 +20,13 @@ __all__ = [
     "ImageSource",
     "Picture",
     "Written",
+    "digest",
     "fit_size",
     "format_of",
     "pad_reflect",
     "read_image",
     "read_text",
+    "resized",
     "unpad",
     "write_image",
 ]

@@ -57,6 +57,17 @@ def unpad(image: Image.Image, box: Box) -> Image.Image:
     return Image.fromarray(np.asarray(image)[top:bottom, left:right])
 
 
+def resized(image: Image.Image, width: int | None, height: int | None) -> Image.Image:
+    """The picture at the width and height asked for; one of them alone keeps the proportions, neither the size."""
+    if width is None and height is None:
+        return image
+    if width is None:
+        width = max(1, round(image.width * (height or 1) / image.height))
+    if height is None:
+        height = max(1, round(image.height * width / image.width))
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
+
+
 def _mirrored(length: int, padded: int, before: int) -> NDArray[np.intp]:
     """For each of ``padded`` positions, ``before`` of which lie ahead of the picture, the pixel to show there."""
     if length == 1:

@@ -75,6 +75,16 @@ def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
         return _decode(opened, label, kind, hashlib.sha256(data).hexdigest(), name)
 
 
+def digest(image: Image.Image, alpha: Image.Image | None = None) -> str:
+    """SHA-256 over mode, size and pixels of a picture, and of its alpha where it has one."""
+    total = hashlib.sha256()
+    for part in (image, alpha):
+        if part is not None:
+            total.update(f"{part.mode} {part.width}x{part.height} ".encode())
+            total.update(part.tobytes())
+    return total.hexdigest()
+
+
 def source_label(source: object) -> tuple[str, str | None]:
     """What to call a source in messages, and the file's name."""
     if isinstance(source, bytes | bytearray | memoryview):
