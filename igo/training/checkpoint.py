@@ -1,0 +1,39 @@
+"""Training state on disk: written whole or not at all, read without running any code from the file."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from igo.errors import CheckpointError
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors, numbers, strings, and dicts and lists of these) so that no kill leaves half a file.
+
+    The bytes go to a neighbour file, are flushed to the disk, and then take the place of ``path`` in one rename,
+    which POSIX makes atomic. Until then the previous checkpoint stays readable.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise CheckpointError(f"can't write the checkpoint {path}: {error.strerror or error}") from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read what ``save`` wrote, with every tensor on the CPU. Raises ``CheckpointError`` if it can't be trusted."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the restricted unpickler raises whatever a damaged file leads it to
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"can't read the checkpoint {path} ({reason}); delete it to start anew") from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is not a training checkpoint; delete it to start anew")
+    return state

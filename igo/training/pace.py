@@ -1,0 +1,27 @@
+"""How fast a task trains on this machine, to turn a time budget into a number of steps."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from igo.training.loop import LoopSettings, train
+from igo.training.task import Task
+
+WARM_STEPS, TIMED_STEPS = 3, 8
+
+
+def steps_in(minutes: float, task: Task, settings: LoopSettings) -> int:
+    """How many steps of ``task`` fit into ``minutes``, at least 1. The task's weights are left as they were."""
+    kept = {name: value.detach().clone() for name, value in task.module.state_dict().items()}
+    with TemporaryDirectory() as name:
+        trial = replace(settings, steps=WARM_STEPS + TIMED_STEPS, sample_seconds=float("inf"))
+        train(task, trial, Path(name), halt_at=WARM_STEPS, quiet=True)
+        began = time.monotonic()
+        train(task, trial, Path(name), halt_at=WARM_STEPS + TIMED_STEPS - 1, quiet=True)
+        seconds = (time.monotonic() - began) / (TIMED_STEPS - 1)
+    with torch.no_grad():
+        task.module.load_state_dict(kept)
+    return max(1, int(minutes * 60 / seconds))

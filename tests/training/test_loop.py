@@ -1,0 +1,100 @@
+"""The training loop."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from igo.errors import CheckpointError, SettingsError
+from igo.training.loop import LoopSettings, step_generator, train
+
+SETTINGS = LoopSettings(steps=60, batch_size=8, learning_rate=0.1, warmup=5, ema_decay=0.9, seed=3)
+
+
+def losses(folder):
+    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
+
+
+def test_a_task_is_learned_and_left_with_averaged_weights(line_task, tmp_path):
+    task = line_task()
+    report = train(task, SETTINGS, tmp_path, quiet=True)
+    assert report.step == 60
+    assert report.samples == 480
+    assert losses(tmp_path)[-1]["loss"] < 0.1 < losses(tmp_path)[0]["loss"]
+    assert task.module.layer.weight.item() == pytest.approx(2, abs=0.2)
+    assert report.measures["slope"] == task.module.layer.weight.item()
+
+
+def test_a_killed_run_goes_on_with_the_same_losses(line_task, tmp_path):
+    whole, broken = line_task(), line_task()
+    train(whole, SETTINGS, tmp_path / "whole", quiet=True)
+    train(line_task(), SETTINGS, tmp_path / "broken", halt_at=20, quiet=True)
+    with (tmp_path / "broken" / "losses.jsonl").open("a") as log:  # steps taken after the last checkpoint
+        log.write(json.dumps({"step": 20, "loss": 123.0}) + "\n")
+    report = train(broken, SETTINGS, tmp_path / "broken", quiet=True)
+    assert report.samples == 40 * 8
+    assert losses(tmp_path / "whole") == losses(tmp_path / "broken")
+    for one, other in zip(whole.module.parameters(), broken.module.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_finished_run_returns_at_once_with_its_result(line_task, tmp_path):
+    first, again = line_task(), line_task()
+    report = train(first, SETTINGS, tmp_path, quiet=True)
+    second = train(again, SETTINGS, tmp_path, quiet=True)
+    assert second.samples == 0
+    assert second.measures == report.measures
+    assert torch.equal(first.module.layer.weight, again.module.layer.weight)
+
+
+def test_accumulation_averages_the_micro_batches(line_task, tmp_path):
+    task = line_task()
+    report = train(task, replace(SETTINGS, accumulation=2), tmp_path, quiet=True)
+    assert report.samples == 960
+    assert task.module.layer.weight.item() == pytest.approx(2, abs=0.2)
+
+
+def test_a_folder_of_another_run_is_refused(line_task, tmp_path):
+    train(line_task(), SETTINGS, tmp_path, halt_at=1, quiet=True)
+    with pytest.raises(CheckpointError, match="seed 3, not to 'line' with seed 4"):
+        train(line_task(), replace(SETTINGS, seed=4), tmp_path, quiet=True)
+
+
+def test_a_model_of_another_shape_is_refused(line_task, tmp_path):
+    train(line_task(), SETTINGS, tmp_path, halt_at=1, quiet=True)
+    other = line_task()
+    other.module.layer = torch.nn.Linear(2, 1)
+    with pytest.raises(CheckpointError, match="another shape"):
+        train(other, SETTINGS, tmp_path, quiet=True)
+
+
+def test_a_lost_loss_stops_the_run_and_keeps_the_checkpoint(line_task, tmp_path):
+    task = line_task()
+    train(line_task(), SETTINGS, tmp_path, halt_at=20, quiet=True)
+    task.batch = lambda size, generator: {"x": torch.full((size, 1), torch.inf), "y": torch.zeros(size, 1)}
+    before = (tmp_path / "state.pt").read_bytes()
+    with pytest.raises(CheckpointError, match="not finite at step 40"):
+        train(task, SETTINGS, tmp_path, quiet=True)
+    assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_the_rate_warms_up_and_falls_to_its_floor():
+    settings = replace(SETTINGS, floor=0.1)
+    assert settings.rate(0) == pytest.approx(0.02)
+    assert settings.rate(5) == pytest.approx(0.1)
+    assert settings.rate(60) == pytest.approx(0.01)
+
+
+def test_chance_depends_on_seed_and_place_only():
+    def draw(*place):
+        return torch.rand(1, generator=step_generator(torch.device("cpu"), *place)).item()
+
+    assert draw(0, 1, 2) == draw(0, 1, 2)
+    assert len({draw(0, 1, 2), draw(1, 1, 2), draw(0, 2, 2), draw(0, 1, 3)}) == 4
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"ema_decay": 1.0}, {"precision": "fp8"}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        replace(SETTINGS, **wrong)
