@@ -1,0 +1,172 @@
+"""mini/clipseg: a small CLIPSeg that finds the parts of drawn figures by phrases."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPTokenizer
+
+from igo.mini import NATIVE_SIZE
+from igo.mini.architecture import MAX_TOKENS
+from igo.mini.drawings import draw_once
+from igo.mini.phrases import GROUPS, LEGS, WORDINGS, Phrase, answer, phrases, things
+from igo.mini.pictures import balanced_figures
+from igo.mini.tokenizer import build_tokenizer
+from igo.mini.wardrobe import Figure, Part, vocabulary
+from igo.training.clipseg import ClipsegTask, Preprocessing, export_clipseg
+from igo.training.loop import LoopSettings, TrainingReport, train
+from igo.training.masks import MaskSet, phrase_tokens
+from igo.training.plan import planned
+
+PREPROCESSING = Preprocessing(side=192)
+"""The native height, so that no row is lost; the native width of 128 is stretched to it, which small parts gain by."""
+
+ABSENT_SHARE = 0.4
+_SHARES = {"top": 4.0, "bottom": 3.0, "shoes": 2.0, "hat": 2.0, "bag": 2.0, "hair": 2.0, "background": 1.5}
+LOWEST_ARM = 0.54
+"""No arm reaches further down, as a share of the picture's height: skin below it is legs."""
+
+
+def build_clipseg_tokenizer() -> CLIPTokenizer:
+    """A tokenizer with one token for each word of every phrase and of the drawn world's captions."""
+    wordings = [wording.format(phrase.text) for phrase in phrases() for wording in WORDINGS]
+    return build_tokenizer([*vocabulary(), *wordings])
+
+
+def build_clipseg(tokenizer: CLIPTokenizer) -> CLIPSegForImageSegmentation:
+    """0.9 M parameters, random weights: patches of 8 at 192 pixels, so 24×24 tokens.
+
+    The decoder is 64 wide, since it writes the 8×8 pixels of a patch from that vector alone. CLIPSeg's finer upsampling
+    (``use_complex_transposed_convolution``) needs patches of 16: with 8 it returns masks of half the size.
+    """
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 64,
+        "intermediate_size": 256,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": MAX_TOKENS,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    vision = {
+        "hidden_size": 128,
+        "intermediate_size": 384,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "image_size": PREPROCESSING.side,
+        "patch_size": 8,
+    }
+    model = CLIPSegForImageSegmentation(
+        CLIPSegConfig(
+            text_config=text,
+            vision_config=vision,
+            projection_dim=64,
+            reduce_dim=64,
+            extract_layers=[0, 1, 2],
+            decoder_num_attention_heads=4,
+            decoder_intermediate_size=256,
+        )
+    )
+    _calm(model.decoder)
+    return model
+
+
+def _calm(decoder: Any) -> None:
+    """Give the decoder a start to learn from: transformers draws its weights from a normal distribution of deviation 1,
+    which makes first masks of extreme noise. Here text begins by passing features on, and all masks begin faint."""
+    with torch.no_grad():
+        for linear in (*decoder.reduces, decoder.film_mul, decoder.film_add):
+            linear.weight.normal_(0, linear.in_features**-0.5)
+        decoder.film_mul.bias.fill_(1)
+        decoder.transposed_convolution.weight.normal_(0, 0.02)
+        decoder.transposed_convolution.bias.fill_(-2)
+
+
+def with_legs(labels: np.ndarray) -> np.ndarray:
+    """Labels (H×W uint8, values of ``Part``) in which bare legs are ``LEGS`` instead of skin."""
+    count, patches, _, centres = cv2.connectedComponentsWithStats((labels == Part.SKIN).astype(np.uint8))
+    low = [patch for patch in range(1, count) if centres[patch][1] > LOWEST_ARM * len(labels)]
+    return np.where(np.isin(patches, low), np.uint8(LEGS), labels)
+
+
+def drawn_masks(folder: Path, figures: Sequence[Figure], tokenizer: CLIPTokenizer, workers: int = 1) -> MaskSet:
+    """``figures`` as drawn at `mini`'s size, with all phrases. Two in five that are asked name something absent."""
+    pictures, labels = draw_once(folder, figures, NATIVE_SIZE, workers)
+    every = phrases()
+    members, weights = ask(figures, every)
+    return MaskSet(
+        pictures=pictures,
+        labels=torch.from_numpy(np.stack([with_legs(one) for one in labels.numpy()])),
+        codes=1 << torch.arange(LEGS + 1),
+        asks=torch.arange(len(every)).expand(len(figures), -1),
+        members=members,
+        weights=weights,
+        tokens=phrase_tokens(tokenizer, [[wording.format(phrase.text) for wording in WORDINGS] for phrase in every]),
+        groups=torch.tensor([GROUPS.index(phrase.group) for phrase in every]),
+        names=GROUPS,
+    )
+
+
+def ask(figures: Sequence[Figure], every: Sequence[Phrase]) -> tuple[Tensor, Tensor]:
+    """What each phrase names on each figure (N×P bits), and how often it is asked (N×P, each row sums to 1).
+
+    Groups are asked in fixed shares, phrases without colour more often than those with one. Of what is absent, the
+    near misses come first: the right garment in a wrong colour, and any other garment by its bare name.
+    """
+    groups = np.array([GROUPS.index(phrase.group) for phrase in every])
+    shares = np.array([_SHARES.get(group, 1.0) for group in GROUPS])
+    bare = np.array([phrase.color is None and phrase.pattern is None for phrase in every])
+    members = np.zeros((len(figures), len(every)), np.int16)
+    weights = np.zeros((len(figures), len(every)), np.float32)
+    for row, figure in enumerate(figures):
+        found = things(figure)
+        answers = [answer(phrase, found) for phrase in every]
+        members[row] = [bits or 0 for bits in answers]
+        worn = np.array([phrase.noun in found for phrase in every])
+        wanted = np.where(bare, 6.0, np.where(worn, 3.0, 1.0))
+        asked = np.array([bits is not None for bits in answers])
+        for there, total in ((members[row] != 0, 1 - ABSENT_SHARE), (members[row] == 0, ABSENT_SHARE)):
+            own = wanted * (asked & there)
+            own *= shares[groups] / np.maximum(np.bincount(groups, own, len(GROUPS))[groups], 1e-9)
+            weights[row] += (total * own / own.sum()).astype(np.float32)
+    return torch.from_numpy(members), torch.from_numpy(weights)
+
+
+def train_clipseg(
+    work: Path,
+    out: Path,
+    minutes: float,
+    *,
+    pictures: int = 6000,
+    held_out: int = 48,
+    seed: int = 0,
+    precision: Literal["no", "bf16"] = "no",
+    batch_scale: int = 1,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> TrainingReport:
+    """Draw, train for about ``minutes`` and write a transformers folder to ``out``.
+
+    ``work`` keeps drawings and checkpoints; a run that was killed goes on from there. ``batch_scale`` multiplies the
+    batch of 4 pictures with 6 phrases each, for a GPU; ``workers`` is how many processes draw (default: one a core).
+    """
+    torch.manual_seed(seed)
+    tokenizer = build_clipseg_tokenizer()
+    model = build_clipseg(tokenizer)
+    figures = balanced_figures(pictures + held_out, seed)
+    masks = drawn_masks(work / "drawings", figures, tokenizer, workers or os.cpu_count() or 1)
+    task = ClipsegTask(model, PREPROCESSING, *masks.hold_out(held_out))
+    settings = LoopSettings(
+        steps=1, batch_size=4 * batch_scale, learning_rate=1e-3, ema_decay=0.998, precision=precision, seed=seed
+    )
+    settings = planned(work / "run", minutes, task, settings)
+    report = train(task, settings, work / "run", quiet=quiet)
+    export_clipseg(model, tokenizer, PREPROCESSING, out)
+    return report

@@ -1,0 +1,71 @@
+"""mini/upscaler: two small Real-ESRGAN networks, ×4 and ×2, trained on drawings and procedural textures."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from igo.errors import SettingsError
+from igo.mini import NATIVE_SIZE
+from igo.mini.drawings import draw_once
+from igo.mini.pictures import balanced_figures
+from igo.training.degradations import Degradation
+from igo.training.loop import LoopSettings, TrainingReport, train
+from igo.training.plan import planned
+from igo.training.srvgg import SRVGGNetCompact, export_srvgg, load_srvgg
+from igo.training.upscaler import UpscalerTask
+
+SCALES = (2, 4)
+SIZE = (4 * NATIVE_SIZE[0], 4 * NATIVE_SIZE[1])
+"""What ×4 makes of `mini`'s own pictures: 512×768."""
+
+DEGRADATION = Degradation().softened(0.5)
+"""Half of what is published: pictures that come from `mini` or a phone have not been through so much, and a network
+this small would pay for the worst cases with smooth results in all others."""
+
+
+def weights_file(scale: int) -> str:
+    """The name of a scale's file."""
+    return f"x{scale}.safetensors"
+
+
+def train_upscaler(
+    scale: int,
+    work: Path,
+    out: Path,
+    minutes: float,
+    *,
+    start: Path | None = None,
+    pictures: int = 280,
+    held_out: int = 8,
+    seed: int = 0,
+    precision: Literal["no", "bf16"] = "no",
+    batch_scale: int = 1,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> TrainingReport:
+    """Draw, train for about ``minutes`` and write ``x2.safetensors`` or ``x4.safetensors`` into ``out``.
+
+    ``work`` keeps drawings (1.6 MB each, shared by both scales) and checkpoints; a run that was killed goes on from
+    there. ``start`` is a finished network of a larger scale to learn on from, as ×2 can from ×4, which saves most of
+    its time; a resumed run needs the same. ``batch_scale`` multiplies the batch of 16 patches, for a GPU; ``workers``
+    is how many processes draw and how many threads degrade (default: one a core). Raises ``SettingsError`` for another
+    scale, ``CheckpointError`` for a start of another shape.
+    """
+    if scale not in SCALES:
+        raise SettingsError(f"there is no upscaler of scale {scale}; choose {' or '.join(map(str, SCALES))}")
+    torch.manual_seed(seed)
+    network = SRVGGNetCompact(scale)
+    if start is not None:
+        network.take_over(load_srvgg(start))
+    workers = workers or os.cpu_count() or 1
+    drawn, _ = draw_once(work / "large", balanced_figures(pictures + held_out, seed), SIZE, workers)
+    task = UpscalerTask(network, drawn[:-held_out], drawn[-held_out:], DEGRADATION, workers=workers)
+    settings = LoopSettings(
+        steps=1, batch_size=16 * batch_scale, learning_rate=1e-3, ema_decay=0.998, precision=precision, seed=seed
+    )
+    settings = planned(work / f"x{scale}", minutes, task, settings)
+    report = train(task, settings, work / f"x{scale}", quiet=quiet)
+    export_srvgg(network, out / weights_file(scale))
+    return report

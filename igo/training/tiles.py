@@ -1,0 +1,55 @@
+"""A folder of pictures as equal tiles, to train upscalers on."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from igo.errors import ImageError, SettingsError
+from igo.images import read_image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+LONGEST = 1536
+
+
+def load_tiles(folder: Path, side: int = 256, limit: int = 4000, seed: int = 0) -> Tensor:
+    """At most ``limit`` tiles of the pictures in ``folder`` and the folders in it: N×side×side×3 uint8 RGB.
+
+    Pictures whose longer side is above 1536 pixels are shrunk to that first: at full size most photographs hold less
+    detail than pixels, and an upscaler would learn to be soft. Tiles are drawn evenly from all pictures and are the
+    busier of two. Raises ``ImageError`` for a picture that can't be read or is smaller than a tile, ``SettingsError``
+    if there is none.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise SettingsError(f"{folder} holds no pictures; expected files that end in {', '.join(SUFFIXES)}")
+    rng = np.random.default_rng(seed)
+    paths = [paths[index] for index in rng.permutation(len(paths))[:limit]]
+    each = max(1, min(limit // len(paths), 64))
+    tiles = np.empty((len(paths) * each, side, side, 3), np.uint8)
+    for row, path in enumerate(paths):
+        picture = read_image(path).image
+        shrink = LONGEST / max(picture.size)
+        if shrink < 1:
+            size = (round(picture.width * shrink), round(picture.height * shrink))
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+        if min(picture.size) < side:
+            raise ImageError(
+                f"{path} has {picture.width}×{picture.height} pixels; an upscaler learns from tiles of {side}×{side}"
+            )
+        values = np.asarray(picture)
+        for index in range(each):
+            tiles[row * each + index] = busier_crop(values, side, rng)
+    return torch.from_numpy(tiles)
+
+
+def busier_crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Of two random square parts of an H×W×3 picture the one with more contrast: skies and walls teach little."""
+    height, width = picture.shape[:2]
+    crops = []
+    for _ in range(2):
+        top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        crops.append(picture[top : top + side, left : left + side])
+    return max(crops, key=lambda crop: float(crop[::4, ::4].std()))
