@@ -1,6 +1,7 @@
 """What may import what: the layers of the core, and plugins that get no more than an outsider."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,9 @@ def test_plugins_import_what_an_outsider_may(path):
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_can_be_read_in_one_sitting(path):
     assert len(path.read_text("utf-8").splitlines()) <= 350
+
+
+def test_every_package_is_in_the_distribution():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    here = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "igo").rglob("__init__.py")}
+    assert set(listed) == here | {"igo_plugins"}

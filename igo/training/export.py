@@ -58,7 +58,8 @@ def _index(pipeline: StableDiffusionPipeline) -> dict[str, object]:
 
 def _write_text_encoder(text_encoder: Any, folder: Path, dtype: torch.dtype) -> None:
     folder.mkdir()
-    values = {**text_encoder.config.to_dict(), "architectures": ["CLIPTextModel"], "dtype": str(dtype)[6:]}
+    # Recent transformers load in the dtype named here unless told otherwise, diffusers in 32 bit: they must agree.
+    values = {**text_encoder.config.to_dict(), "architectures": ["CLIPTextModel"], "dtype": "float32"}
     _write_json(folder / "config.json", values)
     _write_weights(text_encoder, folder / "model.safetensors", dtype, TEXT_PREFIX)
 

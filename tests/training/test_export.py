@@ -29,7 +29,8 @@ def test_half_precision_files_load_into_full_precision(pipeline, tmp_path):
     export(pipeline, tmp_path / "base")
     with safe_open(tmp_path / "base" / "unet" / "diffusion_pytorch_model.safetensors", "pt") as file:
         assert file.get_tensor("conv_in.weight").dtype == torch.float16
-    again = StableDiffusionPipeline.from_pretrained(tmp_path / "base", dtype=torch.float32)
+    again = StableDiffusionPipeline.from_pretrained(tmp_path / "base")
+    assert again.text_encoder.dtype == again.unet.dtype == torch.float32
     difference = generate(pipeline, SHOW).astype(int) - generate(again, SHOW)
     assert abs(difference).max() <= 3
     assert pipeline.unet.dtype == torch.float32
