@@ -66,9 +66,7 @@ def main():
     times = [(timed(chained), timed(bare)) for _ in range(pairs)]
     ratios = [ours / theirs for ours, theirs in times]
     print(f"bare diffusers call  {statistics.median(theirs for _, theirs in times):.3f} s (median of {pairs})")
-    print(
-        f"chain / bare         {statistics.median(ratios):.4f} (median; {min(ratios):.3f} to {max(ratios):.3f})"
-    )
+    print(f"chain / bare         {statistics.median(ratios):.4f} (median; {min(ratios):.3f} to {max(ratios):.3f})")
 
     image = Image.new("RGB", (128, 192))
     empty, three = igo.Chain(), igo.Chain(Nothing(), Nothing(), Nothing())

@@ -1,0 +1,1 @@
+"""Measured comparisons, run from the repository's root: ``python -m benchmarks.evaluate``."""

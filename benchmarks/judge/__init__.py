@@ -1,0 +1,1 @@
+"""The judge: reads clothes, colours and background off a drawn picture, and whether the figure is whole."""
