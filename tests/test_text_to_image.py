@@ -392,9 +392,7 @@ def test_an_empty_mask_is_a_typed_error(make_chain, photo):
 
 
 def test_a_checkpoint_for_masks_alone_says_so(tiny_inpaint_checkpoint):
-    with pytest.raises(
-        CheckpointError, match=r"the checkpoint has 9 channels, .* give it as inpaint_checkpoint="
-    ):
+    with pytest.raises(CheckpointError, match=r"the checkpoint has 9 channels, .* give it as inpaint_checkpoint="):
         igo.Chain(igo.TextToImage(str(tiny_inpaint_checkpoint))).run("a", num_inference_steps=2)
 
 

@@ -70,7 +70,7 @@ def test_applying_twice_changes_nothing_where_the_parts_occur(preset, words):
         "./models/musinsaigo-1.0/",
         "/data/musinsaigo.safetensors",
         r"C:\models\musinsaigo_v1.safetensors",
-        "/root/.cache/huggingface/hub/models--youngmki--musinsaigo-1.0/snapshots/4fa0d389",
+        "/home/me/.cache/huggingface/hub/models--youngmki--musinsaigo-1.0/snapshots/4fa0d389",
     ],
 )
 def test_house_checkpoints_get_the_house_template(checkpoint):
