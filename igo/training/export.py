@@ -8,10 +8,8 @@ from typing import Any
 import diffusers
 import torch
 from diffusers import StableDiffusionPipeline
-from safetensors.torch import save_file
-from torch import nn
 
-from igo.errors import CheckpointError
+from igo.training.weights import write_weights
 
 TEXT_PREFIX = "text_model."
 
@@ -31,7 +29,7 @@ def export(pipeline: StableDiffusionPipeline, folder: Path, dtype: torch.dtype =
     for name in ("unet", "vae"):
         part: Any = getattr(pipeline, name)
         part.save_config(partial / name)
-        _write_weights(part, partial / name / "diffusion_pytorch_model.safetensors", dtype)
+        write_weights(part.state_dict(), partial / name / "diffusion_pytorch_model.safetensors", dtype)
     _write_text_encoder(pipeline.text_encoder, partial / "text_encoder", dtype)
     write_tokenizer(pipeline.tokenizer, partial / "tokenizer")
     pipeline.scheduler.save_pretrained(partial / "scheduler")
@@ -61,18 +59,10 @@ def _write_text_encoder(text_encoder: Any, folder: Path, dtype: torch.dtype) -> 
     # Recent transformers load in the dtype named here unless told otherwise, diffusers in 32 bit: they must agree.
     values = {**text_encoder.config.to_dict(), "architectures": ["CLIPTextModel"], "dtype": "float32"}
     _write_json(folder / "config.json", values)
-    _write_weights(text_encoder, folder / "model.safetensors", dtype, TEXT_PREFIX)
-
-
-def _write_weights(part: nn.Module, path: Path, dtype: torch.dtype, prefix: str = "") -> None:
-    tensors = {}
-    for name, value in part.state_dict().items():
-        if value.is_floating_point():
-            value = value.to("cpu", dtype)
-            if not value.isfinite().all():
-                raise CheckpointError(f"'{name}' is not finite in {dtype}; train on, or export in 32 bit")
-        tensors[name if name.startswith(prefix) else prefix + name] = value.contiguous()
-    save_file(tensors, path, metadata={"format": "pt"})
+    state = {
+        name if name.startswith(TEXT_PREFIX) else TEXT_PREFIX + name: w for name, w in text_encoder.state_dict().items()
+    }
+    write_weights(state, folder / "model.safetensors", dtype)
 
 
 def write_tokenizer(tokenizer: Any, folder: Path) -> None:
