@@ -1,190 +1,174 @@
-"""How well a checkpoint paints what it is asked for, judged: ``python -m benchmarks.evaluate mini``."""
+"""How good `mini` is, part by part: ``python -m benchmarks.evaluate``.
+
+The parts are ``base`` (benchmarks/painting.py), ``inpaint`` (inpainting.py), ``clipseg`` (masks.py) and ``upscaler``
+(upscaling.py); a judge of drawn figures (judge/) looks at what is painted.
+"""
 
 import argparse
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-import igo
-from benchmarks.judge.spoiling import FACES, LEGS, UNSEEN_FACES, UNSEEN_LEGS, spoil
-from benchmarks.judge.verdicts import Judge, Verdict
-from benchmarks.measures import ATTRIBUTES, MEASURES, Row, majority, share_right
-from benchmarks.prompts import Wanted, balanced_prompts, shown_outfits
-from benchmarks.report import contact_sheet_of, table, write_json
-from igo import checkpoint as checkpoints
-from igo.errors import IGOError, SettingsError
-from igo.mini import NATIVE_SIZE
-from igo.mini.recipe import Recipe
-from igo.mini.wardrobe import Drawing, draw
-from igo.training.data import to_model, to_pictures
+from benchmarks.findings import Findings
+from benchmarks.report import sheet, table, write_json
+from igo import mini
+from igo.errors import CheckpointError, IGOError, SettingsError
 
-SPOILT = 40
-"""How many figures are spoilt, each once in the face and once in the legs, to see whether the judge notices."""
+PARTS = ("base", "inpaint", "clipseg", "upscaler")
+NEEDS = {"base": ("base",), "inpaint": ("inpaint", "clipseg"), "clipseg": ("clipseg",), "upscaler": ("upscaler",)}
+"""The weights that each part looks at."""
+LEAST = {"prompts": 1, "seeds": 1, "steps": 1, "garments": 1, "drawings": 1, "renders": 1, "samples": 1, "grow": 0}
+"""The smallest numbers that can be chosen."""
+WIDTH = 110
+"""Columns of the table where it goes to no terminal."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What came of it. ``pictures`` are the generated ones, ``seeds`` for each prompt in turn, with ``verdicts``.
+def evaluate(part: str, chosen: argparse.Namespace, progress: Progress) -> Findings:
+    """Evaluate one part as the command line says. Raises ``IGOError`` for what can't be evaluated.
 
-    ``relative`` is the judge's accuracy on decoded drawings divided by that on the drawings, over all attributes;
-    ``psnr`` of the round trip is in dB; ``seconds`` is for one picture, in batches of ``seeds``.
+    What is heavy is imported here, so that wrong options are told at once.
     """
+    if part == "upscaler":
+        from benchmarks.upscaling import Upscaler, evaluate_upscaling
 
-    checkpoint: str
-    wanted: list[Wanted]
-    seeds: int
-    steps: int
-    rows: list[Row]
-    relative: float
-    psnr: float
-    seconds: float
-    threads: int
-    pictures: list[Image.Image]
-    verdicts: list[Verdict]
+        upscaler = Upscaler(folder_of("upscaler", chosen))
+        source = _name_of("upscaler", chosen)
+        return evaluate_upscaling(upscaler, list(upscaler.networks), progress, source, chosen.renders)
+    from benchmarks.judge.verdicts import judge
 
+    if part == "base":
+        from benchmarks.painting import evaluate_base
 
-def evaluate(
-    checkpoint: str = "mini",
-    prompts: int = 200,
-    seeds: int = 3,
-    steps: int = 20,
-    guidance_scale: float | None = None,
-    progress: Progress | None = None,
-) -> Evaluation:
-    """Paint ``prompts`` balanced, held-out prompts with ``seeds`` seeds each at 128×192, and judge the pictures.
+        numbers = chosen.prompts, chosen.seeds, chosen.steps, chosen.guidance_scale
+        return evaluate_base(judge(), progress, chosen.base, *numbers)
+    from benchmarks.masks import TextMasks, evaluate_masks
 
-    ``checkpoint`` is whatever ``igo.TextToImage`` takes, ``guidance_scale`` None the checkpoint's own. The first n
-    prompts and seeds are the same in every evaluation. Raises ``SettingsError`` for numbers below 1, and
-    ``CheckpointError`` for checkpoints that can't be loaded.
-    """
-    for name, value in (("seeds", seeds), ("steps", steps)):
-        if value < 1:
-            raise SettingsError(f"{name} is {value}; it must be at least 1")
-    judge = Judge()
-    wanted = balanced_prompts(prompts, shown_outfits(Recipe.pictures, Recipe.seed))
-    loaded = checkpoints.load(checkpoint, dtype=torch.float32).pipeline
-    pictures, seconds = _painted(checkpoint, wanted, seeds, steps, guidance_scale, progress)
-    verdicts = judge.verdicts(pictures)
+    masks = TextMasks(folder_of("clipseg", chosen))
+    if part == "clipseg":
+        source = _name_of("clipseg", chosen)
+        return evaluate_masks(masks, masks.processor.tokenizer, progress, source, chosen.drawings)
+    from benchmarks.inpainting import evaluate_inpainting
 
-    figures = [each.figure for each in wanted]
-    drawings = [draw(figure, *NATIVE_SIZE) for figure in figures]
-    originals = np.stack([drawing.image for drawing in drawings])
-    decoded = round_trip(loaded.vae, originals)
-    on_drawings, on_decoded = judge.verdicts(originals), judge.verdicts(decoded)
-    passed = _spoilt_that_pass(judge, drawings[:SPOILT])
-    repeated = [figure for figure in figures for _ in range(seeds)]
-    rows = [
-        Row(
-            measure,
-            made=share_right(measure, verdicts, repeated),
-            decoded=share_right(measure, on_decoded, figures),
-            ceiling=share_right(measure, on_drawings, figures),
-            chance=passed[measure] if measure in passed else majority(measure, figures),
-        )
-        for measure in MEASURES
-    ]
-    told = [row for row in rows if row.measure in ATTRIBUTES and row.ceiling > 0]
-    return Evaluation(
-        checkpoint=checkpoint,
-        wanted=wanted,
-        seeds=seeds,
-        steps=steps,
-        rows=rows,
-        relative=sum(row.decoded for row in told) / sum(row.ceiling for row in told),
-        psnr=psnr(originals, decoded),
-        seconds=seconds,
-        threads=torch.get_num_threads(),
-        pictures=pictures,
-        verdicts=verdicts,
-    )
+    inpaint = chosen.inpaint or str(mini.path("inpaint"))
+    sizes = chosen.garments, chosen.steps, chosen.guidance_scale
+    return evaluate_inpainting(judge(), masks, progress, chosen.base, inpaint, *sizes, chosen.source, chosen.grow)
 
 
-def _painted(
-    checkpoint: str,
-    wanted: Sequence[Wanted],
-    seeds: int,
-    steps: int,
-    guidance_scale: float | None,
-    progress: Progress | None,
-) -> tuple[list[Image.Image], float]:
-    """All pictures, prompt by prompt, and the seconds that one took; loading and a first step are not counted."""
-    chain = igo.Chain(igo.TextToImage(checkpoint))
-    width, height = NATIVE_SIZE
-    request: dict[str, Any] = {"width": width, "height": height, "guidance_scale": guidance_scale}
-    chain.run(wanted[0].prompt, seed=0, num_inference_steps=1, **request)
-    task = progress.add_task("painting", total=len(wanted) * seeds) if progress else None
-    pictures: list[Image.Image] = []
-    began = time.perf_counter()
-    for index, each in enumerate(wanted):
-        look = chain.run(each.prompt, seed=1000 * index, num_images=seeds, num_inference_steps=steps, **request)
-        pictures += [frame.image for frame in look]
-        if progress and task is not None:
-            progress.update(task, completed=len(pictures))
-    return pictures, (time.perf_counter() - began) / len(pictures)
+def folder_of(weights: str, chosen: argparse.Namespace) -> Path:
+    """The folder that was named for ``weights``, else the embedded one. Raises ``CheckpointError`` if there is none."""
+    named = getattr(chosen, weights)
+    if named is None:
+        return mini.path(weights)
+    if not Path(named).is_dir():
+        raise CheckpointError(f"--{weights} {named} is no folder")
+    return Path(named)
 
 
-@torch.no_grad()
-def round_trip(vae: Any, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """N×H×W×3 uint8 pictures, encoded to the posterior's mean and decoded again."""
-    decoded = [
-        to_pictures(vae.decode(vae.encode(to_model(part)).latent_dist.mean).sample)
-        for part in torch.split(torch.from_numpy(pictures), 16)
-    ]
-    return torch.cat(decoded).numpy()
-
-
-def psnr(originals: NDArray[np.uint8], others: NDArray[np.uint8]) -> float:
-    """The mean over N×H×W×3 uint8 pictures of their peak signal-to-noise ratio, in dB."""
-    error = np.square(originals.astype(np.float64) - others).mean((1, 2, 3))
-    return float((10 * np.log10(255**2 / np.maximum(error, 1e-3))).mean())
-
-
-def _spoilt_that_pass(judge: Judge, drawings: Sequence[Drawing]) -> dict[str, float]:
-    """The share of spoilt faces, and of spoilt legs, that the judge takes for whole ones."""
-    passed = {}
-    for measure, kinds in (("a face", FACES + UNSEEN_FACES), ("two separate legs", LEGS + UNSEEN_LEGS)):
-        spoilt = [
-            spoil(drawing, kinds[index % len(kinds)], drawing.figure.rng("evaluate"))
-            for index, drawing in enumerate(drawings)
-        ]
-        images = np.stack([drawing.image for drawing in spoilt if drawing is not None])
-        passed[measure] = float(np.mean([said[MEASURES[measure]] == "yes" for said in judge.verdicts(images)]))
-    return passed
+def carried(part: str, chosen: argparse.Namespace) -> bool:
+    """Whether all weights that ``part`` needs are named or embedded."""
+    with suppress(CheckpointError):
+        return all(getattr(chosen, weights) or mini.path(weights) for weights in NEEDS[part])
+    return False
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="benchmarks.evaluate", description="Judge what a checkpoint paints.")
-    parser.add_argument("checkpoint", nargs="?", default="mini", help="mini, a folder, a file or a hub's name")
-    parser.add_argument("--prompts", type=int, default=200, help="how many prompts; 24 for a quick look")
-    parser.add_argument("--seeds", type=int, default=3, help="pictures for each prompt")
-    parser.add_argument("--steps", type=int, default=20, help="denoising steps")
-    parser.add_argument("--guidance-scale", type=float, help="default: the checkpoint's own")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet of samples to FILE")
-    parser.add_argument("--samples", type=int, default=50, help="how many pictures the contact sheet shows")
-    chosen = parser.parse_args(arguments)
+    """The command line. What was found is shown and written also if a part fails, or is interrupted, later on."""
+    chosen = _parser().parse_args(arguments)
+    findings: list[Findings] = []
+    errors: list[str] = []
     try:
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            result = evaluate(
-                chosen.checkpoint, chosen.prompts, chosen.seeds, chosen.steps, chosen.guidance_scale, progress
-            )
-        Console().print(table(result))
-        if chosen.json:
-            write_json(result, chosen.json)
-        if chosen.sheet:
-            contact_sheet_of(result, chosen.samples).save(chosen.sheet)
-    except (IGOError, OSError) as error:
+        parts = _parts(chosen)
+        told = Console(stderr=True)
+        with _quietly(), Progress(console=told, transient=True, disable=not told.is_terminal) as progress:
+            for number, part in enumerate(parts, 1):
+                progress.add_task(f"{part} ({number} of {len(parts)})", total=None)
+                try:
+                    findings.append(evaluate(part, chosen, progress))
+                    _write(findings, chosen)
+                except (IGOError, OSError) as error:
+                    errors.append(f"{part}: {error}")
+                for task in progress.task_ids:
+                    progress.remove_task(task)
+    except IGOError as error:
         raise SystemExit(f"error: {error}") from error
+    except KeyboardInterrupt:
+        errors.append("interrupted")
+    finally:
+        if findings:
+            terminal = Console()
+            (terminal if terminal.is_terminal else Console(width=WIDTH)).print(table(findings))
+    if errors:
+        raise SystemExit(f"error: {'; '.join(errors)}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.evaluate", description="Measure the parts of mini.")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, help="default: all whose weights are there")
+    checkpoints = parser.add_argument_group("weights, embedded ones by default")
+    checkpoints.add_argument("--base", "--checkpoint", default="mini", help="mini, a folder, a file or a hub's name")
+    checkpoints.add_argument("--inpaint", metavar="CHECKPOINT", help="a checkpoint of 9 or 4 channels")
+    checkpoints.add_argument("--clipseg", metavar="DIR", help="a folder as transformers saves CLIPSeg")
+    checkpoints.add_argument("--upscaler", metavar="DIR", help="a folder with x4.safetensors, x2.safetensors or both")
+    sizes = parser.add_argument_group("how much")
+    sizes.add_argument("--prompts", type=int, default=200, help="for base (200); 24 for a quick look")
+    sizes.add_argument("--seeds", type=int, default=3, help="pictures for each prompt (3)")
+    sizes.add_argument("--garments", type=int, default=100, help="for inpaint (100)")
+    sizes.add_argument("--drawings", type=int, default=200, help="for clipseg (200)")
+    sizes.add_argument("--renders", type=int, default=24, help="drawings for each scale of the upscaler (24)")
+    sizes.add_argument("--steps", type=int, default=20, help="denoising steps (20)")
+    sizes.add_argument("--guidance-scale", type=float, help="default: the checkpoint's own")
+    sizes.add_argument("--source", choices=("drawings", "base"), default="drawings", help="the pictures to inpaint")
+    sizes.add_argument("--grow", type=int, default=0, metavar="PIXELS", help="widen the masks to inpaint (0)")
+    results = parser.add_argument_group("results")
+    results.add_argument("--json", type=Path, metavar="FILE", help="write the figures, after each part")
+    results.add_argument("--sheets", type=Path, metavar="DIR", help="write a contact sheet of samples of each part")
+    results.add_argument("--samples", type=int, default=50, help="how many samples a contact sheet shows (50)")
+    return parser
+
+
+def _parts(chosen: argparse.Namespace) -> list[str]:
+    """The parts to evaluate. Raises ``IGOError`` for what would fail later, when hours are spent."""
+    for name, least in LEAST.items():
+        if getattr(chosen, name) < least:
+            raise SettingsError(f"--{name} is {getattr(chosen, name)}; it must be at least {least}")
+    parts = [part for part in PARTS if (part in chosen.parts if chosen.parts else carried(part, chosen))]
+    for weights in {weights for part in parts for weights in NEEDS[part]}:
+        if weights in ("clipseg", "upscaler"):
+            folder_of(weights, chosen)
+        elif getattr(chosen, weights) is None:
+            mini.path(weights)
+    return parts
+
+
+def _write(findings: Sequence[Findings], chosen: argparse.Namespace) -> None:
+    if chosen.json:
+        write_json(findings, chosen.json)
+    if chosen.sheets:
+        chosen.sheets.mkdir(parents=True, exist_ok=True)
+        sheet(findings[-1], chosen.samples).save(chosen.sheets / f"{findings[-1].part}.png")
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without transformers' bars and its advice to install what nothing here uses ("requires torchvision")."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _name_of(weights: str, chosen: argparse.Namespace) -> str:
+    return getattr(chosen, weights) or "mini"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ LEADS = (
 )
 SEED = 102_000_000
 """The first seed of the figures that the prompts describe; the judge learned from those below."""
+SHOWN_PICTURES, SHOWN_SEED = 14_000, 0
+"""What `mini` is trained on: that many ``balanced_figures`` of that seed."""
 Outfit = tuple[str, str, str, str, str, str]
 
 
@@ -33,7 +35,7 @@ def outfit(figure: Figure) -> Outfit:
     return figure.gender, figure.top, figure.top_color, figure.bottom, figure.bottom_color, figure.background
 
 
-def shown_outfits(pictures: int, seed: int) -> frozenset[Outfit]:
+def shown_outfits(pictures: int = SHOWN_PICTURES, seed: int = SHOWN_SEED) -> frozenset[Outfit]:
     """The outfits among the ``pictures`` that `mini` is trained on with ``seed``."""
     return frozenset(outfit(figure) for figure in balanced_figures(pictures, seed))
 
@@ -58,7 +60,7 @@ def balanced_prompts(count: int, shown: Set[Outfit] = frozenset()) -> list[Wante
         ways = list(_ways(turn, kind, bottom))
         asked = next((way for way in ways if _as_outfit(way) not in shown), ways[0])
         figure = sample(SEED + index, **asked, top_pattern="plain", bottom_pattern="plain")
-        wanted.append(Wanted(_prompt(figure, LEADS[index % len(LEADS)]), figure))
+        wanted.append(Wanted(describe(figure, LEADS[index % len(LEADS)]), figure))
     return wanted
 
 
@@ -99,7 +101,8 @@ def _as_outfit(fixed: dict[str, str]) -> Outfit:
     )
 
 
-def _prompt(figure: Figure, lead: str) -> str:
+def describe(figure: Figure, lead: str) -> str:
+    """The prompt that asks for a figure's clothes and background; ``lead`` is one of ``LEADS``."""
     top = f"{'an' if figure.top_color[0] in 'aeiou' else 'a'} {figure.top_color} {figure.top}"
     clothes = [top]
     if figure.bottom != "none":

@@ -1,85 +1,89 @@
-"""An evaluation as a table, as JSON, and as a sheet of samples."""
-
-from __future__ import annotations
+"""Findings as one table, as JSON, and as contact sheets of samples."""
 
 import json
 import math
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 from rich.table import Table
 
-from benchmarks.measures import ATTRIBUTES, MEASURES, asked
+from benchmarks.findings import Findings, Row
 from igo.sheet import contact_sheet
 
-if TYPE_CHECKING:
-    from benchmarks.evaluate import Evaluation
+VERDICTS = {"aim": "[green]aim[/]", "floor": "[yellow]floor[/]", "missed": "[red]missed[/]", None: ""}
 
 
-def table(result: Evaluation) -> Table:
-    """A row for each measure; results beside what an ideal painter and one that doesn't listen would get."""
-    pictures = len(result.pictures)
+def table(findings: Sequence[Findings]) -> Table:
+    """A section for each part, a row for each measure."""
+    how = "".join(f"\n{found.part}: {_list(found.settings)}" for found in findings)
     shown = Table(
-        title=f"{result.checkpoint}: {len(result.wanted)} prompts × {result.seeds} seeds, {result.steps} steps",
+        title="mini, evaluated",
         caption=(
-            "real renders: the judge on drawings of the same figures; chance: the most common answer every time, and "
-            "for faces and legs the share of drawings spoilt on purpose that pass"
+            "ceiling: the judge on drawings of what was asked for. chance: the best constant answer; for faces and "
+            "legs the share of spoilt drawings that pass; for masks the best constant mask; for the upscaler Lanczos."
+            + how
         ),
+        caption_justify="left",
     )
     shown.add_column("measure")
-    for name in (f"{pictures} pictures", "through the VAE", "real renders", "chance"):
-        shown.add_column(name, justify="right")
-    for row in result.rows:
-        shown.add_row(row.measure, *(_share(value) for value in (row.made, row.decoded, row.ceiling, row.chance)))
-    shown.add_section()
-    shown.add_row("VAE: judge, relative", "", f"{result.relative:.3f}", "1.000", "")
-    shown.add_row("VAE: PSNR", "", f"{result.psnr:.1f} dB", "", "")
-    shown.add_row("seconds a picture", f"{result.seconds:.2f}", "", "", "")
+    for name in ("result", "ceiling", "chance", "floor", "aim"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    shown.add_column("met", no_wrap=True)
+    for found in findings:
+        shown.add_row(f"[bold]{found.part}[/]")
+        for row in found.rows:
+            values = [_text(value, row.unit) for value in (row.result, row.ceiling, row.chance)]
+            measure = f"{row.measure}, {row.unit}" if row.unit else row.measure
+            shown.add_row(f"  {measure}", *values, *_goal(row), VERDICTS[row.verdict])
+        shown.add_section()
     return shown
 
 
-def as_dict(result: Evaluation) -> dict[str, object]:
-    """The figures as plain data."""
-    rows = {row.measure: {k: _plain(v) for k, v in asdict(row).items() if k != "measure"} for row in result.rows}
+def as_dict(findings: Sequence[Findings]) -> dict[str, object]:
+    """The figures as plain data: by part, its settings and its measures; null where there is no number."""
     return {
-        "checkpoint": result.checkpoint,
-        "prompts": len(result.wanted),
-        "seeds": result.seeds,
-        "steps": result.steps,
-        "measures": rows,
-        "vae": {"relative": _plain(result.relative), "psnr": result.psnr},
-        "seconds_per_picture": result.seconds,
-        "threads": result.threads,
+        found.part: {"settings": found.settings, "measures": {row.measure: _plain(row) for row in found.rows}}
+        for found in findings
     }
 
 
-def write_json(result: Evaluation, path: Path) -> None:
-    """Write ``as_dict`` to ``path``."""
-    path.write_text(json.dumps(as_dict(result), indent=2) + "\n", encoding="utf-8")
+def write_json(findings: Sequence[Findings], path: Path) -> None:
+    """Write ``as_dict`` to ``path``; whoever reads it meanwhile sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(as_dict(findings), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
-def contact_sheet_of(result: Evaluation, count: int) -> Image.Image:
-    """``count`` pictures from all over the evaluation (fewer if there are fewer), each above what is wrong with it."""
-    total = len(result.pictures)
-    picks = sorted({round(i * (total - 1) / max(count - 1, 1)) for i in range(min(max(count, 1), total))})
-    captions = []
-    for pick in picks:
-        figure, verdict = result.wanted[pick // result.seeds].figure, result.verdicts[pick]
-        wrong = [
-            f"{verdict[key]}, not {wanted}" if measure in ATTRIBUTES else f"not {measure}"
-            for measure, key in MEASURES.items()
-            if (wanted := asked(measure, figure)) is not None and verdict[key] != wanted
-        ]
-        clothes = f"{figure.top_color} {figure.top} {figure.bottom_color} {figure.bottom} {figure.background}"
-        captions.append("; ".join(wrong) or f"ok: {clothes.replace('none none ', '')}")
-    return contact_sheet([[result.pictures[pick]] for pick in picks], captions, columns=10, height=288)
+def sheet(found: Findings, count: int) -> Image.Image:
+    """``count`` samples from all over the evaluation (fewer if there are fewer), each above its caption."""
+    total = len(found.samples)
+    count = min(count, total)
+    chosen = [found.samples[round(index * (total - 1) / max(count - 1, 1))] for index in range(count)]
+    captions = [sample.caption for sample in chosen]
+    return contact_sheet([sample.pictures for sample in chosen], captions, found.columns, found.height)
 
 
-def _share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+def _text(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:.2f}" if unit else f"{value:.3f}"
 
 
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _list(settings: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _goal(row: Row) -> tuple[str, str]:
+    goal, sign = row.goal, "≤" if row.goal.at_most else "≥"
+    if goal.beats_chance:
+        return "> chance", ""
+    floor, aim = ("" if value is None else f"{sign} {value:g}" for value in (goal.floor, goal.aim))
+    return floor, aim
+
+
+def _plain(row: Row) -> dict[str, object]:
+    numbers = {name: getattr(row, name) for name in ("result", "ceiling", "chance")}
+    plain: dict[str, object] = {name: None if math.isnan(value) else value for name, value in numbers.items()}
+    return plain | {"unit": row.unit, "floor": row.goal.floor, "aim": row.goal.aim, "met": row.verdict}

@@ -1,136 +1,132 @@
-"""The evaluation: balanced prompts, honest shares, a table that can be read."""
+"""The command: all parts in one table, what was found is kept, and what can't be evaluated is one line."""
 
-import io
 import json
-from collections import Counter
-from dataclasses import replace
+import subprocess
+import sys
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from rich.console import Console
+from PIL import Image
 
 from benchmarks import evaluate as module
-from benchmarks.evaluate import evaluate, main, psnr
-from benchmarks.measures import MEASURES, majority, share_right
-from benchmarks.prompts import balanced_prompts, outfit, shown_outfits
-from benchmarks.report import contact_sheet_of, table
-from igo.errors import SettingsError
-from igo.mini import wardrobe
-from igo.mini.pictures import balanced_figures
+from benchmarks import painting, upscaling
+from benchmarks.evaluate import PARTS, main
+from benchmarks.findings import GOALS, Findings, Row, Sample
+from benchmarks.prompts import shown_outfits
+from igo.errors import CheckpointError
+from igo.mini.clipseg import PREPROCESSING, build_clipseg, build_clipseg_tokenizer
+from igo.training.clipseg import export_clipseg
+from igo.training.srvgg import SRVGGNetCompact, export_srvgg
 
 
 @pytest.fixture(scope="module")
-def wanted():
-    return balanced_prompts(200)
+def weights(tmp_path_factory):
+    """Folders of tiny random networks."""
+    folder, tokenizer = tmp_path_factory.mktemp("weights"), build_clipseg_tokenizer()
+    export_clipseg(build_clipseg(tokenizer), tokenizer, PREPROCESSING, folder / "clipseg")
+    for scale in (2, 4):
+        export_srvgg(SRVGGNetCompact(scale, features=4, convolutions=1), folder / "upscaler" / f"x{scale}.safetensors")
+    return ["--clipseg", str(folder / "clipseg"), "--upscaler", str(folder / "upscaler")]
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch):
-    """Only a few outfits count as shown, and a few figures are spoilt."""
-    monkeypatch.setattr(module, "shown_outfits", lambda pictures, seed: shown_outfits(14, seed))
-    monkeypatch.setattr(module, "SPOILT", 2)
+def short(monkeypatch, tmp_path, photo):
+    (tmp_path / "data").mkdir()
+    photo.save(tmp_path / "data" / "photo.png")
+    monkeypatch.setattr(painting, "shown_outfits", lambda: shown_outfits(14))
+    monkeypatch.setattr(painting, "SPOILT", 2)
+    monkeypatch.setattr(painting, "TIMED", 1)
+    monkeypatch.setattr(upscaling, "SIZE", (64, 96))
+    monkeypatch.setattr(upscaling, "PHOTOS", ("photo.png",))
+    monkeypatch.setattr(upscaling, "find_spec", lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
 
 
-def counts(wanted, name):
-    return Counter(value for w in wanted if (value := getattr(w.figure, name)) != "none")
+def found(part):
+    sample = Sample((Image.new("RGB", (8, 8)),), "a sample")
+    return Findings(part, {}, [Row(f"how good {part} is", 0.5)], [sample], columns=1, height=32)
 
 
-def test_prompts_are_balanced(wanted):
-    for name, choices, spread in (
-        ("top", wardrobe.TOPS, 1),
-        ("bottom", wardrobe.BOTTOMS, 1),
-        ("top_color", wardrobe.COLORS, 1),
-        ("bottom_color", wardrobe.COLORS, 8),
-        ("background", wardrobe.BACKGROUNDS, 4),
-    ):
-        found = counts(wanted, name)
-        assert set(found) == set(choices)
-        assert max(found.values()) - min(found.values()) <= spread, (name, found)
+def test_all_parts_are_evaluated(weights, tiny_checkpoint, tiny_inpaint_checkpoint, tmp_path, capsys):
+    counts = ["--prompts", "1", "--seeds", "1", "--steps", "1", "--garments", "1", "--drawings", "1", "--renders", "1"]
+    own = ["--base", str(tiny_checkpoint), "--inpaint", str(tiny_inpaint_checkpoint), *weights]
+    main([*own, *counts, "--json", str(tmp_path / "figures.json"), "--sheets", str(tmp_path / "sheets")])
+    told, read = capsys.readouterr(), json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert list(read) == list(PARTS)
+    measures = {name for part in read.values() for name in part["measures"]}
+    assert set(GOALS) <= measures
+    for name in ("garment in the asked colour", "IoU, mean of six", "×4, degraded drawings: gain, dB", "a face"):
+        assert name in told.out
+    assert "requires torchvision" not in told.err
+    assert {path.name for path in (tmp_path / "sheets").iterdir()} == {f"{part}.png" for part in PARTS}
 
 
-def test_every_top_is_asked_for_in_every_colour(wanted):
-    assert len({(w.figure.top, w.figure.top_color) for w in wanted}) == len(wardrobe.TOPS) * len(wardrobe.COLORS)
+def test_what_was_found_is_kept_if_a_later_part_fails(monkeypatch, weights, tmp_path, capsys):
+    def evaluate(part, chosen, progress):
+        if part == "clipseg":
+            raise CheckpointError("these weights are broken")
+        return found(part)
+
+    monkeypatch.setattr(module, "evaluate", evaluate)
+    figures = tmp_path / "figures.json"
+    with pytest.raises(SystemExit, match=r"^error: clipseg: these weights are broken$"):
+        main(["--parts", "upscaler", "clipseg", "base", *weights, "--json", str(figures)])
+    out = capsys.readouterr().out
+    assert "how good base is" in out
+    assert "how good upscaler is" in out
+    assert list(json.loads(figures.read_text())) == ["base", "upscaler"]
 
 
-def test_prompts_say_what_is_judged_in_words_that_mini_knows(wanted):
-    known = set(wardrobe.vocabulary())
-    for w in wanted:
-        assert f"{w.figure.top_color} {w.figure.top}" in w.prompt
-        assert f"{w.figure.background} background" in w.prompt
-        assert w.figure.bottom == "none" or f"{w.figure.bottom_color} {w.figure.bottom}" in w.prompt
-        assert w.figure.top_color != w.figure.bottom_color
-        assert set(wardrobe.words(w.prompt)) <= known
+@pytest.mark.parametrize(("fault", "raised"), [(KeyboardInterrupt, SystemExit), (RuntimeError, RuntimeError)])
+def test_what_was_found_is_kept_if_all_ends(monkeypatch, weights, capsys, tmp_path, fault, raised):
+    def evaluate(part, chosen, progress):
+        if part == "upscaler":
+            raise fault
+        return found(part)
+
+    monkeypatch.setattr(module, "evaluate", evaluate)
+    with pytest.raises(raised):
+        main(["--parts", "clipseg", "upscaler", *weights, "--json", str(tmp_path / "figures.json")])
+    assert "how good clipseg is" in capsys.readouterr().out
+    assert list(json.loads((tmp_path / "figures.json").read_text())) == ["clipseg"]
 
 
-def test_prompts_are_held_out():
-    shown = shown_outfits(2000, seed=0)
-    wanted = balanced_prompts(60, shown)
-    assert not {outfit(w.figure) for w in wanted if w.figure.top != "dress"} & shown
-    assert {outfit(figure) for figure in balanced_figures(20, 0)} <= shown
-
-
-def test_fewer_prompts_are_the_first_of_more(wanted):
-    assert balanced_prompts(24) == wanted[:24]
-    with pytest.raises(SettingsError, match="at least 1"):
-        balanced_prompts(0)
-
-
-def test_chance_is_the_most_common_answer():
-    figures = [wardrobe.sample(i, top="coat", bottom=b) for i, b in enumerate(["jeans", "jeans", "trousers"])]
-    figures.append(wardrobe.sample(9, top="dress"))
-    assert majority("top type", figures) == 3 / 4
-    assert majority("bottom type", figures) == 2 / 3
-    assert majority("a face", figures) == 1
-    assert np.isnan(majority("bottom type", figures[3:]))
-
-
-def test_a_dress_is_not_asked_for_its_bottom():
-    figures = [wardrobe.sample(1, top="dress"), wardrobe.sample(2, top="coat", bottom="jeans")]
-    verdicts = [{"bottom": "skirt", "face": "yes"}, {"bottom": "jeans", "face": "no"}]
-    assert share_right("bottom type", verdicts, figures) == 1
-    assert share_right("a face", verdicts, figures) == 0.5
-
-
-def test_psnr_is_that_of_the_error():
-    black = np.zeros((2, 4, 4, 3), np.uint8)
-    assert psnr(black, black + 51) == pytest.approx(10 * np.log10(25))
-
-
-def test_an_evaluation_fills_the_table(tiny_checkpoint):
-    result = evaluate(str(tiny_checkpoint), prompts=3, seeds=2, steps=1)
-    assert len(result.pictures) == len(result.verdicts) == 6
-    assert {image.size for image in result.pictures} == {(128, 192)}
-    assert [row.measure for row in result.rows] == list(MEASURES)
-    by_name = {row.measure: row for row in result.rows}
-    assert by_name["background"].ceiling == 1
-    assert by_name["two separate legs"].made < 0.5  # random weights paint noise
-    assert 0 < result.seconds < 60
-    console = Console(file=io.StringIO(), width=110)
-    console.print(table(result))
-    for word in (*MEASURES, "real renders", "chance", "dB", "seconds a picture"):
-        assert word in console.file.getvalue()
-    assert contact_sheet_of(result, 4).width > 4 * 192
-    nothing_asked = replace(result, rows=[replace(by_name["bottom type"], made=float("nan"))])
-    console.print(table(nothing_asked))
-
-
-def test_the_command_writes_figures_and_samples(tiny_checkpoint, tmp_path, capsys):
-    figures, sheet = tmp_path / "figures.json", tmp_path / "sheet.png"
-    options = ["--prompts", "1", "--seeds", "1", "--steps", "1", "--json", str(figures), "--sheet", str(sheet)]
-    main([str(tiny_checkpoint), *options])
-    assert "top colour" in capsys.readouterr().out
-    read = json.loads(figures.read_text())
-    assert read["prompts"] == 1
-    assert read["measures"]["top colour"]["chance"] == 1
-    assert sheet.stat().st_size > 1000
+def test_without_names_all_that_is_carried_is_evaluated(monkeypatch, weights, tmp_path):
+    asked = []
+    monkeypatch.setattr(module, "evaluate", lambda part, chosen, progress: asked.append(part) or found(part))
+    monkeypatch.setattr("igo.mini.WEIGHTS", tmp_path)
+    (tmp_path / "base").mkdir()
+    main([])
+    assert asked == ["base"]
+    asked.clear()
+    main(weights)
+    assert asked == ["base", "clipseg", "upscaler"]
+    asked.clear()
+    main(["--inpaint", "mini", *weights])
+    assert asked == list(PARTS)
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [(["--seeds", "0"], "seeds is 0"), (["--prompts", "0"], "prompts is 0"), (["nothing/here"], "nothing/here")],
+    [
+        (["--seeds", "0"], "--seeds is 0; it must be at least 1"),
+        (["--grow", "-1"], "--grow is -1; it must be at least 0"),
+        (["--parts", "base", "--base", "nothing/here/"], "base: there is no checkpoint 'nothing/here/'"),
+        (["--parts", "clipseg", "--clipseg", "nothing"], "--clipseg nothing is no folder"),
+        (["--parts", "inpaint", "--clipseg", "tests"], "mini has no embedded weights 'inpaint'"),
+        (["--parts", "upscaler", "--upscaler", "tests"], "upscaler: there is no upscaler in tests"),
+        (["--parts", "clipseg", "--clipseg", "tests"], "clipseg: the text masks tests can't be loaded"),
+    ],
 )
-def test_what_cannot_be_evaluated_is_one_line(options, told):
-    with pytest.raises(SystemExit, match=told) as caught:
+def test_what_cannot_be_evaluated_is_one_line(monkeypatch, tmp_path, options, told):
+    monkeypatch.setattr("igo.mini.WEIGHTS", tmp_path)
+    with pytest.raises(SystemExit) as caught:
         main(options)
-    assert str(caught.value).startswith("error: ")
+    assert str(caught.value).startswith(f"error: {told}")
     assert "\n" not in str(caught.value)
+
+
+def test_options_are_checked_without_torch(capsys):
+    code = "import sys; from benchmarks.evaluate import main; sys.argv[1:] = ['--steps', '0']\n"
+    code += "try: main()\nexcept SystemExit as error: print(error)\nprint('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines() == ["error: --steps is 0; it must be at least 1", "False"]

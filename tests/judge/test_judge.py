@@ -19,11 +19,6 @@ COUNT = 60
 
 
 @pytest.fixture(scope="module")
-def judge():
-    return Judge()
-
-
-@pytest.fixture(scope="module")
 def drawings():
     """Drawings that the judge hasn't seen."""
     return [draw(figure, 128, 192) for figure in balanced_figures(COUNT, FRESH_SEED)]
