@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import igo
-from benchmarks.inpainting import evaluate_inpainting, hair_moved, outcome
+from benchmarks.inpainting import evaluate_inpainting, hair_moved, outcome, pixels_left_alone, pixels_recolored
 from benchmarks.recoloring import recolorings
 from igo.mini import wardrobe
 
@@ -54,7 +54,8 @@ def test_a_perfect_painter_is_as_good_as_the_ceiling(evaluated):
     found, rows = evaluated(Redrawer())
     for name in ("garment in the asked colour", "top in the asked colour", "bottom in the asked colour", *KEPT):
         assert rows[name].result == rows[name].ceiling >= 0.9, name
-    assert rows["hair colour kept"].result == 1
+    assert rows["hair colour kept"].result == rows["garment's pixels recoloured"].result == 1
+    assert rows["other pixels left alone"].result > 0.95
     assert rows["all of these at once"].result >= 0.8
     assert rows["the mask is empty"].result == 0
     assert rows["garment in the asked colour"].chance < 0.3
@@ -64,7 +65,7 @@ def test_a_perfect_painter_is_as_good_as_the_ceiling(evaluated):
 
 def test_an_empty_mask_fails_everything(evaluated):
     _, rows = evaluated(Redrawer(), nowhere)
-    assert rows.pop("the mask is empty").result == 1
+    assert rows.pop("the mask is empty").result == rows.pop("other pixels left alone").result == 1
     assert {row.result for row in rows.values()} == {0}
 
 
@@ -99,6 +100,22 @@ def test_an_untouched_picture_is_not_recoloured():
     other = outcome(task, before, before | {"top_color": task.color, "bottom_color": task.color}, 0.0)
     assert other["other garment's colour kept"] is False
     assert other["all of these at once"] is False
+
+
+def test_pixels_are_nearer_to_the_new_colour_or_to_the_old():
+    red, blue, mixed = (
+        Image.new("RGB", (8, 8), "red"),
+        Image.new("RGB", (8, 8), "blue"),
+        Image.new("RGB", (8, 8), "red"),
+    )
+    mixed.paste((40, 0, 215), (0, 0, 8, 2))
+    garment = np.zeros((8, 8), bool)
+    garment[:4] = True
+    assert pixels_recolored(red, mixed, blue, garment) == 0.5
+    assert pixels_recolored(red, blue, blue, garment) == 1
+    assert pixels_recolored(red, red, blue, garment) == 0
+    assert pixels_left_alone(red, mixed, garment) == 1
+    assert pixels_left_alone(red, mixed, ~garment) == 0.5
 
 
 def test_hair_moves_by_the_distance_of_its_colours():
