@@ -7,6 +7,7 @@ Only weights that can't run code are loaded: safetensors, or what diffusers and 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ class Defaults:
     guidance_scale: float = 7.5
 
 
-MINI = Defaults(128, 192, 20, 5.0)
+MINI = Defaults(**mini.DEFAULTS)
+DEFAULTS_FILE = "igo.json"
+"""The file in a checkpoint's folder that tells its defaults; IGO's own training writes it."""
 MUSINSAIGO = Defaults(512, 768, 50, 7.0)
 
 
@@ -59,8 +62,8 @@ def load(
 ) -> Loaded:
     """Load a checkpoint as a text-to-image (or inpainting) pipeline, on the CPU, in ``dtype``.
 
-    ``checkpoint`` is ``"mini"``, a folder in diffusers' layout, a ``.safetensors`` file in Stable Diffusion's
-    original layout, or a hub's ``owner/name``. ``config`` is, for a single file, the folder or hub name of
+    ``checkpoint`` is ``"mini"``, ``"mini/inpaint"``, a folder in diffusers' layout, a ``.safetensors`` file in Stable
+    Diffusion's original layout, or a hub's ``owner/name``. ``config`` is, for a single file, the folder or hub name of
     a checkpoint of the same shape, whose configuration and tokenizer are used. Raises ``CheckpointError``, one line.
     """
     place = _local(checkpoint)
@@ -78,7 +81,7 @@ def load(
         with _quietly():
             pipeline, identity = load_single_file(place, config, inpainting, dtype), _digest(place)
     pipeline.set_progress_bar_config(disable=True)
-    return Loaded(pipeline, identity, _defaults(checkpoint, pipeline))
+    return Loaded(pipeline, identity, _defaults(place or folder, checkpoint, pipeline))
 
 
 def tokenizer(checkpoint: str) -> Any:
@@ -107,7 +110,8 @@ def set_scheduler(pipeline: Any, name: str) -> None:
 
 def _local(checkpoint: str) -> Path | None:
     """Where a checkpoint lies on this machine; ``None`` for a hub's name. Raises ``CheckpointError`` for neither."""
-    place = mini.path("base") if checkpoint == "mini" else Path(checkpoint).expanduser()
+    own = {"mini": "base", "mini/inpaint": "inpaint"}.get(checkpoint)
+    place = mini.path(own) if own else Path(checkpoint).expanduser()
     if place.exists():
         return place
     if checkpoint.count("/") == 1 and not checkpoint.startswith((".", "/", "~")):
@@ -137,10 +141,11 @@ def _from_hub(name: str, revision: str | None, variant: str | None) -> Path:
         diffusers.logging.set_verbosity(level)
 
 
-def _defaults(checkpoint: str, pipeline: Any) -> Defaults:
+def _defaults(place: Path, checkpoint: str, pipeline: Any) -> Defaults:
     """The checkpoint's own, else squares of its model's sample size, as in diffusers."""
-    if checkpoint == "mini":
-        return MINI
+    if (place / DEFAULTS_FILE).is_file():
+        with _one_line(f"{place / DEFAULTS_FILE}", "expected width, height, num_inference_steps and guidance_scale"):
+            return Defaults(**json.loads((place / DEFAULTS_FILE).read_text("utf-8")))
     if "musinsaigo" in Path(checkpoint).name.lower():
         return MUSINSAIGO
     model = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,10 +31,18 @@ def command(capsys, monkeypatch, tmp_path):
     return run
 
 
+@pytest.fixture(scope="session")
+def tinier_mini(tiny_checkpoint, tmp_path_factory):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("tinier") / "mini")
+    defaults = {"width": 32, "height": 48, "num_inference_steps": 2, "guidance_scale": 5.0}
+    (folder / checkpoint.DEFAULTS_FILE).write_text(json.dumps(defaults))
+    return folder
+
+
 @pytest.fixture
-def tiny_mini(tiny_checkpoint, monkeypatch):
+def tiny_mini(tinier_mini, monkeypatch):
     """`mini` in even smaller."""
-    monkeypatch.setattr(mini, "path", lambda part: tiny_checkpoint)
+    monkeypatch.setattr(mini, "path", lambda part: tinier_mini)
 
 
 def is_one_line(errors):
@@ -148,7 +157,6 @@ def test_prompt_prints_tokens_chunks_and_weights(command, tiny_mini):
 
 def test_demo_writes_pictures_and_a_sheet(command, tiny_mini, monkeypatch):
     monkeypatch.setattr("igo.cli.demo.PROMPTS", ["fashion photo of a red hoodie, street", "a blue coat"])
-    monkeypatch.setattr(checkpoint, "MINI", checkpoint.Defaults(32, 48, 2))
     code, output, _ = command("demo", "--quiet")
     assert code == 0
     assert "4 pictures are in out/demo" in output

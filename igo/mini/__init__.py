@@ -5,12 +5,15 @@ submodules, imported by whoever needs them.
 """
 
 from pathlib import Path
+from typing import Any
 
 from igo.errors import CheckpointError
 
 WEIGHTS = Path(__file__).parent / "weights"
 NATIVE_SIZE = (128, 192)
 """Width and height of the pictures that `mini` was trained on."""
+DEFAULTS: dict[str, Any] = {"width": 128, "height": 192, "num_inference_steps": 20, "guidance_scale": 5.0}
+"""What `mini` paints best with."""
 
 
 def path(part: str) -> Path:

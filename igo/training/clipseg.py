@@ -1,7 +1,6 @@
 """Training CLIPSeg: from a picture and a phrase to the mask of what the phrase names."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from igo.training.export import write_tokenizer
 from igo.training.grids import sheet
 from igo.training.masks import MaskSet
 from igo.training.task import Batch, Task
-from igo.training.weights import write_weights
+from igo.training.weights import replacing, write_weights
 
 EMPTY = 0.001
 """A predicted mask that covers no more than this share of the picture counts as empty: 24 of 128×192 pixels."""
@@ -114,8 +113,10 @@ class ClipsegTask(Task):
 
     With ``augment``, half of the pictures are mirrored, half are seen through a window of 0.6 to 1.3 times their
     sides, and all vary in light, sharpness and noise. ``decoder_only`` leaves CLIP as it is, which is what a real
-    checkpoint wants; a model from nothing has to learn all of it. Raises ``SettingsError`` if the picture size of
-    ``preprocessing`` isn't a multiple of the model's patches.
+    checkpoint wants; a model from nothing has to learn all of it. ``text_rate`` is the text encoder's learning rate as
+    a multiple of the loop's: at the full rate all phrases become one within some hundred steps from nothing, while
+    masks are still bad for any phrase, and nothing is learned from there on. Raises ``SettingsError`` if the picture
+    size of ``preprocessing`` isn't a multiple of the model's patches.
     """
 
     name = "clipseg"
@@ -127,9 +128,10 @@ class ClipsegTask(Task):
         masks: MaskSet,
         held_out: MaskSet,
         *,
-        phrases: int = 6,
+        phrases: int = 4,
         augment: bool = True,
         decoder_only: bool = False,
+        text_rate: float = 0.1,
     ) -> None:
         patch = int(model.config.vision_config.patch_size)
         if preprocessing.side % patch:
@@ -137,9 +139,16 @@ class ClipsegTask(Task):
                 f"pictures of {preprocessing.side} pixels don't divide into patches of {patch}; choose a multiple"
             )
         self.model, self.preprocessing, self.masks, self.held_out = model, preprocessing, masks, held_out
-        self.phrases, self.augment = phrases, augment
+        self.phrases, self.augment, self.text_rate = phrases, augment, text_rate
         self.questions = held_out.questions()
         self.module: ClipsegObjective = ClipsegObjective(model, decoder_only)
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        rates: dict[float, list[nn.Parameter]] = {1.0: [], self.text_rate: []}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                rates[self.text_rate if name.startswith("clip.text") else 1.0].append(parameter)
+        return [{"params": parameters, "rate": rate} for rate, parameters in rates.items() if parameters]
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         if self.masks.weights.device.type != generator.device.type:
@@ -240,13 +249,10 @@ def export_clipseg(
     in 16 bit, on CPUs too. A folder that was there is replaced only when the new one is complete. Raises
     ``CheckpointError`` for weights that overflow in ``dtype``.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    size = write_weights(model.state_dict(), partial / "model.safetensors", dtype)
     config = {**model.config.to_dict(), "architectures": ["CLIPSegForImageSegmentation"], "dtype": "float32"}
-    for name, content in (("config.json", config), ("preprocessor_config.json", preprocessing.document())):
-        (partial / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    write_tokenizer(tokenizer, partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+    with replacing(folder) as partial:
+        size = write_weights(model.state_dict(), partial / "model.safetensors", dtype)
+        for name, content in (("config.json", config), ("preprocessor_config.json", preprocessing.document())):
+            (partial / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_tokenizer(tokenizer, partial)
     return size

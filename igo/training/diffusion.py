@@ -39,18 +39,33 @@ class DiffusionObjective(nn.Module):
         self.prediction, self.snr_limit = prediction, snr_limit
         self.register_buffer("alphas_cumprod", alphas_cumprod.clone(), persistent=False)
 
-    def forward(self, latents: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-        """``latents`` (scaled to unit variance) and ``noise`` N×C×h×w, ``timesteps`` N integers, ``tokens`` N×L."""
+    def forward(
+        self,
+        latents: Tensor,
+        noise: Tensor,
+        timesteps: Tensor,
+        tokens: Tensor,
+        context: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """``latents`` (scaled to unit variance) and ``noise`` N×C×h×w, ``timesteps`` N integers, ``tokens`` N×L.
+
+        ``context`` N×c×h×w are further channels that the UNet sees as they are; ``weights`` N×1×h×w say how much each
+        place counts, 1 on average.
+        """
         kept = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         signal, sigma = kept.sqrt(), (1 - kept).sqrt()
         snr = (kept / (1 - kept)).flatten()
         states = self.text_encoder(input_ids=tokens).last_hidden_state
-        predicted = self.unet(signal * latents + sigma * noise, timesteps, states).sample.float()
+        noisy = signal * latents + sigma * noise
+        seen = noisy if context is None else torch.cat([noisy, context], 1)
+        predicted = self.unet(seen, timesteps, states).sample.float()
         if self.prediction == "epsilon":
             target, weight = noise, snr.clamp(max=self.snr_limit) / snr
         else:
             target, weight = signal * noise - sigma * latents, snr.clamp(max=self.snr_limit) / (snr + 1)
-        error = (predicted - target).square().mean((1, 2, 3))
+        error = (predicted - target).square()
+        error = (error if weights is None else error * weights).mean((1, 2, 3))
         return {"loss": (weight * error).mean(), "unweighted": error.mean()}
 
 
@@ -67,11 +82,47 @@ class SampleSettings:
     seed: int = 0
 
 
-class DiffusionTask(Task):
-    """Train the UNet and text encoder of ``pipeline`` on ``latents``; a caption is left out with chance ``dropout``.
+class DenoisingTask(Task):
+    """What every training of the UNet and text encoder of ``pipeline`` shares; a caption is left out with chance
+    ``dropout``.
 
     Leaving captions out teaches the unconditional prediction that guidance needs (Ho & Salimans, Classifier-Free
     Diffusion Guidance). ``text_rate`` is the text encoder's learning rate as a multiple of the UNet's; 0 freezes it.
+    """
+
+    def __init__(self, pipeline: StableDiffusionPipeline, dropout: float, text_rate: float) -> None:
+        self.pipeline, self.dropout, self.text_rate = pipeline, dropout, text_rate
+        scheduler = pipeline.scheduler
+        pipeline.text_encoder.requires_grad_(text_rate > 0)
+        self.steps = int(scheduler.config.num_train_timesteps)
+        self.module = DiffusionObjective(
+            pipeline.unet, pipeline.text_encoder, scheduler.alphas_cumprod, str(scheduler.config.prediction_type)
+        )
+        self.empty = tokenize(pipeline, [""])[0]
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        groups: list[dict[str, object]] = [{"params": list(self.pipeline.unet.parameters()), "rate": 1.0}]
+        if self.text_rate > 0:
+            groups.append({"params": list(self.pipeline.text_encoder.parameters()), "rate": self.text_rate})
+        return groups
+
+    def noised(self, latents: Tensor, tokens: Tensor, generator: torch.Generator) -> Batch:
+        """A batch of ``latents`` (N×C×h×w, scaled) with noise, timesteps and ``tokens`` (N×L), some of them emptied."""
+        size, device = len(latents), generator.device
+        chance = torch.rand(2, size, generator=generator, device=device)
+        # One timestep from each of `size` equal intervals: the same mean loss, at a smaller variance.
+        even = (torch.arange(size, device=device) + chance[1]) / size
+        return {
+            "latents": latents,
+            "noise": torch.randn(latents.shape, generator=generator, device=device),
+            "timesteps": (even * self.steps).long().clamp(max=self.steps - 1),
+            "tokens": torch.where((chance[0] < self.dropout)[:, None], self.empty.to(device), tokens),
+        }
+
+
+class DiffusionTask(DenoisingTask):
+    """Learn to paint ``latents`` from their captions.
+
     ``mirror`` flips half of the latents left to right, which is exact enough for an autoencoder of small pictures.
     """
 
@@ -87,40 +138,19 @@ class DiffusionTask(Task):
         text_rate: float = 0.3,
         mirror: bool = True,
     ) -> None:
-        self.pipeline, self.latents, self.show = pipeline, latents, show
-        self.dropout, self.text_rate, self.mirror = dropout, text_rate, mirror
-        scheduler = pipeline.scheduler
-        pipeline.text_encoder.requires_grad_(text_rate > 0)
-        self.steps = int(scheduler.config.num_train_timesteps)
-        self.module = DiffusionObjective(
-            pipeline.unet, pipeline.text_encoder, scheduler.alphas_cumprod, str(scheduler.config.prediction_type)
-        )
-        self.empty = tokenize(pipeline, [""])[0]
-
-    def parameter_groups(self) -> list[dict[str, object]]:
-        groups: list[dict[str, object]] = [{"params": list(self.pipeline.unet.parameters()), "rate": 1.0}]
-        if self.text_rate > 0:
-            groups.append({"params": list(self.pipeline.text_encoder.parameters()), "rate": self.text_rate})
-        return groups
+        super().__init__(pipeline, dropout, text_rate)
+        self.latents, self.show, self.mirror = latents, show, mirror
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         device = generator.device
-        if self.latents.mean.device != device:
+        if self.latents.mean.device.type != device.type:
             self.latents = self.latents.to(device)
         latents, tokens = self.latents.draw(size, generator)
         latents = latents * float(self.pipeline.vae.config.scaling_factor)
-        chance = torch.rand(3, size, generator=generator, device=device)
-        tokens = torch.where((chance[0] < self.dropout)[:, None], self.empty.to(device), tokens)
         if self.mirror:
-            latents = torch.where((chance[1] < 0.5)[:, None, None, None], latents.flip(-1), latents)
-        # One timestep from each of `size` equal intervals: the same mean loss, at a smaller variance.
-        even = (torch.arange(size, device=device) + chance[2]) / size
-        return {
-            "latents": latents,
-            "noise": torch.randn(latents.shape, generator=generator, device=device),
-            "timesteps": (even * self.steps).long().clamp(max=self.steps - 1),
-            "tokens": tokens,
-        }
+            flipped = torch.rand(size, 1, 1, 1, generator=generator, device=device) < 0.5
+            latents = torch.where(flipped, latents.flip(-1), latents)
+        return self.noised(latents, tokens, generator)
 
     def samples(self) -> Image.Image | None:
         if self.show is None:

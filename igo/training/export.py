@@ -1,51 +1,60 @@
 """Writing a trained pipeline as a folder that any Stable Diffusion 1.5 tool can load."""
 
 import json
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
-from diffusers import StableDiffusionPipeline
 
-from igo.training.weights import write_weights
+from igo.checkpoint import DEFAULTS_FILE
+from igo.training.weights import replacing, write_weights
 
 TEXT_PREFIX = "text_model."
 
 
-def export(pipeline: StableDiffusionPipeline, folder: Path, dtype: torch.dtype = torch.float16) -> int:
-    """Write ``pipeline`` to ``folder`` in diffusers' layout, weights as safetensors; return their size in bytes.
+def export(
+    pipeline: Any, folder: Path, dtype: torch.dtype = torch.float16, defaults: Mapping[str, float] | None = None
+) -> int:
+    """Write a Stable Diffusion pipeline (text to image, or inpainting) to ``folder`` in diffusers' layout, weights as
+    safetensors; return the size in bytes of those that can be trained.
 
     The parts are written by hand where the libraries' own writers would break older readers: recent transformers
     drop the ``text_model.`` prefix, which older ones take for missing weights, and write no ``vocab.json`` and
-    ``merges.txt``. The pipeline itself stays as it is, in its own precision. A folder that was there is replaced only
-    when the new one is complete. Raises ``CheckpointError`` for weights that overflow in ``dtype``.
+    ``merges.txt``. A safety checker goes along as it is. The pipeline itself stays as it is, in its own precision.
+    ``defaults`` tells IGO at which ``width``, ``height``, ``num_inference_steps`` and ``guidance_scale`` the checkpoint
+    paints best. A folder of weights that was there is replaced only when the new one is complete; one of anything else
+    raises ``SettingsError``. Raises ``CheckpointError`` for weights that overflow in ``dtype``.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    _write_json(partial / "model_index.json", _index(pipeline))
-    for name in ("unet", "vae"):
-        part: Any = getattr(pipeline, name)
-        part.save_config(partial / name)
-        write_weights(part.state_dict(), partial / name / "diffusion_pytorch_model.safetensors", dtype)
-    _write_text_encoder(pipeline.text_encoder, partial / "text_encoder", dtype)
-    write_tokenizer(pipeline.tokenizer, partial / "tokenizer")
-    pipeline.scheduler.save_pretrained(partial / "scheduler")
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
-    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    size = 0
+    with replacing(folder) as partial:
+        _write_json(partial / "model_index.json", _index(pipeline))
+        if defaults is not None:
+            _write_json(partial / DEFAULTS_FILE, dict(defaults))
+        for name in ("unet", "vae"):
+            part: Any = getattr(pipeline, name)
+            part.save_config(partial / name)
+            size += write_weights(part.state_dict(), partial / name / "diffusion_pytorch_model.safetensors", dtype)
+        size += _write_text_encoder(pipeline.text_encoder, partial / "text_encoder", dtype)
+        write_tokenizer(pipeline.tokenizer, partial / "tokenizer")
+        pipeline.scheduler.save_pretrained(partial / "scheduler")
+        for name in ("safety_checker", "feature_extractor"):
+            if getattr(pipeline, name) is not None:
+                getattr(pipeline, name).save_pretrained(partial / name)
+    return size
 
 
-def _index(pipeline: StableDiffusionPipeline) -> dict[str, object]:
+def _index(pipeline: Any) -> dict[str, object]:
+    checker = pipeline.safety_checker
+    extractor = pipeline.feature_extractor
     return {
-        "_class_name": "StableDiffusionPipeline",
+        "_class_name": type(pipeline).__name__,
         "_diffusers_version": diffusers.__version__,
-        "feature_extractor": [None, None],
+        "feature_extractor": [None, None] if extractor is None else ["transformers", type(extractor).__name__],
         "image_encoder": [None, None],
-        "requires_safety_checker": False,
-        "safety_checker": [None, None],
+        "requires_safety_checker": checker is not None,
+        "safety_checker": [None, None] if checker is None else ["stable_diffusion", type(checker).__name__],
         "scheduler": ["diffusers", type(pipeline.scheduler).__name__],
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"],
@@ -54,7 +63,7 @@ def _index(pipeline: StableDiffusionPipeline) -> dict[str, object]:
     }
 
 
-def _write_text_encoder(text_encoder: Any, folder: Path, dtype: torch.dtype) -> None:
+def _write_text_encoder(text_encoder: Any, folder: Path, dtype: torch.dtype) -> int:
     folder.mkdir()
     # Recent transformers load in the dtype named here unless told otherwise, diffusers in 32 bit: they must agree.
     values = {**text_encoder.config.to_dict(), "architectures": ["CLIPTextModel"], "dtype": "float32"}
@@ -62,7 +71,7 @@ def _write_text_encoder(text_encoder: Any, folder: Path, dtype: torch.dtype) -> 
     state = {
         name if name.startswith(TEXT_PREFIX) else TEXT_PREFIX + name: w for name, w in text_encoder.state_dict().items()
     }
-    write_weights(state, folder / "model.safetensors", dtype)
+    return write_weights(state, folder / "model.safetensors", dtype)
 
 
 def write_tokenizer(tokenizer: Any, folder: Path) -> None:

@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ class LoopSettings:
     precision: Literal["no", "bf16"] = "no"
     compile: bool = False
     seed: int = 0
+    tensorboard: bool = False
     checkpoint_seconds: float = 180.0
     sample_seconds: float = 600.0
 
@@ -53,6 +55,10 @@ class LoopSettings:
             raise SettingsError(f"ema_decay is {self.ema_decay}; it must be at least 0 and below 1")
         if self.precision not in ("no", "bf16"):
             raise SettingsError(f"precision is '{self.precision}'; choose 'no' (32 bit) or 'bf16'")
+
+    def shortly_warmed(self) -> "LoopSettings":
+        """The same with a warm-up of no more than a twentieth of the steps."""
+        return replace(self, warmup=max(1, min(self.warmup, self.steps // 20)))
 
     def rate(self, step: int) -> float:
         """The learning rate of optimizer step ``step``, counted from 0."""
@@ -94,12 +100,19 @@ def train(
 class _Run:
     def __init__(self, task: Task, settings: LoopSettings, folder: Path, quiet: bool) -> None:
         self.task, self.settings, self.folder = task, settings, folder
+        if settings.tensorboard and find_spec("tensorboard") is None:
+            raise SettingsError("tensorboard is not installed; install it, or train without it")
         try:
             self.accelerator = Accelerator(
-                mixed_precision=settings.precision, gradient_accumulation_steps=settings.accumulation
+                mixed_precision=settings.precision,
+                gradient_accumulation_steps=settings.accumulation,
+                log_with="tensorboard" if settings.tensorboard else None,
+                project_dir=folder,
             )
         except ValueError as error:
             raise SettingsError(f"precision '{settings.precision}' can't be had here: {error}") from error
+        if settings.tensorboard:
+            self.accelerator.init_trackers(task.name.replace(" ", "-"))
         self.quiet = quiet or not self.accelerator.is_main_process
         if self.accelerator.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
@@ -136,6 +149,7 @@ class _Run:
                     measures = self._show(progress)
                     sampled = time.monotonic()
         self.ema.apply()
+        self.accelerator.end_training()
         self.accelerator.free_memory()
         return TrainingReport(self.step, (self.step - first) * per_step, time.monotonic() - began, measures)
 
@@ -167,6 +181,8 @@ class _Run:
                 for offset, row in enumerate(table):
                     log.write(json.dumps({"step": first + offset, **dict(zip(names, row, strict=True))}) + "\n")
         means = {name: sum(column) / len(column) for name, column in zip(names, zip(*table, strict=True), strict=True)}
+        if self.settings.tensorboard:
+            self.accelerator.log({**means, "learning rate": self.settings.rate(self.step - 1)}, self.step)
         if not math.isfinite(means["loss"]):
             raise CheckpointError(
                 f"the loss of '{self.task.name}' is not finite at step {self.step}; lower the learning rate and "
@@ -186,6 +202,8 @@ class _Run:
         if sheet is not None:
             (self.folder / SAMPLES).mkdir(exist_ok=True)
             sheet.save(self.folder / SAMPLES / f"step-{self.step:06d}.png")
+        if measures and self.settings.tensorboard:
+            self.accelerator.log(measures, self.step)
         if measures:
             with (self.folder / MEASURES).open("a") as log:
                 log.write(json.dumps({"step": self.step, **measures}) + "\n")

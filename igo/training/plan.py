@@ -26,4 +26,4 @@ def planned(folder: Path, minutes: float, task: Task, settings: LoopSettings) ->
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"steps": steps}))
     steps = int(json.loads(path.read_text())["steps"])
-    return replace(settings, steps=steps, warmup=max(1, min(settings.warmup, steps // 20)))
+    return replace(settings, steps=steps).shortly_warmed()

@@ -1,13 +1,18 @@
-"""Writing weights as safetensors, in the precision they are carried in."""
+"""Writing weights as safetensors, in the precision they are carried in, and folders of them whole or not at all."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from igo.errors import CheckpointError
+from igo.errors import CheckpointError, SettingsError
+
+MARKS = ("model_index.json", "config.json")
+"""What a folder of weights holds, one or the other."""
 
 
 def write_weights(
@@ -34,3 +39,31 @@ def write_weights(
     except OSError as error:
         raise CheckpointError(f"can't write the weights {path}: {error.strerror or error}") from error
     return path.stat().st_size
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raise ``SettingsError`` if ``folder`` holds anything but weights: writing weights there would delete it."""
+    if folder.is_file() or (
+        folder.is_dir() and any(folder.iterdir()) and not any((folder / mark).is_file() for mark in MARKS)
+    ):
+        raise SettingsError(f"{folder} is not a folder of weights and would be replaced; choose a new folder")
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """An empty folder to write weights to, which takes the place of ``folder`` when the block ends without an error.
+
+    Raises ``SettingsError`` as ``check_replaceable`` does, ``CheckpointError`` for a place that can't be written to.
+    """
+    check_replaceable(folder)
+    partial = folder.with_name(folder.name + ".partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    except OSError as error:
+        raise CheckpointError(f"can't write the folder {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -8,7 +8,7 @@ texts = captions(figure)
 from __future__ import annotations
 
 from igo.mini.wardrobe.canvas import NATIVE, Part
-from igo.mini.wardrobe.captions import captions, vocabulary, words
+from igo.mini.wardrobe.captions import captions, phrase, vocabulary, words
 from igo.mini.wardrobe.figure import (
     BACKGROUNDS,
     BAGS,
@@ -52,6 +52,7 @@ __all__ = [
     "Part",
     "captions",
     "draw",
+    "phrase",
     "sample",
     "vocabulary",
     "words",

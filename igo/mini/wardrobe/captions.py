@@ -61,6 +61,11 @@ def _counted(kind: str, words: str) -> str:
     return words if kind.endswith("s") and kind != "dress" else _article(words)
 
 
+def phrase(kind: str, color: str, pattern: str = "plain") -> str:
+    """What a garment or another thing is called in captions: "a striped red skirt", "blue jeans"."""
+    return _counted(kind, _garment(kind, color, pattern))
+
+
 def _extras(figure: Figure, rng: np.random.Generator, plenty: float) -> list[str]:
     """Some of what else is on: bags more often than not, hats, shoes and hair now and then."""
     found = []

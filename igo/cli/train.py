@@ -1,0 +1,288 @@
+"""``igo train``: learning on from finished checkpoints, on a folder of pictures or on `mini`'s drawn world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from igo.cli.options import given
+from igo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from igo.checkpoint import Loaded
+    from igo.mini.wardrobe import Figure
+    from igo.training.finetune import Effort
+    from igo.training.loop import TrainingReport
+    from igo.training.masks import MaskSet
+
+train_app = typer.Typer(
+    help="Train on from a finished checkpoint, on a folder of pictures or on drawings. A killed run goes on.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
+)
+
+Out = Annotated[Path, typer.Option(help="The folder for the trained weights.")]
+Data = Annotated[Path | None, typer.Option(help="A folder of pictures with a metadata.jsonl.")]
+Drawn = Annotated[int | None, typer.Option(help="In place of --data: this many figures of mini's drawn world.")]
+Work = Annotated[Path | None, typer.Option(help="Where checkpoints, logs and samples are kept [OUT-training].")]
+Base = Annotated[str, typer.Option(help="What to train on: mini, a folder, a .safetensors file or a hub's name.")]
+Width = Annotated[int | None, typer.Option(help="Pixels [the checkpoint's own width].")]
+Height = Annotated[int | None, typer.Option(help="Pixels [the checkpoint's own height].")]
+Minutes = Annotated[float, typer.Option(help="How long to train, about.")]
+Steps = Annotated[int | None, typer.Option(help="How many steps to train, in place of --minutes.")]
+BatchSize = Annotated[int, typer.Option(help="Samples of a step, of one process and one micro-batch.")]
+LearningRate = Annotated[float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")]
+Accumulation = Annotated[int, typer.Option(help="Micro-batches of a step.")]
+Precision = Annotated[str, typer.Option(help="auto, no (32 bit) or bf16.")]
+Seed = Annotated[int, typer.Option(help="Of the whole training.")]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Log to TensorBoard too, in the --work folder.")]
+HeldOut = Annotated[int | None, typer.Option(help="Pictures kept for measuring [a tenth, at most 48].")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (base, inpaint, clipseg, upscaler):
+        train_app.command()(command)
+    app.add_typer(train_app, name="train")
+
+
+@train_app.callback()
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def base(
+    out: Out,
+    data: Data = None,
+    drawn: Drawn = None,
+    base: Base = "mini",
+    width: Width = None,
+    height: Height = None,
+    text_rate: Annotated[float, typer.Option(help="The text encoder's share of the learning rate; 0: frozen.")] = 0.3,
+    minutes: Minutes = 30.0,
+    steps: Steps = None,
+    batch_size: BatchSize = 4,
+    learning_rate: LearningRate = 1e-4,
+    accumulation: Accumulation = 1,
+    precision: Precision = "auto",
+    seed: Seed = 0,
+    tensorboard: TensorBoard = False,
+    work: Work = None,
+) -> None:
+    """Train a checkpoint's denoiser and text encoder: lines of metadata.jsonl have "file_name" and "text"."""
+    check_source(data, drawn)
+    from igo.training import finetune
+    from igo.training.folders import CaptionedSet, load_captioned
+
+    loaded, work = finetune.load_base(base), work or beside(out)
+    size = size_for(loaded, width, height)
+    if data is not None:
+        captioned = load_captioned(data, size)
+    else:
+        from igo.mini import wardrobe
+        from igo.mini.drawings import draw_once
+
+        figures = drawn_figures(drawn, seed)
+        pictures, _ = draw_once(work / "drawings", figures, size, processes())
+        captioned = CaptionedSet(pictures, [wardrobe.captions(figure) for figure in figures])
+    effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard)
+    tell(finetune.train_base(loaded, captioned, out, work, effort, text_rate), out)
+
+
+def inpaint(
+    out: Out,
+    data: Data = None,
+    drawn: Drawn = None,
+    base: Base = "mini",
+    width: Width = None,
+    height: Height = None,
+    minutes: Minutes = 30.0,
+    steps: Steps = None,
+    batch_size: BatchSize = 4,
+    learning_rate: LearningRate = 1e-4,
+    accumulation: Accumulation = 1,
+    precision: Precision = "auto",
+    seed: Seed = 0,
+    tensorboard: TensorBoard = False,
+    held_out: HeldOut = None,
+    work: Work = None,
+) -> None:
+    """Make a checkpoint that repaints in masks (9 channels): lines of metadata.jsonl may have a "mask"."""
+    check_source(data, drawn)
+    from igo.training import finetune
+    from igo.training.folders import load_repaints
+
+    loaded, work = finetune.load_base(base), work or beside(out)
+    size, tokenizer = size_for(loaded, width, height), loaded.pipeline.tokenizer
+    if data is not None:
+        masks = load_repaints(data, tokenizer, size)
+    else:
+        from igo.mini.repaints import drawn_repaints
+
+        masks = drawn_repaints(work / "drawings", drawn_figures(drawn, seed), tokenizer, size, processes())
+    effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard)
+    tell(finetune.train_inpaint(loaded, *parted(masks, held_out), out, work, effort), out)
+
+
+def clipseg(
+    out: Out,
+    data: Data = None,
+    drawn: Drawn = None,
+    base: Annotated[str, typer.Option(help="mini, a folder, or a hub's name.")] = "mini",
+    decoder_only: Annotated[bool, typer.Option(help="Leave CLIP as it is; or train all of it.")] = True,
+    minutes: Minutes = 30.0,
+    steps: Steps = None,
+    batch_size: BatchSize = 4,
+    learning_rate: LearningRate = 1e-4,
+    accumulation: Accumulation = 1,
+    precision: Precision = "auto",
+    seed: Seed = 0,
+    tensorboard: TensorBoard = False,
+    held_out: HeldOut = None,
+    work: Work = None,
+) -> None:
+    """Train text masks: lines of metadata.jsonl have "file_name", "text" and "mask", null for what is not there."""
+    check_source(data, drawn)
+    from igo.training import finetune
+    from igo.training.clipseg import Preprocessing
+    from igo.training.folders import load_masks
+
+    (model, processor), work = finetune.load_clipseg(base), work or beside(out)
+    preprocessing, tokenizer = Preprocessing.of(processor), processor.tokenizer
+    if data is not None:
+        masks = load_masks(data, tokenizer, preprocessing.side)
+    else:
+        from igo.mini.clipseg import drawn_masks
+
+        masks = drawn_masks(work / "drawings", drawn_figures(drawn, seed), tokenizer, processes())
+    effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard)
+    learned = parted(masks, held_out)
+    tell(finetune.train_clipseg(model, tokenizer, preprocessing, *learned, out, work, effort, decoder_only), out)
+
+
+def upscaler(
+    out: Annotated[Path, typer.Option(help="The .safetensors file for the trained weights.")],
+    data: Annotated[Path | None, typer.Option(help="A folder of pictures, with folders in it or not.")] = None,
+    drawn: Drawn = None,
+    start: Annotated[Path | None, typer.Option(help="SRVGGNetCompact weights to learn on from [none].")] = None,
+    scale: Annotated[int | None, typer.Option(help="2, 3 or 4 [that of --start, else 4].")] = None,
+    degradation: Annotated[float, typer.Option(help="1: as bad as Real-ESRGAN's training pictures; 0: clean.")] = 1.0,
+    minutes: Minutes = 30.0,
+    steps: Steps = None,
+    batch_size: BatchSize = 16,
+    learning_rate: LearningRate = 1e-3,
+    accumulation: Accumulation = 1,
+    precision: Precision = "auto",
+    seed: Seed = 0,
+    tensorboard: TensorBoard = False,
+    held_out: HeldOut = None,
+    work: Work = None,
+) -> None:
+    """Train a small Real-ESRGAN network (SRVGGNetCompact) on pictures that are shrunk and spoilt on the fly."""
+    check_source(data, drawn)
+    import torch
+
+    from igo.training import finetune
+    from igo.training.degradations import PUBLISHED
+    from igo.training.srvgg import SRVGGNetCompact, load_srvgg
+    from igo.training.tiles import load_tiles
+
+    work = work or beside(out)
+    first = load_srvgg(start) if start is not None else None
+    if scale not in (None, 2, 3, 4):
+        raise SettingsError(f"--scale is {scale}; choose 2, 3 or 4")
+    torch.manual_seed(seed)
+    network = SRVGGNetCompact(scale or (first.scale if first else 4))
+    if first is not None:
+        network.take_over(first)
+    if data is not None:
+        tiles = load_tiles(data, seed=seed)
+    else:
+        from igo.mini.drawings import draw_once
+        from igo.mini.upscaler import SIZE
+
+        tiles, _ = draw_once(work / "drawings", drawn_figures(drawn, seed), SIZE, processes())
+    count = checked_held_out(len(tiles), held_out)
+    effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard)
+    spoilt = PUBLISHED.softened(1 - degradation)
+    tell(finetune.train_upscaler(network, tiles[:-count], tiles[-count:], out, work, effort, spoilt), out)
+
+
+def check_source(data: Path | None, drawn: int | None) -> None:
+    """Exactly one of the two. Raises ``SettingsError``."""
+    if (data is None) == (drawn is None):
+        raise SettingsError("give either --data FOLDER, your pictures, or --drawn N, figures of mini's drawn world")
+    if data is not None and not data.is_dir():
+        raise SettingsError(f"--data {data} is not a folder; expected one with pictures and a metadata.jsonl")
+    if drawn is not None and drawn < 2:
+        raise SettingsError(f"--drawn is {drawn}; expected at least 2 figures, one of them to measure with")
+
+
+def size_for(loaded: Loaded, width: int | None, height: int | None) -> tuple[int, int]:
+    """The pictures' size, the checkpoint's own unless told otherwise. Raises ``SettingsError``."""
+    size = width or loaded.defaults.width, height or loaded.defaults.height
+    if any(side < 8 or side % 8 for side in size):
+        raise SettingsError(f"{size[0]}×{size[1]} can't be trained on; --width and --height must be multiples of 8")
+    return size
+
+
+def effort_of(
+    minutes: float,
+    steps: int | None,
+    batch_size: int,
+    learning_rate: float,
+    accumulation: int,
+    precision: str,
+    seed: int,
+    tensorboard: bool,
+) -> Effort:
+    """The options that every training has. Raises ``SettingsError``."""
+    from igo.training.finetune import Effort
+
+    chosen: dict[str, Any] = {"precision": precision, **given(steps=steps)}
+    return Effort(
+        minutes=minutes,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        accumulation=accumulation,
+        seed=seed,
+        tensorboard=tensorboard,
+        **chosen,
+    )
+
+
+def drawn_figures(drawn: int | None, seed: int) -> list[Figure]:
+    from igo.mini.pictures import balanced_figures
+
+    return balanced_figures(drawn or 0, seed)
+
+
+def parted(masks: MaskSet, held_out: int | None) -> tuple[MaskSet, MaskSet]:
+    """What to learn, and what to measure with."""
+    return masks.hold_out(checked_held_out(len(masks), held_out))
+
+
+def checked_held_out(count: int, held_out: int | None) -> int:
+    """How many of ``count`` pictures to keep for measuring. Raises ``SettingsError``."""
+    wanted = max(1, min(48, count // 10)) if held_out is None else held_out
+    if not 0 < wanted < count:
+        raise SettingsError(f"can't hold {wanted} of {count} pictures back for measuring; give more pictures")
+    return wanted
+
+
+def processes() -> int:
+    import os
+
+    return os.cpu_count() or 1
+
+
+def beside(out: Path) -> Path:
+    """Where a training is kept unless told otherwise."""
+    return out.with_name(f"{out.stem}-training")
+
+
+def tell(report: TrainingReport, out: Path) -> None:
+    measured = "".join(f", {name} {value:.4g}" for name, value in report.measures.items())
+    typer.echo(f"{out}: {report.step} steps{measured}")

@@ -1,0 +1,200 @@
+"""Learning on from a finished checkpoint: from its name and data to a new folder of weights.
+
+Each function trains in ``work``, where a run that was killed goes on, and writes ``out`` whole or not at all.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
+
+from igo import checkpoint, mini
+from igo.errors import CheckpointError, SettingsError
+from igo.training.clipseg import ClipsegTask, Preprocessing, export_clipseg
+from igo.training.data import Latents, weights_digest
+from igo.training.degradations import PUBLISHED, Degradation
+from igo.training.diffusion import DiffusionTask, SampleSettings
+from igo.training.export import export
+from igo.training.folders import CaptionedSet
+from igo.training.hardware import Precision, precision
+from igo.training.inpaint import InpaintTask, inpainting
+from igo.training.loop import LoopSettings, TrainingReport, train
+from igo.training.masks import MaskSet, prompt_tokens
+from igo.training.plan import planned
+from igo.training.srvgg import SRVGGNetCompact, export_srvgg
+from igo.training.task import Task
+from igo.training.upscaler import UpscalerTask
+from igo.training.vae import encode
+from igo.training.weights import check_replaceable
+
+SHOWN = 8
+"""Pictures on a sample sheet."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to train, in ``steps`` or, without them, for about ``minutes``; and how.
+
+    ``batch_size`` counts the samples of one process and one of ``accumulation`` micro-batches. Raises ``SettingsError``
+    for what can't be.
+    """
+
+    minutes: float = 30.0
+    steps: int | None = None
+    batch_size: int = 4
+    learning_rate: float = 1e-4
+    accumulation: int = 1
+    precision: Precision = "auto"
+    ema_decay: float = 0.999
+    seed: int = 0
+    tensorboard: bool = False
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise SettingsError(f"steps is {self.steps}; it must be at least 1")
+
+    def train(self, task: Task, work: Path) -> TrainingReport:
+        """Train ``task`` in ``work`` and leave the averaged weights in its module."""
+        settings = LoopSettings(
+            steps=self.steps or 1,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            accumulation=self.accumulation,
+            precision=precision(self.precision),
+            ema_decay=self.ema_decay,
+            seed=self.seed,
+            tensorboard=self.tensorboard,
+        )
+        settings = settings.shortly_warmed() if self.steps else planned(work, self.minutes, task, settings)
+        return train(task, settings, work, quiet=self.quiet)
+
+
+def load_base(name: str) -> checkpoint.Loaded:
+    """A checkpoint to train on, in 32 bit. Raises ``CheckpointError`` if it can't be loaded or isn't shaped like Stable
+    Diffusion 1.5."""
+    loaded = checkpoint.load(name, dtype=torch.float32)
+    missing = [part for part in ("unet", "vae", "text_encoder", "tokenizer") if not hasattr(loaded.pipeline, part)]
+    if missing or hasattr(loaded.pipeline, "text_encoder_2"):
+        raise CheckpointError(
+            f"{name} is a {type(loaded.pipeline).__name__}, which can't be trained here; give a checkpoint that is "
+            "shaped like Stable Diffusion 1.5"
+        )
+    return loaded
+
+
+def train_base(
+    base: checkpoint.Loaded, data: CaptionedSet, out: Path, work: Path, effort: Effort, text_rate: float = 0.3
+) -> TrainingReport:
+    """Train the denoiser, and the text encoder at ``text_rate`` times its learning rate, on captioned pictures."""
+    check_replaceable(out)
+    torch.manual_seed(effort.seed)
+    pipeline = base.pipeline
+    captions = [of_one[index % len(of_one)] for index, of_one in enumerate(data.captions[:SHOWN])]
+    height, width = data.pictures.shape[1:3]
+    show = SampleSettings(captions, width, height, min(base.defaults.num_inference_steps, 30))
+    task = DiffusionTask(pipeline, encoded(pipeline, data, work), show, text_rate=text_rate)
+    report = effort.train(task, work)
+    export(pipeline, out, defaults=_defaults(base, width, height))
+    return report
+
+
+def encoded(pipeline: Any, data: CaptionedSet, work: Path) -> Latents:
+    """The latents of ``data``, encoded once for the same pictures, captions and encoder, then read from ``work``."""
+    most = max(len(captions) for captions in data.captions)
+    texts = [[captions[index % len(captions)] for index in range(most)] for captions in data.captions]
+    tokens = prompt_tokens(pipeline.tokenizer, texts)
+    path = work / f"latents-{weights_digest(pipeline.vae.encoder)}-{_digest(data.pictures, tokens)}.safetensors"
+    if not path.exists():
+        parts = [encode(pipeline.vae, some, batch_size=8) for some in torch.split(data.pictures, 256)]
+        mean, spread = (torch.cat(kind) for kind in zip(*parts, strict=True))
+        Latents(mean, spread, tokens).save(path)
+    return Latents.load(path)
+
+
+def train_inpaint(
+    base: checkpoint.Loaded, masks: MaskSet, held_out: MaskSet, out: Path, work: Path, effort: Effort
+) -> TrainingReport:
+    """Make a checkpoint that repaints (9 channels) of one that paints (4 channels), or train one of 9 on.
+
+    The text encoder and the autoencoder stay as they are.
+    """
+    check_replaceable(out)
+    torch.manual_seed(effort.seed)
+    pipeline = inpainting(base.pipeline)
+    guidance, steps = base.defaults.guidance_scale, min(base.defaults.num_inference_steps, 30)
+    report = effort.train(InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance), work)
+    height, width = masks.pictures.shape[1:3]
+    export(pipeline, out, defaults=_defaults(base, width, height))
+    return report
+
+
+def load_clipseg(name: str) -> tuple[Any, Any]:
+    """CLIPSeg and its processor from a folder, a hub's name, or ``"mini"``. Raises ``CheckpointError``."""
+    place = mini.path("clipseg") if name == "mini" else name
+    try:
+        model = CLIPSegForImageSegmentation.from_pretrained(place, dtype=torch.float32)
+        processor = CLIPSegProcessor.from_pretrained(place)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"can't load the CLIPSeg {name}: {reason}") from error
+    return model, processor
+
+
+def train_clipseg(
+    model: Any,
+    tokenizer: Any,
+    preprocessing: Preprocessing,
+    masks: MaskSet,
+    held_out: MaskSet,
+    out: Path,
+    work: Path,
+    effort: Effort,
+    decoder_only: bool = True,
+) -> TrainingReport:
+    """Train CLIPSeg to find what phrases name; its decoder, or all of it."""
+    check_replaceable(out)
+    torch.manual_seed(effort.seed)
+    report = effort.train(ClipsegTask(model, preprocessing, masks, held_out, decoder_only=decoder_only), work)
+    export_clipseg(model, tokenizer, preprocessing, out)
+    return report
+
+
+def train_upscaler(
+    network: SRVGGNetCompact,
+    tiles: Tensor,
+    held_out: Tensor,
+    out: Path,
+    work: Path,
+    effort: Effort,
+    degradation: Degradation = PUBLISHED,
+    workers: int | None = None,
+) -> TrainingReport:
+    """Train an upscaler on ``tiles`` (N×H×W×3 uint8) and procedural textures; ``out`` is a ``.safetensors`` file.
+
+    ``workers`` threads degrade (default: one a core).
+    """
+    if out.suffix != ".safetensors":
+        raise SettingsError(f"{out} is no .safetensors file; give the upscaler's weights such a name")
+    torch.manual_seed(effort.seed)
+    report = effort.train(UpscalerTask(network, tiles, held_out, degradation, workers=workers), work)
+    export_srvgg(network, out)
+    return report
+
+
+def _defaults(base: checkpoint.Loaded, width: int, height: int) -> Mapping[str, float]:
+    return asdict(base.defaults) | {"width": width, "height": height}
+
+
+def _digest(*tensors: Tensor) -> str:
+    """Twelve hexadecimal digits that name the contents."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(np.ascontiguousarray(tensor.numpy()).data)
+    return digest.hexdigest()[:12]
