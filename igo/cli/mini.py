@@ -1,12 +1,14 @@
 """``igo mini``: the drawn world that the embedded checkpoint learned from, and its training."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from igo.errors import SettingsError
+
 mini_app = typer.Typer(
-    help="Draw the world that `mini` learned from, or train `mini` anew.",
+    help="Draw the world that `mini` learned from, train the family of `mini` anew, or judge it.",
     rich_markup_mode=None,
     invoke_without_command=True,
 )
@@ -15,6 +17,7 @@ mini_app = typer.Typer(
 def register(app: typer.Typer) -> None:
     mini_app.command()(draw)
     mini_app.command()(train)
+    mini_app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(evaluate)
     app.add_typer(mini_app, name="mini")
 
 
@@ -37,7 +40,6 @@ def draw(
 
     from PIL import Image
 
-    from igo.errors import SettingsError
     from igo.images import write_image
     from igo.mini import wardrobe
 
@@ -58,14 +60,45 @@ def draw(
 
 
 def train(
-    output: Annotated[Path, typer.Argument(help="The folder for the finished checkpoint.")],
-    minutes: Annotated[float, typer.Option(help="Training time, without the drawing.")] = 90.0,
-    work: Annotated[Path | None, typer.Option(help="Where drawings and checkpoints are kept.")] = None,
-    pictures: Annotated[int, typer.Option(help="How many pictures to draw.")] = 14_000,
+    output: Annotated[Path, typer.Argument(help="The folder for the finished family.")],
+    part: Annotated[
+        list[str] | None, typer.Option(help="base, inpaint, clipseg or upscaler [all four]. Repeatable.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="Training time of all parts, without the drawing.")] = 150.0,
+    work: Annotated[
+        Path | None, typer.Option(help="Where drawings and checkpoints are kept [OUTPUT-training].")
+    ] = None,
+    start: Annotated[Path | None, typer.Option(help="A base to learn on from; without it, from nothing.")] = None,
+    pictures: Annotated[int, typer.Option(help="How many figures to draw.")] = 14_000,
+    precision: Annotated[str, typer.Option(help="auto, no (32 bit) or bf16.")] = "auto",
+    batch_scale: Annotated[int | None, typer.Option(help="Multiplies all batches [by the device's memory].")] = None,
     seed: Annotated[int, typer.Option(help="Of the whole training.")] = 0,
 ) -> None:
-    """Train mini/base from nothing: draw, then autoencoder, text encoder, denoiser. A killed run goes on."""
-    from igo.mini.recipe import Recipe, make
+    """Train the family anew: base from nothing, inpaint of it, clipseg, upscalers. A killed run goes on."""
+    from igo.mini.family import PARTS, make
+    from igo.mini.recipe import Recipe
 
-    size = make(output, Recipe(minutes=minutes, pictures=pictures, seed=seed), work)
-    typer.echo(f"{output}: {size / 1e6:.1f} MB")
+    chosen: dict[str, Any] = {"precision": precision, "batch_scale": batch_scale}
+    recipe = Recipe(minutes=minutes, pictures=pictures, full_pictures=pictures, seed=seed, **chosen)
+    size = make(output, recipe, work, part or PARTS, start)
+    typer.echo(f"{output}: {size / 1e6:.1f} MB of weights")
+
+
+def evaluate(
+    context: typer.Context,
+) -> None:
+    """Judge the family, part by part: the table of docs/mini.md. Needs a clone of the repository, where the judge is.
+
+    Options are those of `python -m benchmarks.evaluate`, such as --parts base, --prompts 24 or --json FILE.
+    """
+    import sys
+
+    import igo
+
+    root = Path(igo.__file__).parents[1]
+    if not (root / "benchmarks" / "evaluate.py").is_file():
+        raise SettingsError("the judge is not part of an installed igo; run this in a clone of the repository")
+    sys.path.insert(0, str(root))
+    from benchmarks.evaluate import main  # type: ignore[import-not-found,unused-ignore]
+
+    main(context.args)

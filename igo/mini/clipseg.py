@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,10 +18,11 @@ from igo.mini.phrases import GROUPS, LEGS, WORDINGS, Phrase, answer, phrases, th
 from igo.mini.pictures import balanced_figures
 from igo.mini.tokenizer import build_tokenizer
 from igo.mini.wardrobe import Figure, Part, vocabulary
-from igo.training.clipseg import ClipsegTask, Preprocessing, export_clipseg
-from igo.training.loop import LoopSettings, TrainingReport, train
+from igo.training import finetune
+from igo.training.clipseg import Preprocessing
+from igo.training.finetune import Effort
+from igo.training.loop import TrainingReport
 from igo.training.masks import MaskSet, phrase_tokens
-from igo.training.plan import planned
 
 PREPROCESSING = Preprocessing(side=192)
 """The native height, so that no row is lost; the native width of 128 is stretched to it, which small parts gain by."""
@@ -80,10 +81,13 @@ def build_clipseg(tokenizer: CLIPTokenizer) -> CLIPSegForImageSegmentation:
 
 def _calm(decoder: Any) -> None:
     """Give the decoder a start to learn from: transformers draws its weights from a normal distribution of deviation 1,
-    which makes first masks of extreme noise. Here text begins by passing features on, and all masks begin faint."""
+    which makes first masks of extreme noise. Here text begins by passing features on, and all masks begin faint. Text
+    comes in at the first layer only: what later ones add begins small, or it would drown it."""
     with torch.no_grad():
         for linear in (*decoder.reduces, decoder.film_mul, decoder.film_add):
             linear.weight.normal_(0, linear.in_features**-0.5)
+        for linear in decoder.reduces[1:]:
+            linear.weight.mul_(0.3)
         decoder.film_mul.bias.fill_(1)
         decoder.transposed_convolution.weight.normal_(0, 0.02)
         decoder.transposed_convolution.bias.fill_(-2)
@@ -140,33 +144,19 @@ def ask(figures: Sequence[Figure], every: Sequence[Phrase]) -> tuple[Tensor, Ten
 
 
 def train_clipseg(
-    work: Path,
-    out: Path,
-    minutes: float,
-    *,
-    pictures: int = 6000,
-    held_out: int = 48,
-    seed: int = 0,
-    precision: Literal["no", "bf16"] = "no",
-    batch_scale: int = 1,
-    workers: int | None = None,
-    quiet: bool = False,
+    work: Path, out: Path, effort: Effort, *, pictures: int, held_out: int = 48, workers: int | None = None
 ) -> TrainingReport:
-    """Draw, train for about ``minutes`` and write a transformers folder to ``out``.
+    """Draw ``pictures``, train on all but ``held_out`` of them and write a transformers folder to ``out``.
 
-    ``work`` keeps drawings and checkpoints; a run that was killed goes on from there. ``batch_scale`` multiplies the
-    batch of 4 pictures with 6 phrases each, for a GPU; ``workers`` is how many processes draw (default: one a core).
+    ``work`` keeps drawings and checkpoints; a run that was killed goes on from there. ``workers`` is how many processes
+    draw (default: one a core).
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(effort.seed)
     tokenizer = build_clipseg_tokenizer()
     model = build_clipseg(tokenizer)
-    figures = balanced_figures(pictures + held_out, seed)
+    figures = balanced_figures(pictures, effort.seed)
     masks = drawn_masks(work / "drawings", figures, tokenizer, workers or os.cpu_count() or 1)
-    task = ClipsegTask(model, PREPROCESSING, *masks.hold_out(held_out))
-    settings = LoopSettings(
-        steps=1, batch_size=4 * batch_scale, learning_rate=1e-3, ema_decay=0.998, precision=precision, seed=seed
+    learned, measured = masks.hold_out(held_out)
+    return finetune.train_clipseg(
+        model, tokenizer, PREPROCESSING, learned, measured, out, work / "clipseg", effort, decoder_only=False
     )
-    settings = planned(work / "run", minutes, task, settings)
-    report = train(task, settings, work / "run", quiet=quiet)
-    export_clipseg(model, tokenizer, PREPROCESSING, out)
-    return report

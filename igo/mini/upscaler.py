@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -10,11 +9,11 @@ from igo.errors import SettingsError
 from igo.mini import NATIVE_SIZE
 from igo.mini.drawings import draw_once
 from igo.mini.pictures import balanced_figures
+from igo.training import finetune
 from igo.training.degradations import Degradation
-from igo.training.loop import LoopSettings, TrainingReport, train
-from igo.training.plan import planned
-from igo.training.srvgg import SRVGGNetCompact, export_srvgg, load_srvgg
-from igo.training.upscaler import UpscalerTask
+from igo.training.finetune import Effort
+from igo.training.loop import TrainingReport
+from igo.training.srvgg import SRVGGNetCompact, load_srvgg
 
 SCALES = (2, 4)
 SIZE = (4 * NATIVE_SIZE[0], 4 * NATIVE_SIZE[1])
@@ -34,38 +33,30 @@ def train_upscaler(
     scale: int,
     work: Path,
     out: Path,
-    minutes: float,
+    effort: Effort,
     *,
     start: Path | None = None,
     pictures: int = 280,
     held_out: int = 8,
-    seed: int = 0,
-    precision: Literal["no", "bf16"] = "no",
-    batch_scale: int = 1,
     workers: int | None = None,
-    quiet: bool = False,
 ) -> TrainingReport:
-    """Draw, train for about ``minutes`` and write ``x2.safetensors`` or ``x4.safetensors`` into ``out``.
+    """Draw, train and write ``x2.safetensors`` or ``x4.safetensors`` into ``out``.
 
     ``work`` keeps drawings (1.6 MB each, shared by both scales) and checkpoints; a run that was killed goes on from
     there. ``start`` is a finished network of a larger scale to learn on from, as ×2 can from ×4, which saves most of
-    its time; a resumed run needs the same. ``batch_scale`` multiplies the batch of 16 patches, for a GPU; ``workers``
-    is how many processes draw and how many threads degrade (default: one a core). Raises ``SettingsError`` for another
-    scale, ``CheckpointError`` for a start of another shape.
+    its time; a resumed run needs the same. ``workers`` is how many processes draw and how many threads degrade
+    (default: one a core). Raises ``SettingsError`` for another scale, ``CheckpointError`` for a start of another shape.
     """
     if scale not in SCALES:
         raise SettingsError(f"there is no upscaler of scale {scale}; choose {' or '.join(map(str, SCALES))}")
-    torch.manual_seed(seed)
+    torch.manual_seed(effort.seed)
     network = SRVGGNetCompact(scale)
     if start is not None:
         network.take_over(load_srvgg(start))
     workers = workers or os.cpu_count() or 1
-    drawn, _ = draw_once(work / "large", balanced_figures(pictures + held_out, seed), SIZE, workers)
-    task = UpscalerTask(network, drawn[:-held_out], drawn[-held_out:], DEGRADATION, workers=workers)
-    settings = LoopSettings(
-        steps=1, batch_size=16 * batch_scale, learning_rate=1e-3, ema_decay=0.998, precision=precision, seed=seed
+    drawn, _ = draw_once(work / "large", balanced_figures(pictures + held_out, effort.seed), SIZE, workers)
+    learned, measured = drawn[:-held_out], drawn[-held_out:]
+    place = out / weights_file(scale)
+    return finetune.train_upscaler(
+        network, learned, measured, place, work / f"x{scale}", effort, DEGRADATION, workers=workers
     )
-    settings = planned(work / f"x{scale}", minutes, task, settings)
-    report = train(task, settings, work / f"x{scale}", quiet=quiet)
-    export_srvgg(network, out / weights_file(scale))
-    return report

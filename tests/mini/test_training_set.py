@@ -6,7 +6,7 @@ from igo import mini
 from igo.errors import CheckpointError, SettingsError
 from igo.mini import wardrobe
 from igo.mini.attributes import ATTRIBUTES, AttributeCoder
-from igo.mini.pictures import balanced_figures, draw_set
+from igo.mini.pictures import balanced_figures
 from igo.mini.recipe import Recipe
 
 
@@ -30,15 +30,6 @@ def test_attributes_are_numbered_and_meaningless_ones_marked():
     assert [coder.values["top"][number] for number in labels[:, top].tolist()] == [figure.top for figure in figures]
     bare = [figure.hat == "none" for figure in figures]
     assert (labels[:, ATTRIBUTES.index("hat_color")] < 0).tolist() == bare
-
-
-def test_a_drawn_set_is_read_back_and_not_drawn_again(tmp_path):
-    first = draw_set(tmp_path, 2, seed=0, workers=1)
-    written = (tmp_path / "pictures.npy").stat().st_mtime_ns
-    again = draw_set(tmp_path, 2, seed=0, workers=1)
-    assert first.pictures.shape == (2, 192, 128, 3)
-    assert first.pictures.equal(again.pictures)
-    assert (tmp_path / "pictures.npy").stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize("wrong", [{"minutes": 0}, {"pictures": 3}, {"batch_scale": 0}])

@@ -1,7 +1,6 @@
 """The upscaler: its network, its task, its files."""
 
 import json
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,6 +11,7 @@ from safetensors import safe_open
 
 from igo.errors import CheckpointError, ImageError, SettingsError
 from igo.mini import upscaler as mini_upscaler
+from igo.training import finetune
 from igo.training.loop import LoopSettings, train
 from igo.training.srvgg import SRVGGNetCompact, export_srvgg, load_srvgg
 from igo.training.textures import texture
@@ -184,15 +184,15 @@ def test_busy_parts_are_preferred():
 def test_mini_trains_both_scales(tmp_path, monkeypatch):
     monkeypatch.setattr(mini_upscaler, "SRVGGNetCompact", lambda scale: network(scale, random=False))
     monkeypatch.setattr(mini_upscaler, "SIZE", (64, 96))
-    monkeypatch.setattr(mini_upscaler, "UpscalerTask", partial(UpscalerTask, patch=8, measured=2))
-    monkeypatch.setattr(mini_upscaler, "planned", lambda folder, minutes, task, settings: replace(settings, steps=2))
-    options = {"pictures": 2, "held_out": 1, "workers": 1, "quiet": True}
-    report = mini_upscaler.train_upscaler(4, tmp_path, tmp_path / "out", 1, **options)
+    monkeypatch.setattr(finetune, "UpscalerTask", partial(UpscalerTask, patch=8, measured=2))
+    effort = finetune.Effort(steps=2, batch_size=16, quiet=True)
+    options = {"pictures": 2, "held_out": 1, "workers": 1}
+    report = mini_upscaler.train_upscaler(4, tmp_path, tmp_path / "out", effort, **options)
     assert report.samples == 32
     start = tmp_path / "out" / "x4.safetensors"
-    mini_upscaler.train_upscaler(2, tmp_path, tmp_path / "out", 1, start=start, **options)
+    mini_upscaler.train_upscaler(2, tmp_path, tmp_path / "out", effort, start=start, **options)
     assert load_srvgg(tmp_path / "out" / "x2.safetensors").scale == 2
-    again = mini_upscaler.train_upscaler(4, tmp_path, tmp_path / "out", 1, **options)
+    again = mini_upscaler.train_upscaler(4, tmp_path, tmp_path / "out", effort, **options)
     assert (again.samples, again.measures) == (0, report.measures)
     with pytest.raises(SettingsError, match="no upscaler of scale 3"):
-        mini_upscaler.train_upscaler(3, tmp_path, tmp_path / "out", 1)
+        mini_upscaler.train_upscaler(3, tmp_path, tmp_path / "out", effort)

@@ -1,0 +1,93 @@
+"""The whole family of `mini`: base, inpaint, clipseg and upscaler, trained one after the other."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from igo.errors import SettingsError
+from igo.mini import NATIVE_SIZE
+from igo.mini.clipseg import train_clipseg
+from igo.mini.pictures import balanced_figures
+from igo.mini.recipe import BaseTraining, Recipe
+from igo.mini.repaints import drawn_repaints
+from igo.mini.upscaler import train_upscaler, weights_file
+from igo.training import finetune
+from igo.training.finetune import Effort
+from igo.training.hardware import batch_scale
+from igo.training.weights import check_replaceable
+
+PARTS = ("base", "inpaint", "clipseg", "upscaler")
+SUMS = "SHA256SUMS"
+SHARES = {"base": 0.6, "inpaint": 0.16, "clipseg": 0.16, "x4": 0.06, "x2": 0.02}
+"""Of the training time."""
+HELD_OUT = 48
+
+
+def make(
+    out: Path,
+    recipe: Recipe,
+    work: Path | None = None,
+    parts: Sequence[str] = PARTS,
+    start: Path | None = None,
+) -> int:
+    """Train ``parts`` of the family in about ``recipe.minutes``, write each to its folder in ``out``, and all digests
+    to ``out/SHA256SUMS``; return the bytes of all weights there.
+
+    ``work`` (default: a folder beside ``out``) keeps drawings, latents and checkpoints, 3 GB by default; a killed run
+    goes on from there. ``start`` is a base to learn on from, in place of random weights. Raises ``SettingsError`` for
+    other parts, or if ``inpaint`` has no base to start from.
+    """
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown or not parts:
+        raise SettingsError(f"mini has no part {unknown[0] if unknown else None!r}; choose from {', '.join(PARTS)}")
+    if "inpaint" in parts and "base" not in parts and not (out / "base").is_dir():
+        raise SettingsError(f"mini/inpaint is made of mini/base, which is not in {out}; train both")
+    for part in parts:
+        check_replaceable(out / part)
+    work = work or out.with_name(out.name + "-training")
+    wanted = {share for part in parts for share in (("x4", "x2") if part == "upscaler" else (part,))}
+    minutes = {share: recipe.minutes * SHARES[share] / sum(SHARES[name] for name in wanted) for share in wanted}
+    if "base" in parts:
+        BaseTraining(work, replace(recipe, minutes=minutes["base"]), start).run(out / "base")
+    if "inpaint" in parts:
+        _inpaint(out, work, recipe, _effort(recipe, minutes["inpaint"], 16, 5e-4))
+    if "clipseg" in parts:
+        effort = _effort(recipe, minutes["clipseg"], 4, 1e-3)
+        train_clipseg(work, out / "clipseg", effort, pictures=recipe.pictures, held_out=HELD_OUT)
+    if "upscaler" in parts:
+        folder = out / "upscaler"
+        train_upscaler(4, work, folder, _effort(recipe, minutes["x4"], 16, 1e-3))
+        train_upscaler(2, work, folder, _effort(recipe, minutes["x2"], 16, 1e-3), start=folder / weights_file(4))
+    write_sums(out)
+    return sum(path.stat().st_size for path in out.rglob("*.safetensors"))
+
+
+def write_sums(folder: Path) -> None:
+    """Write the SHA-256 of every file in ``folder`` to its ``SHA256SUMS``, as ``sha256sum --check`` reads them."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}" for path in files
+    ]
+    (folder / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _inpaint(out: Path, work: Path, recipe: Recipe, effort: Effort) -> None:
+    """As ``igo train inpaint --base OUT/base --drawn N`` does."""
+    base = finetune.load_base(str(out / "base"))
+    figures = balanced_figures(recipe.pictures, recipe.seed)
+    tokenizer = base.pipeline.tokenizer
+    masks = drawn_repaints(work / "drawings", figures, tokenizer, NATIVE_SIZE, os.cpu_count() or 1)
+    finetune.train_inpaint(base, *masks.hold_out(HELD_OUT), out / "inpaint", work / "inpaint", effort)
+
+
+def _effort(recipe: Recipe, minutes: float, batch_size: int, learning_rate: float) -> Effort:
+    return Effort(
+        minutes=minutes,
+        batch_size=batch_size * (recipe.batch_scale or batch_scale()),
+        learning_rate=learning_rate,
+        precision=recipe.precision,
+        ema_decay=0.998,
+        seed=recipe.seed,
+    )
