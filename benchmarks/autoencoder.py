@@ -24,7 +24,7 @@ def autoencoder_rows(judge: Judge, vae: Any, drawings: Sequence[Drawing]) -> lis
     told = [(kept, whole) for kept, whole in shares if whole > 0]  # nan isn't
     relative = sum(kept for kept, _ in told) / sum(whole for _, whole in told)
     return [
-        Row("VAE: judged, relative to drawings", relative, ceiling=1.0),
+        Row("VAE: judged, relative", relative, ceiling=1.0),
         Row("VAE: PSNR", psnr(originals, decoded), unit="dB"),
     ]
 

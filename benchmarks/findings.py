@@ -21,7 +21,7 @@ class Goal:
 
 
 GOALS = {
-    "VAE: judged, relative to drawings": Goal(0.95, 0.98),
+    "VAE: judged, relative": Goal(0.95, 0.98),
     "VAE: PSNR": Goal(None, 29.0),
     "top colour": Goal(0.92, 0.97),
     "bottom colour": Goal(0.85, 0.95),
@@ -32,9 +32,9 @@ GOALS = {
     "garment in the asked colour": Goal(0.92, 0.97),
     "IoU, mean of six": Goal(0.80, 0.90),
     "absent thing: empty mask": Goal(0.90, 0.97),
-    "×4, degraded drawings: gain": Goal(1.5, 3.0),
-    "×4, degraded drawings: edges kept": Goal(beats_chance=True),
-    "×4, clean photos: gain": Goal(-0.3),
+    "×4, degraded: gain": Goal(1.5, 3.0),
+    "×4, degraded: edges kept": Goal(beats_chance=True),
+    "×4, photos: gain": Goal(-0.3),
 }
 """The goals of the measures that have one, by the measure's name."""
 

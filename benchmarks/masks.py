@@ -1,7 +1,9 @@
 """Part ``clipseg``: does a text-mask model find what a phrase names, and nothing where there is no such thing?"""
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,8 +80,9 @@ def evaluate_masks(find: Finder, tokenizer: Any, progress: Progress, source: str
     """
     every = phrases()
     with TemporaryDirectory() as folder:
-        progress.stop()  # drawing shows a bar of its own
-        asked = drawn_masks(Path(folder), balanced_figures(drawings, SEED), tokenizer)
+        progress.stop()  # drawing shows a bar of its own, on stdout, where the table alone belongs
+        with redirect_stdout(sys.stderr):
+            asked = drawn_masks(Path(folder), balanced_figures(drawings, SEED), tokenizer)
         progress.start()
         overlaps, truths, silent, missed, samples = defaultdict(list), defaultdict(list), [], [], []
         for row, columns in enumerate(progress.track(asked.questions(), description="finding masks")):
@@ -105,7 +108,7 @@ def evaluate_masks(find: Finder, tokenizer: Any, progress: Progress, source: str
         Row("IoU, mean of six", _mean(means, six), 1.0, _mean(chances, six)),
         *(Row(f"IoU: {group}", means[group], 1.0, chances[group]) for group in dict.fromkeys((*six, *means))),
         Row("absent thing: empty mask", share(silent), 1.0),
-        Row("present thing: not missed", 1 - share(missed), 1.0),
+        Row("present thing: found", 1 - share(missed), 1.0),
     ]
     settings: dict[str, object] = {"checkpoint": source, "drawings": drawings, "phrases": len(silent) + len(missed)}
     return Findings("clipseg", settings, rows, samples, columns=4, height=192)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from benchmarks.findings import Findings, Row
@@ -19,10 +20,12 @@ def table(findings: Sequence[Findings]) -> Table:
     how = "".join(f"\n{found.part}: {_list(found.settings)}" for found in findings)
     shown = Table(
         title="mini, evaluated",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         caption=(
             "ceiling: the judge on drawings of what was asked for. chance: the best constant answer; for faces and "
-            "legs the share of spoilt drawings that pass; for masks the best constant mask; for the upscaler Lanczos."
-            + how
+            "legs the share of spoilt drawings that pass; for masks the best constant mask; for the upscaler, which "
+            "enlarges degraded drawings and clean photos, Lanczos." + how
         ),
         caption_justify="left",
     )

@@ -93,11 +93,11 @@ def evaluate_upscaling(
                 large = upscale(small, scale)
                 clean.append(compare(large, small, whole, scale))
                 samples.append(_sample(small, large, whole, scale, f"x{scale} {name}, {way}: {clean[-1].gain:+.1f} dB"))
-        rows += _rows(f"×{scale}, degraded drawings", degraded)
+        rows += _rows(f"×{scale}, degraded", degraded)
         if clean:
-            rows += _rows(f"×{scale}, clean photos", clean)
+            rows += _rows(f"×{scale}, photos", clean)
             worst = min(each.gain for each in clean)
-            rows.append(Row(f"×{scale}, clean photos: gain, worst photo", worst, unit="dB"))
+            rows.append(Row(f"×{scale}, photos: worst gain", worst, unit="dB"))
     settings: dict[str, object] = {
         "checkpoint": source,
         "renders": renders,

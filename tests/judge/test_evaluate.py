@@ -54,7 +54,7 @@ def test_all_parts_are_evaluated(weights, tiny_checkpoint, tiny_inpaint_checkpoi
     assert list(read) == list(PARTS)
     measures = {name for part in read.values() for name in part["measures"]}
     assert set(GOALS) <= measures
-    for name in ("garment in the asked colour", "IoU, mean of six", "×4, degraded drawings: gain, dB", "a face"):
+    for name in ("garment in the asked colour", "IoU, mean of six", "×4, degraded: gain, dB", "a face"):
         assert name in told.out
     assert "requires torchvision" not in told.err
     assert {path.name for path in (tmp_path / "sheets").iterdir()} == {f"{part}.png" for part in PARTS}

@@ -57,14 +57,14 @@ def test_opposite_masks_score_nothing(truth, tokenizer, silent, capsys):
     _, rows = rows_of(lambda picture, texts: ~truth(picture, texts), tokenizer, silent)
     assert rows["IoU, mean of six"].result == 0
     assert rows["absent thing: empty mask"].result == 0
-    assert rows["present thing: not missed"].result == 1
+    assert rows["present thing: found"].result == 1
 
 
 def test_saying_nothing_is_right_only_for_absent_things(truth, tokenizer, silent, capsys):
     _, rows = rows_of(lambda picture, texts: truth(picture, texts) & False, tokenizer, silent)
     assert rows["IoU, mean of six"].result == 0
     assert rows["absent thing: empty mask"].result == 1
-    assert rows["present thing: not missed"].result == 0
+    assert rows["present thing: found"].result == 0
 
 
 def test_overlap_is_intersection_over_union():

@@ -59,7 +59,7 @@ def test_noise_is_told_from_figures(judge, silent, tiny_checkpoint):
     rows = {row.measure: row for row in found.rows}
     assert rows["all of these at once"].result == 0
     assert rows["background"].ceiling == 1
-    assert rows["VAE: judged, relative to drawings"].result < 0.6
+    assert rows["VAE: judged, relative"].result < 0.6
     assert rows["VAE: PSNR"].result < 20
     assert 0 < rows["one 128×192 picture"].result < 60
     assert {sample.pictures[0].size for sample in found.samples} == {(128, 192)}

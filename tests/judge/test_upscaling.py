@@ -58,11 +58,11 @@ def test_a_tint_is_a_shift_of_its_size(original):
 def test_rows_tell_lanczos_from_better(small_world, silent, monkeypatch):
     found = evaluate_upscaling(lambda small, scale: enlarge(small, scale), [2, 4], silent, "lanczos", 2)
     rows = {row.measure: row for row in found.rows}
-    assert rows["×4, degraded drawings: gain"].result == 0
-    assert rows["×4, degraded drawings: gain"].verdict == "missed"
-    assert rows["×4, degraded drawings: edges kept"].verdict == "missed"
-    assert rows["×4, clean photos: gain"].verdict == "floor"
-    assert rows["×2, clean photos: gain, worst photo"].result == 0
+    assert rows["×4, degraded: gain"].result == 0
+    assert rows["×4, degraded: gain"].verdict == "missed"
+    assert rows["×4, degraded: edges kept"].verdict == "missed"
+    assert rows["×4, photos: gain"].verdict == "floor"
+    assert rows["×2, photos: worst gain"].result == 0
     assert len(found.samples) == 2 * (2 + 2)
     known = {}
 
