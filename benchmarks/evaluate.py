@@ -52,7 +52,7 @@ def evaluate(part: str, chosen: argparse.Namespace, progress: Progress) -> Findi
         return evaluate_masks(masks, masks.processor.tokenizer, progress, source, chosen.drawings)
     from benchmarks.inpainting import evaluate_inpainting
 
-    inpaint = chosen.inpaint or str(mini.path("inpaint"))
+    inpaint = chosen.inpaint or "mini/inpaint"
     sizes = chosen.garments, chosen.steps, chosen.guidance_scale
     return evaluate_inpainting(judge(), masks, progress, chosen.base, inpaint, *sizes, chosen.source, chosen.grow)
 
