@@ -84,9 +84,7 @@ def train(
     typer.echo(f"{output}: {size / 1e6:.1f} MB of weights")
 
 
-def evaluate(
-    context: typer.Context,
-) -> None:
+def evaluate(context: typer.Context) -> None:
     """Judge the family, part by part: the table of docs/mini.md. Needs a clone of the repository, where the judge is.
 
     Options are those of `python -m benchmarks.evaluate`, such as --parts base, --prompts 24 or --json FILE.
@@ -101,4 +99,9 @@ def evaluate(
     sys.path.insert(0, str(root))
     from benchmarks.evaluate import main  # type: ignore[import-not-found,unused-ignore]
 
-    main(context.args)
+    try:
+        main(context.args)
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            raise SettingsError(error.code.removeprefix("error: ")) from error
+        raise

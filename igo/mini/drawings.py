@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
@@ -38,7 +39,8 @@ def draw_once(
         pictures = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, (count, height, width, 3))
         labels = np.lib.format.open_memmap(folder / "labels.npy", "w+", np.uint8, (count, height, width))
         chunks = [figures[start : start + CHUNK] for start in range(0, count, CHUNK)]
-        for index, part in enumerate(track(_drawn(chunks, size, workers), "drawing", total=len(chunks))):
+        drawing = track(_drawn(chunks, size, workers), "drawing", total=len(chunks), console=Console(stderr=True))
+        for index, part in enumerate(drawing):
             rows = slice(index * CHUNK, index * CHUNK + len(part[0]))
             pictures[rows], labels[rows] = part
         pictures.flush()
