@@ -1,9 +1,7 @@
 """Part ``clipseg``: does a text-mask model find what a phrase names, and nothing where there is no such thing?"""
 
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -80,9 +78,8 @@ def evaluate_masks(find: Finder, tokenizer: Any, progress: Progress, source: str
     """
     every = phrases()
     with TemporaryDirectory() as folder:
-        progress.stop()  # drawing shows a bar of its own, on stdout, where the table alone belongs
-        with redirect_stdout(sys.stderr):
-            asked = drawn_masks(Path(folder), balanced_figures(drawings, SEED), tokenizer)
+        progress.stop()  # drawing shows a bar of its own
+        asked = drawn_masks(Path(folder), balanced_figures(drawings, SEED), tokenizer)
         progress.start()
         overlaps, truths, silent, missed, samples = defaultdict(list), defaultdict(list), [], [], []
         for row, columns in enumerate(progress.track(asked.questions(), description="finding masks")):
