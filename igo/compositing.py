@@ -1,4 +1,8 @@
-"""The one compositor: what was painted goes into its zone, and outside of it not one byte changes."""
+"""The one compositor: what was painted goes into its zone, and outside of it not one byte changes.
+
+A zone is where a mask (mode L) is not 0. It is cut out with context (`context_box`), painted, matched in colour to the
+ring around it (`color_matched`), and blended in (`composite`); `seam_score` says how well it sits.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,12 @@ from PIL import Image
 from igo.errors import ImageError, LayerError
 
 Bytes = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are exclusive."""
+LARGEST_SHIFT = 24.0
+"""Levels."""
+SMALLEST_STEP = 0.5
+"""Levels that are added to both sides of a seam's score, so that plain colours have one."""
 
 
 def composite(original: Image.Image, painted: Image.Image, mask: Image.Image, feather: float = 4.0) -> Image.Image:
@@ -34,11 +44,114 @@ def composite(original: Image.Image, painted: Image.Image, mask: Image.Image, fe
         )
     zone = np.asarray(mask.convert("L"))
     before = np.asarray(original)
-    opacity = zone.astype(np.float32)[..., None] / 255 * _inward(zone, feather)[..., None]
-    after = np.rint(before + (np.asarray(painted).astype(np.float32) - before) * opacity).astype(np.uint8)
+    after = before.copy()
+    box = mask.getbbox()
+    if box is not None:  # blending is done where something can change: a large photo's zone is often small
+        left, top, right, bottom = box
+        opacity = zone.astype(np.float32) / 255 * _inward(zone, feather)
+        part = (slice(top, bottom), slice(left, right))
+        start = before[part].astype(np.float32)
+        blended = start + (np.asarray(painted)[part].astype(np.float32) - start) * opacity[part][..., None]
+        after[part] = np.rint(blended).astype(np.uint8)
     if not np.array_equal(after[zone == 0], before[zone == 0]):
         raise ImageError("pixels outside the zone were about to change; nothing was written, please report this")
     return Image.fromarray(after)
+
+
+def restored_outside(original: Image.Image, painted: Image.Image, mask: Image.Image) -> Image.Image:
+    """``painted`` with the pixels of ``original`` wherever ``mask`` is 0; all of one size, RGB, RGB, L.
+
+    For pictures whose zone is blended already, by a base that may not have kept the rest.
+    """
+    before, after = np.asarray(original), np.asarray(painted)
+    outside = np.asarray(mask.convert("L")) == 0
+    if np.array_equal(after[outside], before[outside]):
+        return painted
+    return Image.fromarray(np.where(outside[..., None], before, after))
+
+
+def context_box(mask: Image.Image, context: float, least: tuple[int, int]) -> Box:
+    """What to show a model that paints the zone of ``mask`` (L, not empty): the zone, and around it ``context`` times
+    its longer side on each side.
+
+    The box has at least the size ``least`` (width, height), and its proportions as far as the picture allows: models
+    paint best what is shaped like what they have learned. It never reaches out of the picture.
+    """
+    left, top, right, bottom = mask.getbbox() or (0, 0, *mask.size)
+    grown = 2 * context * max(right - left, bottom - top)
+    width, height = max(right - left + grown, least[0]), max(bottom - top + grown, least[1])
+    width, height = max(width, height * least[0] / least[1]), max(height, width * least[1] / least[0])
+    left, right = _span(left, right, round(width), mask.width)
+    top, bottom = _span(top, bottom, round(height), mask.height)
+    return left, top, right, bottom
+
+
+def _span(low: int, high: int, length: int, limit: int) -> tuple[int, int]:
+    """``length`` pixels about the middle of low..high, moved and cut to lie in 0..limit."""
+    length = min(max(length, high - low), limit)
+    start = min(max((low + high - length) // 2, 0), limit - length)
+    return start, start + length
+
+
+def color_matched(painted: Image.Image, original: Image.Image, mask: Image.Image, ring: int) -> Image.Image:
+    """``painted`` with its colours moved so that in the ring of ``ring`` pixels around the zone they are those of
+    ``original``, all of one size: RGB, RGB, L.
+
+    What a model paints outside the zone is a copy of what was there, off by the shift of its autoencoder; that shift,
+    smoothed from the ring into the zone (normalised convolution, Knutsson & Westin), is taken back. Shifts of more than
+    ``LARGEST_SHIFT`` levels are differences of content and don't count. Without a ring nothing changes.
+    """
+    left, top, right, bottom = mask.getbbox() or (0, 0, 0, 0)
+    part = (slice(max(top - ring, 0), bottom + ring), slice(max(left - ring, 0), right + ring))
+    zone = np.asarray(mask.convert("L"))[part] > 0
+    after = np.asarray(painted)[part].astype(np.float32)
+    shift = np.asarray(original)[part].astype(np.float32) - after
+    known = _grown(zone, ring) & ~zone & (np.abs(shift).max(axis=2, initial=0) <= LARGEST_SHIFT)
+    if not known.any():
+        return painted
+    moved = np.asarray(painted).copy()
+    moved[part] = np.rint(np.clip(after + _spread(shift, known, ring), 0, 255)).astype(np.uint8)
+    return Image.fromarray(moved)
+
+
+def _spread(values: npt.NDArray[np.float32], known: npt.NDArray[np.bool_], radius: int) -> npt.NDArray[np.float32]:
+    """Smooth means of the ``known`` ones of ``values`` (H×W×C), for all places: of ever wider windows, from ``radius``
+    up to all of the picture, a window half as wide counting twice."""
+    weight = known.astype(np.float32)
+    sums, total = np.zeros_like(values), np.full(weight.shape, 1e-9, np.float32)
+    kernel = 2 * radius + 1
+    while True:
+        sums += cv2.blur(values * weight[..., None], (kernel, kernel), borderType=cv2.BORDER_CONSTANT) / kernel
+        total += cv2.blur(weight, (kernel, kernel), borderType=cv2.BORDER_CONSTANT) / kernel
+        if kernel > 2 * max(weight.shape):
+            return np.asarray(sums / total[..., None], np.float32)
+        kernel = 2 * kernel + 1
+
+
+def seam_score(image: Image.Image, mask: Image.Image) -> float:
+    """How visible the zone's border is in an RGB picture: the mean difference of neighbours across it, over the mean
+    difference of neighbours one step inside and one step outside of it. 1 is no seam; nan where there is no border.
+    """
+    pixels = np.asarray(image).astype(np.float32)
+    zone = np.asarray(mask.convert("L")) > 0
+    across, beside = [], []
+    for values, inside in ((pixels, zone), (pixels.swapaxes(0, 1), zone.T)):
+        if len(values) < 4:
+            continue
+        steps = np.abs(np.diff(values, axis=0)).mean(axis=2)
+        border = inside[1:-2] != inside[2:-1]
+        calm = (inside[:-3] == inside[1:-2]) & (inside[2:-1] == inside[3:])
+        at = border & calm
+        across.append(steps[1:-1][at])
+        beside += [steps[:-2][at], steps[2:][at]]
+    if not sum(len(part) for part in across):
+        return float("nan")
+    return float((np.concatenate(across).mean() + SMALLEST_STEP) / (np.concatenate(beside).mean() + SMALLEST_STEP))
+
+
+def _grown(zone: npt.NDArray[np.bool_], pixels: int) -> npt.NDArray[np.bool_]:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    return np.asarray(cv2.dilate(zone.astype(np.uint8), kernel) > 0)
 
 
 def _inward(zone: Bytes, feather: float) -> npt.NDArray[np.float32]:

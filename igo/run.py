@@ -45,7 +45,10 @@ class Run:
         return [self.postprocess(_with_alpha(frame, alpha), request) for frame in self.generate(request)]
 
     def generate(self, request: Request, depth: int | None = None) -> list[Frame]:
-        """Ask the steps before ``depth``, the last of them first; each gets the rest as ``inner``."""
+        """Ask the steps before ``depth``, the last of them first; each gets the rest as ``inner``.
+
+        Whatever they are, outside a mask nothing changes.
+        """
         if not isinstance(request, Request):
             raise PluginError(f"asked for pictures with a {type(request).__name__}; expected a Request")
         steps = self.steps[:depth]
@@ -57,7 +60,7 @@ class Run:
             with self.told(step, "generate"):
                 frames = step.ask("generate", request=request, inner=inner, runtime=self.view(step, "generate"))
             if frames is not None:
-                return _checked(frames, step)
+                return [_kept_outside(frame, request) for frame in _checked(frames, step)]
         return _started_from(request)
 
     def postprocess(self, frame: Frame, request: Request) -> Frame:
@@ -184,6 +187,16 @@ def _checked(frames: list[Any], step: Step) -> list[Frame]:
                 step.name, "generate"
             )
     return [_stamped(frame, step) for frame in frames]
+
+
+def _kept_outside(frame: Frame, request: Request) -> Frame:
+    """The frame with the request's own pixels outside the request's mask, if it has one."""
+    mask = request.layers.get("mask")
+    if request.image is None or mask is None or frame.image.size != request.image.size:
+        return frame
+    from igo.compositing import restored_outside
+
+    return replace(frame, image=restored_outside(request.image, frame.image, mask))
 
 
 def _stamped(frame: Frame, step: Step) -> Frame:

@@ -27,26 +27,43 @@ class Fitted:
     restore: Callable[[Image.Image], Image.Image]
 
 
-def fitted(job: Job, native_area: int, latent_scale: int, multiple: int = 8) -> Fitted:
+def fitted(job: Job, native: tuple[int, int], latent_scale: int, multiple: int = 8, context: float = 0.5) -> Fitted:
     """A job at a size that the model can paint.
 
     Without an image: the next ``multiple`` of pixels, cropped about the middle afterwards. With one: at its own size,
-    padded by reflection; where that is far from ``native_area`` (square pixels), scaled to it and back. The mask grows
-    to whole blocks of ``latent_scale`` pixels, so that thin parts survive the way to the latent grid (max pooling).
+    padded by reflection; where that is far from the area of ``native`` (width, height), scaled to it and back. With a
+    mask, only the mask's surroundings are painted (``context``, see ``igo.compositing.context_box``), at least
+    ``native`` pixels. The mask grows to whole blocks of ``latent_scale`` pixels, so that thin parts survive the way to
+    the latent grid (max pooling).
     """
     if job.image is None:
         width, height = fit_size(job.width, job.height, multiple)
         left, top = (width - job.width) // 2, (height - job.height) // 2
         box = (left, top, left + job.width, top + job.height)
         return Fitted(replace(job, width=width, height=height), lambda image: unpad(image, box))
-    size = job.image.size
-    working = _working_size(size, native_area)
-    image, box = pad_reflect(_scaled(job.image, working), multiple)
-    mask = None
-    if job.mask is not None:
-        mask, _ = pad_reflect(_shrunk_mask(job.mask, working), multiple)
-        mask = _whole_blocks(mask, latent_scale)
-    fitting = replace(job, image=image, mask=mask, width=image.width, height=image.height)
+    if job.mask is None:
+        return _fitted_image(job, job.image, None, native, latent_scale, multiple)
+    from igo.compositing import context_box
+
+    whole, shown = job.image, context_box(job.mask, context, native)
+    fitting = _fitted_image(job, unpad(whole, shown), unpad(job.mask, shown), native, latent_scale, multiple)
+
+    def restore(painted: Image.Image) -> Image.Image:
+        result = whole.copy()
+        result.paste(fitting.restore(painted), shown[:2])
+        return result
+
+    return replace(fitting, restore=restore)
+
+
+def _fitted_image(
+    job: Job, image: Image.Image, mask: Image.Image | None, native: tuple[int, int], latent_scale: int, multiple: int
+) -> Fitted:
+    size, working = image.size, _working_size(image.size, native[0] * native[1])
+    padded, box = pad_reflect(_scaled(image, working), multiple)
+    if mask is not None:
+        mask = _whole_blocks(pad_reflect(_shrunk_mask(mask, working), multiple)[0], latent_scale)
+    fitting = replace(job, image=padded, mask=mask, width=padded.width, height=padded.height)
     return Fitted(fitting, lambda painted: _scaled(unpad(painted, box), size))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, isnan
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from igo.errors import MaskError, SettingsError, UnsafeContentError, did_you_mean
@@ -13,6 +13,8 @@ from igo.prompts.presets import get_preset, preset_for
 from igo.values import Frame, Request
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from igo.checkpoint import Defaults
     from igo.diffusion import Diffusion, Job
     from igo.runtime import Runtime
@@ -54,6 +56,10 @@ class TextToImage:
     """How to fit the device's memory; ``"auto"`` saves only as much as is needed."""
     feather: float = 4.0
     """Pixels over which the border of a mask fades, inward."""
+    context: float = 0.5
+    """What is shown around a mask, as a multiple of its longer side; a small picture is shown whole."""
+    color_match: bool = True
+    """Whether colours in a mask are matched to what is around it."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -63,7 +69,7 @@ class TextToImage:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}; {did_you_mean(getattr(self, name), choices)}")
         if self.preset != "auto":
             get_preset(self.preset)
-        for name in ("clip_skip", "feather"):
+        for name in ("clip_skip", "feather", "context"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 0")
 
@@ -72,24 +78,41 @@ class TextToImage:
         """Frames of ``request.num_images`` pictures, picture k with the seed ``request.seed + k``."""
         if request.image is not None and (request.strength == 0 or (request.strength is None and not request.prompt)):
             return None
-        from igo.compositing import composite
         from igo.sizing import fitted
 
         model = self._model(runtime, inpainting=request.image is not None and "mask" in request.layers)
         runtime.identify(model.name, model.identity)
         job = self._job(request, model.defaults)
-        native_area = model.defaults.width * model.defaults.height
-        fitting = fitted(job, native_area, model.diffusion.latent_scale, model.diffusion.multiple)
+        native = model.defaults.width, model.defaults.height
+        fitting = fitted(job, native, model.diffusion.latent_scale, model.diffusion.multiple, self.context)
         painted = model.diffusion.paint(fitting.job, runtime.progress)
         images = [fitting.restore(image) for image in painted.images]
+        zones: list[dict[str, Any]] = [{}] * len(images)
         if job.image is not None and job.mask is not None:
-            images = [composite(job.image, image, job.mask, self.feather) for image in images]
+            stitched = [self._stitched(job.image, image, job.mask) for image in images]
+            images, zones = [image for image, _ in stitched], [{"zone": report} for _, report in stitched]
         flags = model.diffusion.check(images)
         report = {"checkpoint": model.name, "identity": model.identity, **painted.report}
         return [
-            self._judged(Frame(image, seed, nsfw_content_detected=flags[k] if flags else None).noted(**report))
+            self._judged(
+                Frame(image, seed, nsfw_content_detected=flags[k] if flags else None).noted(**report, **zones[k])
+            )
             for k, (image, seed) in enumerate(zip(images, job.seeds, strict=True))
         ]
+
+    def _stitched(self, original: Image, painted: Image, mask: Image) -> tuple[Image, dict[str, Any]]:
+        """The painted zone in the original, and what there is to say about it: its area as a share of the picture, the
+        feather in pixels, how visible the seam is (1: not at all), and that nothing else changed."""
+        from igo.compositing import color_matched, composite, seam_score
+
+        if self.color_match:
+            painted = color_matched(painted, original, mask, ring=max(4, max(original.size) // 64))
+        image = composite(original, painted, mask, self.feather)
+        histogram, seam = mask.convert("L").histogram(), seam_score(image, mask)
+        area = 1 - histogram[0] / sum(histogram)
+        known_seam = None if isnan(seam) else round(seam, 3)
+        report = {"area": round(area, 5), "feather": self.feather, "seam": known_seam, "outside": "unchanged"}
+        return image, report
 
     def _job(self, request: Request, defaults: Defaults) -> Job:
         """What is asked for, with the template and the defaults filled in."""

@@ -516,3 +516,16 @@ def test_look_is_a_sequence_that_notebooks_can_show():
     assert look[-1].seed == 2
     assert repr(look) == "Look(2 pictures of 64x96, seed=1)"
     assert look._repr_png_().startswith(b"\x89PNG")
+
+
+def test_outside_a_mask_nothing_changes_whatever_the_base_does():
+    class Careless:
+        @igo.hookimpl
+        def generate(self, request):
+            return [igo.Frame(Image.new("RGB", request.image.size, "red"))]
+
+    photo, mask = Image.new("RGB", (8, 8), "blue"), Image.new("L", (8, 8))
+    mask.paste(255, (2, 2, 4, 4))
+    look = igo.Chain(Careless()).run("red", image=photo, layers={"mask": mask}, seed=1)
+    assert look.image.getpixel((3, 3)) == (255, 0, 0)
+    assert look.image.getpixel((5, 5)) == (0, 0, 255)

@@ -8,7 +8,7 @@ from igo.diffusion import Job
 from igo.images import resized
 from igo.sizing import fitted
 
-NATIVE = 128 * 192
+NATIVE = (128, 192)
 
 
 def job(image=None, mask=None, width=1, height=1):
@@ -38,7 +38,7 @@ def test_near_the_native_area_an_image_is_padded_and_not_scaled(size):
 def test_far_from_the_native_area_an_image_is_scaled_to_it(size):
     fitting = fitted(job(image=Image.new("RGB", size, (9, 8, 7))), NATIVE, 4)
     assert fitting.job.width % 8 == fitting.job.height % 8 == 0
-    assert fitting.job.width * fitting.job.height < NATIVE * 1.2 + 8 * max(fitting.job.width, fitting.job.height)
+    assert fitting.job.width * fitting.job.height < 128 * 192 * 1.2 + 8 * max(fitting.job.width, fitting.job.height)
     restored = fitting.restore(fitting.job.image)
     assert restored.size == size
     assert restored.getpixel((0, 0)) == (9, 8, 7)
@@ -54,6 +54,21 @@ def test_a_thin_part_of_the_mask_survives_to_the_latent_grid():
     assert (cells.max(axis=1) == 255).all()
     assert set(np.unique(fitting.job.mask)) == {0, 255}
     assert np.asarray(fitting.job.mask).mean() < 255 * 0.1
+
+
+def test_only_the_surroundings_of_a_mask_are_painted_and_put_back_in_their_place():
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1200, 900, 3), dtype=np.uint8))
+    mask = Image.new("L", photo.size)
+    mask.paste(255, (500, 700, 540, 760))
+    fitting = fitted(job(image=photo, mask=mask), NATIVE, 4)
+    assert fitting.job.image.size == NATIVE  # a small zone: as many pixels as the model knows, none of them scaled
+    restored = fitting.restore(Image.new("RGB", NATIVE, "red"))
+    assert restored.size == photo.size
+    red = (np.asarray(restored) == (255, 0, 0)).all(2)
+    assert red.sum() >= NATIVE[0] * NATIVE[1]
+    assert red[730, 520]
+    assert not red[:600].any()
+    assert np.array_equal(np.asarray(restored)[~red], np.asarray(photo)[~red])
 
 
 @pytest.mark.parametrize("multiple", [16, 64])
