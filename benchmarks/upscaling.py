@@ -17,8 +17,8 @@ from igo.errors import CheckpointError
 from igo.mini.pictures import balanced_figures
 from igo.mini.upscaler import DEGRADATION, SCALES, SIZE, weights_file
 from igo.mini.wardrobe import draw
+from igo.networks.files import load_srvgg
 from igo.training.degradations import degrade, enlarge
-from igo.training.srvgg import load_srvgg
 from igo.training.upscaler import psnr
 
 Pixels = NDArray[np.uint8]

@@ -18,7 +18,8 @@ ONLY = {
     "runtime": {"errors"},
     "images": {"errors", "images"},
     "compositing": {"errors"},
-    "mini": {"errors", "mini", "training", "prompts"},
+    "mini": {"errors", "mini", "training", "networks", "prompts"},
+    "networks": {"errors", "networks"},
     "hookspecs": {"errors", "values", "runtime"},
     "testing": {"errors", "values", "hookspecs", "runtime"},
 }

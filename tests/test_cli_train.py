@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from igo import checkpoint, cli
+from igo.networks.files import load_srvgg
 from igo.training import finetune
-from igo.training.srvgg import load_srvgg
 
 SHORT = ["--steps", "2", "--batch-size", "1"]
 

@@ -184,9 +184,10 @@ def upscaler(
     check_source(data, drawn)
     import torch
 
+    from igo.networks.files import load_srvgg
+    from igo.networks.srvgg import SRVGGNetCompact
     from igo.training import finetune
     from igo.training.degradations import PUBLISHED
-    from igo.training.srvgg import SRVGGNetCompact, load_srvgg
     from igo.training.tiles import load_tiles
 
     work = work or beside(out)

@@ -16,6 +16,7 @@ from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 
 from igo import checkpoint, mini
 from igo.errors import CheckpointError, SettingsError
+from igo.networks.srvgg import SRVGGNetCompact
 from igo.training.clipseg import ClipsegTask, Preprocessing, export_clipseg
 from igo.training.data import Latents, weights_digest
 from igo.training.degradations import PUBLISHED, Degradation
@@ -27,9 +28,8 @@ from igo.training.inpaint import InpaintTask, inpainting
 from igo.training.loop import LoopSettings, TrainingReport, train
 from igo.training.masks import MaskSet, prompt_tokens
 from igo.training.plan import planned
-from igo.training.srvgg import SRVGGNetCompact, export_srvgg
 from igo.training.task import Task
-from igo.training.upscaler import UpscalerTask
+from igo.training.upscaler import UpscalerTask, export_srvgg
 from igo.training.vae import encode
 from igo.training.weights import check_replaceable
 

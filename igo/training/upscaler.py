@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from igo.errors import SettingsError
+from igo.networks.srvgg import SRVGGNetCompact
 from igo.training.degradations import PUBLISHED, Degradation, Pixels, degrade, enlarge, shrink
 from igo.training.grids import sheet
-from igo.training.srvgg import SRVGGNetCompact
 from igo.training.task import Batch, Task
 from igo.training.textures import texture
 from igo.training.tiles import busier_crop
+from igo.training.weights import write_weights
 
 MARGIN = 4
 """Pixels around a patch that are degraded and then cut off, so that no patch shows how a picture's border blurs."""
@@ -149,6 +151,15 @@ def psnr(first: Pixels, second: Pixels, border: int = 0) -> float:
     inside = slice(border, -border or None)
     error = first[inside, inside].astype(np.float64) - second[inside, inside]
     return float(10 * np.log10(255**2 / max(float(np.square(error).mean()), 1e-3)))
+
+
+def export_srvgg(network: SRVGGNetCompact, path: Path, dtype: torch.dtype = torch.float16) -> int:
+    """Write the bare weights under their official names, and the scale as metadata; return the size in bytes.
+
+    Raises ``CheckpointError`` for weights that overflow in ``dtype``.
+    """
+    metadata = {"architecture": "SRVGGNetCompact", "scale": str(network.scale)}
+    return write_weights(network.state_dict(), path, dtype, metadata)
 
 
 def _to_tensor(pictures: np.ndarray, device: torch.device) -> Tensor:

@@ -15,8 +15,9 @@ from benchmarks.findings import GOALS, Findings, Row, Sample
 from benchmarks.prompts import shown_outfits
 from igo.errors import CheckpointError
 from igo.mini.clipseg import PREPROCESSING, build_clipseg, build_clipseg_tokenizer
+from igo.networks.srvgg import SRVGGNetCompact
 from igo.training.clipseg import export_clipseg
-from igo.training.srvgg import SRVGGNetCompact, export_srvgg
+from igo.training.upscaler import export_srvgg
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ from benchmarks import upscaling
 from benchmarks.upscaling import Upscaler, block_shift, compare, edges_kept, evaluate_upscaling
 from igo.errors import CheckpointError
 from igo.mini.wardrobe import draw, sample
+from igo.networks.srvgg import SRVGGNetCompact
 from igo.training.degradations import enlarge
-from igo.training.srvgg import SRVGGNetCompact, export_srvgg
+from igo.training.upscaler import export_srvgg
 
 
 @pytest.fixture
@@ -99,5 +100,5 @@ def test_folders_without_networks_are_one_line(tmp_path):
     with pytest.raises(CheckpointError, match=r"expected x2\.safetensors or x4\.safetensors"):
         Upscaler(tmp_path)
     save_file({}, tmp_path / "x4.safetensors")
-    with pytest.raises(CheckpointError, match="does not hold"):
+    with pytest.raises(CheckpointError, match="holds neither an RRDBNet nor"):
         Upscaler(tmp_path)

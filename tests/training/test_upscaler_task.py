@@ -11,12 +11,13 @@ from safetensors import safe_open
 
 from igo.errors import CheckpointError, ImageError, SettingsError
 from igo.mini import upscaler as mini_upscaler
+from igo.networks.files import load_srvgg
+from igo.networks.srvgg import SRVGGNetCompact
 from igo.training import finetune
 from igo.training.loop import LoopSettings, train
-from igo.training.srvgg import SRVGGNetCompact, export_srvgg, load_srvgg
 from igo.training.textures import texture
 from igo.training.tiles import busier_crop, load_tiles
-from igo.training.upscaler import UpscalerTask, psnr
+from igo.training.upscaler import UpscalerTask, export_srvgg, psnr
 
 
 def network(scale=4, random=True):
@@ -91,7 +92,7 @@ def test_official_files_are_read_and_others_named(tmp_path):
     torch.save({"params": network(2).state_dict()}, tmp_path / "official.pth")
     assert load_srvgg(tmp_path / "official.pth").scale == 2
     torch.save({"params": {"conv_first.weight": torch.zeros(1)}}, tmp_path / "rrdb.pth")
-    with pytest.raises(CheckpointError, match=r"rrdb\.pth does not hold a SRVGGNetCompact"):
+    with pytest.raises(CheckpointError, match=r"rrdb\.pth holds neither an RRDBNet nor an SRVGGNetCompact"):
         load_srvgg(tmp_path / "rrdb.pth")
     (tmp_path / "broken.safetensors").write_bytes(b"half a file")
     with pytest.raises(CheckpointError, match=r"can't read the weights .*broken"):

@@ -3,33 +3,33 @@ Super-Resolution with Pure Synthetic Data, 2021; github.com/xinntao/Real-ESRGAN,
 its weights."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from igo.errors import CheckpointError
-from igo.training.weights import write_weights
 
 
 class SRVGGNetCompact(nn.Module):
     """Plain 3×3 convolutions at the small size, one pixel shuffle, and the picture itself added, enlarged by nearest.
 
     N×3×H×W RGB in 0..1 becomes N×3×(scale·H)×(scale·W), not clipped. A pixel depends on ``convolutions + 2`` pixels
-    around it. Weights are ``body.0`` (first convolution), ``body.1`` (its PReLU), and so on to the last convolution,
-    ``body.{2 * convolutions + 2}``.
+    around it (``radius``). Weights are ``body.0`` (first convolution), ``body.1`` (its PReLU), and so on to the last
+    convolution, ``body.{2 * convolutions + 2}``.
 
     A new network enlarges by quadratic interpolation: three channels hand the picture through all layers, since PReLU
     leaves what isn't negative as it is, and the last layer interpolates. Short trainings gain by that; torch's own
     start shrinks the signal in every layer, to next to nothing after eighteen, and takes long to get going.
     """
 
+    multiple = 1
+    """What the sides of a picture must be multiples of."""
+
     def __init__(self, scale: int = 4, features: int = 64, convolutions: int = 16) -> None:
         super().__init__()
         self.scale, self.features, self.convolutions = scale, features, convolutions
+        self.radius = convolutions + 2
         layers: list[nn.Module] = []
         for channels in (3, *[features] * convolutions):
             layers += [_inner(channels, features), nn.PReLU(features)]
@@ -38,6 +38,18 @@ class SRVGGNetCompact(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         details = functional.pixel_shuffle(self.body(pictures), self.scale)
         return details + functional.interpolate(pictures, scale_factor=self.scale, mode="nearest")
+
+    @classmethod
+    def of(cls, state: Mapping[str, Tensor]) -> "SRVGGNetCompact":
+        """A network with these weights, its shape read off them.
+
+        Raises ``KeyError``, ``ValueError`` or ``RuntimeError`` for the weights of anything else.
+        """
+        last = max(int(name.split(".")[1]) for name in state if name.startswith("body."))
+        scale = round((len(state[f"body.{last}.weight"]) / 3) ** 0.5)
+        network = cls(scale, len(state["body.0.weight"]), last // 2 - 1)
+        network.load_state_dict(state)
+        return network
 
     @torch.no_grad()
     def take_over(self, other: "SRVGGNetCompact") -> None:
@@ -85,38 +97,3 @@ def _last(features: int, scale: int) -> nn.Conv2d:
     for color in range(3):
         layer.weight[color * scale**2 : (color + 1) * scale**2, color] = kernels
     return layer
-
-
-def load_srvgg(path: Path) -> SRVGGNetCompact:
-    """The network in a ``.safetensors`` or an official ``.pth`` file, its shape read off the weights.
-
-    A ``.pth`` is read without running any code from it; of its two sets of weights the averaged one is taken. Raises
-    ``CheckpointError`` for anything else.
-    """
-    try:
-        state: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except Exception as error:  # both readers raise whatever a damaged file leads them to
-        raise CheckpointError(f"can't read the weights {path}: {str(error).partition(chr(10))[0]}") from error
-    if isinstance(state, dict):
-        state = state.get("params_ema", state.get("params", state))
-    try:
-        network = SRVGGNetCompact(**_shape(state))
-        network.load_state_dict(state)
-    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} does not hold a SRVGGNetCompact of RGB pictures with PReLU") from error
-    return network
-
-
-def _shape(state: Mapping[str, Tensor]) -> dict[str, int]:
-    last = max(int(name.split(".")[1]) for name in state)
-    factor = round((len(state[f"body.{last}.weight"]) / 3) ** 0.5)
-    return {"scale": factor, "features": len(state["body.0.weight"]), "convolutions": last // 2 - 1}
-
-
-def export_srvgg(network: SRVGGNetCompact, path: Path, dtype: torch.dtype = torch.float16) -> int:
-    """Write the bare weights under their official names, and the scale as metadata; return the size in bytes.
-
-    Raises ``CheckpointError`` for weights that overflow in ``dtype``.
-    """
-    metadata = {"architecture": "SRVGGNetCompact", "scale": str(network.scale)}
-    return write_weights(network.state_dict(), path, dtype, metadata)
