@@ -58,12 +58,30 @@ class LayerError(ChainError):
     """A layer that a step needs and nobody makes, or one that does not fit the picture."""
 
 
-class MaskError(IGOError):
-    """A mask that can't be meant. ``area`` is the share of the picture that it covers, 0 to 1."""
+class MissingLayerError(LayerError):
+    """A layer that a step asks for, and that nobody makes."""
 
-    def __init__(self, message: str, area: float) -> None:
+
+class MaskError(IGOError):
+    """A mask that can't be meant. ``area`` is the share of the picture that it covers, 0 to 1; ``confidence``, where a
+    model made it, is that model's mean certainty within it, 0 to 1."""
+
+    def __init__(self, message: str, area: float, confidence: float | None = None) -> None:
         super().__init__(message)
         self.area = area
+        self.confidence = confidence
+
+
+class NothingFoundError(MaskError):
+    """A text whose thing is not in the picture."""
+
+
+class FoundEverythingError(MaskError):
+    """A text whose mask is nearly all of the picture."""
+
+
+class UnsureError(MaskError):
+    """A text whose mask the model itself doubts."""
 
 
 class ConfigError(IGOError):

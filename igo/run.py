@@ -13,7 +13,7 @@ from dataclasses import is_dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from igo.errors import ChainError, LayerError, PluginError
+from igo.errors import ChainError, MissingLayerError, PluginError
 from igo.runtime import Runtime
 from igo.step import Step
 from igo.values import Entry, Event, Frame, Request, check_layers
@@ -92,7 +92,7 @@ class Run:
         if made is None:
             made = self.provided(name, others, frame, request)
         if made is None:
-            raise LayerError(_nobody_makes(name))
+            raise MissingLayerError(_nobody_makes(name))
         return made
 
     def provided(self, name: str, steps: Iterable[Step], frame: Frame, request: Request) -> Image | None:
@@ -158,7 +158,7 @@ def check_needs(steps: Iterable[Step], layers: Iterable[str] = ()) -> None:
     for step in steps:
         for name in step.needs:
             if name not in offered:
-                raise LayerError(_nobody_makes(name)).at(step.name)
+                raise MissingLayerError(_nobody_makes(name)).at(step.name)
 
 
 def _key(step: Step) -> Hashable:

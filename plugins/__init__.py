@@ -1,1 +1,5 @@
 """IGO's bundled plugins, written against the interface that everybody gets."""
+
+from igo_plugins.virtual_styling import VirtualStyling
+
+__all__ = ["VirtualStyling"]

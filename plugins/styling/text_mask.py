@@ -1,0 +1,125 @@
+"""Finding what a text names: CLIPSeg's soft masks (Lüddecke & Ecker, Image Segmentation Using Text and Image Prompts),
+fitted to the picture's edges and cleaned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from igo.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from igo import Runtime
+
+Soft = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+LONGEST = 768
+"""Masks are made at no more than so many pixels a side: CLIPSeg itself sees 352 of them."""
+FRAGMENT = 0.1
+"""Parts smaller than this share of the largest one are dropped."""
+HOLE = 0.03
+"""Holes smaller than this share of the mask are filled; larger ones, as between arm and waist, are meant."""
+
+
+@dataclass(frozen=True)
+class TextMasks:
+    """A loaded CLIPSeg."""
+
+    model: Any
+    processor: Any
+
+    def soft(self, image: Image.Image, phrases: tuple[str, ...]) -> Soft:
+        """One mask for each phrase: P×h×w of 0 to 1, at the picture's proportions and at most ``LONGEST`` pixels."""
+        import torch
+
+        width, height = working_size(image.size)
+        inputs = self.processor(text=list(phrases), images=[image] * len(phrases), padding=True, return_tensors="pt")
+        with torch.no_grad():
+            logits = self.model(**inputs.to(self.model.device, self.model.dtype)).logits.float()
+        # transformers gives one text's mask without its first axis
+        found = logits.view(len(phrases), *logits.shape[-2:]).cpu().numpy()
+        scaled = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in found])
+        return np.asarray(1 / (1 + np.exp(-scaled)), np.float32)
+
+
+def load(name: str, runtime: Runtime) -> TextMasks:
+    """CLIPSeg from ``"mini"``, a folder or a hub's name, kept by ``runtime``. Raises ``CheckpointError``."""
+
+    def read() -> TextMasks:
+        from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
+        from transformers.utils import logging
+
+        from igo import mini
+
+        place = mini.path("clipseg") if name == "mini" else name
+        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()  # it advises to install what nothing here uses ("requires torchvision")
+        logging.disable_progress_bar()
+        try:
+            model = CLIPSegForImageSegmentation.from_pretrained(place, dtype=runtime.dtype)
+            return TextMasks(model.to(runtime.device).eval(), CLIPSegProcessor.from_pretrained(place))
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(
+                f"the text-mask model {name!r} can't be loaded: {reason}; name 'mini', a folder, or a hub's CLIPSeg "
+                "such as 'CIDAS/clipseg-rd64-refined'"
+            ) from error
+        finally:
+            logging.set_verbosity(level)
+            if bars:
+                logging.enable_progress_bar()
+
+    masks: TextMasks = runtime.model(("clipseg", name), read)
+    return masks
+
+
+def working_size(size: tuple[int, int]) -> tuple[int, int]:
+    """``size``, shrunk so that no side is longer than ``LONGEST`` pixels."""
+    shrink = min(1.0, LONGEST / max(size))
+    return max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
+
+
+def refined(soft: Soft, image: Image.Image) -> Soft:
+    """``soft`` (h×w) with its edges where the picture's own are: the guided filter with the gray picture as its guide
+    (He, Sun & Tang, Guided Image Filtering)."""
+    height, width = soft.shape
+    guide = np.asarray(image.convert("L").resize((width, height), Image.Resampling.BILINEAR), np.float32) / 255
+    radius = max(2, round(max(soft.shape) / 64))
+
+    def mean(values: npt.NDArray[Any]) -> Soft:
+        return np.asarray(cv2.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT), np.float32)
+
+    middle, level = mean(guide), mean(soft)
+    slope = (mean(guide * soft) - middle * level) / (mean(guide * guide) - middle * middle + 1e-3)
+    offset = level - slope * middle
+    return np.asarray(np.clip(mean(slope) * guide + mean(offset), 0, 1), np.float32)
+
+
+def cleaned(mask: Mask) -> Mask:
+    """``mask`` without fragments and small holes."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count <= 1:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
+    areas[0] = 0
+    kept = np.isin(labels, np.flatnonzero(areas >= FRAGMENT * areas.max()))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
+    edge = set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])).tolist())
+    holes = [
+        label
+        for label in range(1, count)
+        if label not in edge and stats[label, cv2.CC_STAT_AREA] < HOLE * np.count_nonzero(kept)
+    ]
+    return np.asarray(kept | np.isin(labels, holes))
+
+
+def grown(mask: Mask, pixels: int) -> Mask:
+    """``mask`` with all that is at most ``pixels`` away; with a negative number, less all that is near its border."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(pixels) + 1,) * 2)
+    change = cv2.dilate if pixels >= 0 else cv2.erode
+    return np.asarray(change(mask.astype(np.uint8), kernel) > 0)

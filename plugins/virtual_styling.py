@@ -1,0 +1,218 @@
+"""Virtual styling: name a garment, say what it becomes; the text finds it, the chain's base repaints it there."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import igo
+from igo.errors import FoundEverythingError, MaskError, MissingLayerError, NothingFoundError, SettingsError, UnsureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from igo_plugins.styling.text_mask import TextMasks
+    from PIL.Image import Image
+
+SMALLEST, LARGEST = 0.002, 0.9
+"""Shares of the picture below and above which no garment is believed."""
+
+
+@dataclass(frozen=True)
+class VirtualStyling:
+    """Change what somebody wears: ``VirtualStyling("t-shirt", to="a red hoodie")``.
+
+    The zone comes from a layer ``"mask"`` if the user or another step of the chain brings one, else from the text. It
+    is repainted by whatever base stands in the chain; outside of it not one byte changes. The prompt is the chain's own
+    with ``to`` in the target's place, so that the rest of the picture stays its context; steps that come later see the
+    garments of those before. The zone stays with the frame, as layer ``"zone"``.
+
+    Raises ``NothingFoundError``, ``FoundEverythingError`` and ``UnsureError``, which have ``area`` and ``confidence``,
+    and ``SettingsError`` for settings that can't be meant.
+    """
+
+    target: str
+    """What to replace: "t-shirt", or several phrases with commas between them: "jacket, shirt"."""
+    to: str
+    """What it becomes: "a red hoodie"."""
+    _: KW_ONLY
+    protect: str = "face, hair, hands"
+    """What is never repainted, phrases with commas between them."""
+    limbs: Literal["auto", "none", "arms", "legs", "both"] = "auto"
+    """Bare limbs that the zone takes in, for a garment that covers more; "auto" reads it off target and to."""
+    margin: float = 0.02
+    """What the zone grows by all around, as a share of the picture's height."""
+    threshold: float = 0.5
+    """How sure the text mask must be of a pixel, 0 to 1."""
+    confidence: float = 0.6
+    """How sure it must be of the whole, 0 to 1."""
+    on_doubt: Literal["raise", "skip", "paint"] = "raise"
+    """Where the mask can't be believed: raise, leave the picture as it is, or paint all the same if there is a mask."""
+    mask_model: str = "mini"
+    """CLIPSeg: "mini" for pictures by mini; "CIDAS/clipseg-rd64-refined" or a folder for photographs."""
+    weight: float = 1.2
+    """The weight of ``to`` in the prompt, as in ``(a red hoodie:1.2)``."""
+    prompt: str | None = None
+    """A prompt of its own, in place of the chain's with ``to`` in it."""
+    negative_prompt: str | None = None
+    """In place of the chain's."""
+    candidates: int = 1
+    """How many are painted; the one in which the text mask finds ``to`` best is taken."""
+    strength: float | None = None
+    """How much of the zone is new, 0 to 1; the base's default is all of it."""
+    num_inference_steps: int | None = None
+    """Denoising steps; by default the chain's."""
+    guidance_scale: float | None = None
+    """How closely to follow the prompt; by default the chain's."""
+
+    def __post_init__(self) -> None:
+        for name in ("target", "to"):
+            if not getattr(self, name).strip(" ,"):
+                raise SettingsError(f"{name} is empty; expected words such as 't-shirt' or 'a red hoodie'")
+        for name in ("margin", "threshold", "confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; expected a number from 0 to 1")
+        if self.limbs not in ("auto", "none", "arms", "legs", "both"):
+            raise SettingsError(f"limbs is {self.limbs!r}; choose auto, none, arms, legs or both")
+        if self.on_doubt not in ("raise", "skip", "paint"):
+            raise SettingsError(f"on_doubt is {self.on_doubt!r}; choose raise, skip or paint")
+        if self.candidates < 1:
+            raise SettingsError(f"candidates is {self.candidates}; expected at least 1")
+        if not 0 < self.weight <= 4:
+            raise SettingsError(f"weight is {self.weight}; expected a number above 0, at most 4")
+
+    @igo.hookimpl
+    def postprocess(
+        self,
+        frame: igo.Frame,
+        request: igo.Request,
+        layer: Callable[[str], Image],
+        paint: Callable[[igo.Request], list[igo.Frame]],
+        runtime: igo.Runtime,
+    ) -> igo.Frame | None:
+        """Find the zone, repaint it, keep the best candidate."""
+        try:
+            zone, report = self._zone(frame.image, layer, runtime)
+        except MaskError as error:
+            if self.on_doubt == "raise":
+                raise
+            return frame.noted(skipped=str(error), area=round(error.area, 5))
+        from igo_plugins.styling.wording import dressed
+
+        scene = _scene(frame, request)
+        prompt = self.prompt or dressed(scene, self.target, self.to, self.weight)
+        wanted: dict[str, Any] = {
+            "negative_prompt": self.negative_prompt,
+            "num_inference_steps": self.num_inference_steps,
+            "guidance_scale": self.guidance_scale,
+        }
+        painted = paint(
+            request.replace(
+                prompt=prompt,
+                image=frame.image,
+                layers={"mask": zone},
+                width=None,
+                height=None,
+                num_images=self.candidates,
+                seed=runtime.seed(frame.seed),
+                strength=self.strength,
+                **{name: value for name, value in wanted.items() if value is not None},
+            )
+        )
+        best = painted[0] if len(painted) == 1 else self._best(painted, zone, runtime)
+        told = {**report, "candidates": len(painted), "seam": _seam(best)}
+        styled = frame.with_image(best.image, styled=dressed(scene, self.target, self.to, 1), prompt=prompt, **told)
+        return styled.with_layer("zone", zone)
+
+    def _zone(self, image: Image, layer: Callable[[str], Image], runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
+        """The zone to repaint (mode L) and what there is to say about it."""
+        try:
+            brought = layer("mask").convert("L")
+        except MissingLayerError as error:
+            if error.step is not None:  # another step asked in vain while it made its layer
+                raise
+        else:
+            area = 1 - brought.histogram()[0] / (brought.width * brought.height)
+            if area == 0:
+                raise NothingFoundError("the mask is empty; expected some of it to be white, where to paint", area=0.0)
+            return brought, {"mask": "brought", "area": round(area, 5)}
+        from igo_plugins.styling.wording import phrases
+        from igo_plugins.styling.zone import find
+
+        found = find(
+            self._masks(runtime),
+            image,
+            phrases(self.target),
+            phrases(self.protect),
+            self._limbs(),
+            self.threshold,
+            self.margin,
+        )
+        self._believe(found.area, found.confidence)
+        return found.zone, {
+            "mask": self.mask_model,
+            "area": round(found.area, 5),
+            "confidence": round(found.confidence, 3),
+        }
+
+    def _masks(self, runtime: igo.Runtime) -> TextMasks:
+        from igo_plugins.styling.text_mask import load
+
+        return load(self.mask_model, runtime)
+
+    def _limbs(self) -> tuple[Any, ...]:
+        from igo_plugins.styling.wording import bared
+
+        chosen: dict[str, tuple[Any, ...]] = {"none": (), "both": ("arms", "legs")}
+        return tuple(bared(self.target, self.to)) if self.limbs == "auto" else chosen.get(self.limbs, (self.limbs,))
+
+    def _believe(self, area: float, confidence: float) -> None:
+        """Raise the ``MaskError`` that fits, if any."""
+        seen = f"area {area:.1%}, confidence {confidence:.2f}"
+        if area < SMALLEST:
+            raise NothingFoundError(
+                f"found no {self.target!r} ({seen}); name what is in the picture, lower threshold "
+                f"({self.threshold:g}), or bring a mask",
+                area,
+                confidence,
+            )
+        if self.on_doubt == "paint":
+            return
+        if area > LARGEST:
+            raise FoundEverythingError(
+                f"found {self.target!r} nearly everywhere ({seen}); name it more closely, raise threshold "
+                f"({self.threshold:g}), or bring a mask",
+                area,
+                confidence,
+            )
+        if confidence < self.confidence:
+            raise UnsureError(
+                f"not sure that this is {self.target!r} ({seen}, wanted {self.confidence:g}); look at it with "
+                "on_doubt='paint', or bring a mask",
+                area,
+                confidence,
+            )
+
+    def _best(self, painted: list[igo.Frame], zone: Image, runtime: igo.Runtime) -> igo.Frame:
+        """The candidate in whose zone the text mask finds most of ``to``; the first of equals."""
+        import numpy as np
+
+        masks = self._masks(runtime)
+        scores = []
+        for frame in painted:
+            soft = masks.soft(frame.image, (self.to,))[0]
+            inside = np.asarray(zone.resize((soft.shape[1], soft.shape[0]))) > 127
+            scores.append(float(soft[inside].mean()) if inside.any() else 0.0)
+        return painted[scores.index(max(scores))]
+
+
+def _scene(frame: igo.Frame, request: igo.Request) -> str:
+    """What the picture shows: the prompt, with the garments of earlier steps."""
+    styled = [entry.report["styled"] for entry in frame.history if "styled" in entry.report]
+    return str(styled[-1]) if styled else request.prompt
+
+
+def _seam(frame: igo.Frame) -> float | None:
+    """The seam score that the base reports, if it does."""
+    zones = [entry.report["zone"] for entry in frame.history if "zone" in entry.report]
+    return zones[-1].get("seam") if zones else None
