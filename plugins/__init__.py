@@ -1,5 +1,6 @@
 """IGO's bundled plugins, written against the interface that everybody gets."""
 
+from igo_plugins.outpainting import Outpainting
 from igo_plugins.virtual_styling import VirtualStyling
 
-__all__ = ["VirtualStyling"]
+__all__ = ["Outpainting", "VirtualStyling"]
