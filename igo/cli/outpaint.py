@@ -1,0 +1,84 @@
+"""``igo outpaint``: a picture continued beyond its sides."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from igo.cli import options
+from igo.cli.options import given
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(outpaint)
+
+
+def outpaint(
+    image: Annotated[Path, typer.Argument(help="The picture to extend.")],
+    prompt: Annotated[str, typer.Argument(help="What the whole picture shows; may be left out.")] = "",
+    to: Annotated[str | None, typer.Option(help="A shape such as 3:4, or a size such as 1024x1536.")] = None,
+    left: Annotated[int | None, typer.Option(help="In place of --to: pixels to add on the left.")] = None,
+    right: Annotated[int | None, typer.Option(help="Pixels to add on the right.")] = None,
+    top: Annotated[int | None, typer.Option(help="Pixels to add above.")] = None,
+    bottom: Annotated[int | None, typer.Option(help="Pixels to add below.")] = None,
+    anchor: Annotated[
+        str | None, typer.Option(help="With --to, where the picture stands: center, top, bottom-left ...")
+    ] = None,
+    output: options.Output = None,
+    negative_prompt: options.NegativePrompt = None,
+    seed: options.Seed = None,
+    num_images: options.NumImages = None,
+    num_inference_steps: options.Steps = None,
+    guidance_scale: options.Guidance = None,
+    strength: Annotated[
+        float | None, typer.Option(help="How much of the continued edges is replaced, up to 1; by default all.")
+    ] = None,
+    overlap: Annotated[int | None, typer.Option(help="Pixels of the picture to paint anew beside what is new.")] = None,
+    reach: Annotated[
+        float | None, typer.Option(help="By what share of its side the picture may grow in one pass.")
+    ] = None,
+    checkpoint: Annotated[
+        str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
+    ] = "mini",
+    revision: Annotated[str | None, typer.Option(help="A hub's branch, tag or commit.")] = None,
+    inpaint_checkpoint: Annotated[str | None, typer.Option(help="Another checkpoint for masks.")] = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Extend a picture to a shape, to a size or by pixels. Its pixels stay, but for an overlap along what is new."""
+    from igo import registry
+    from igo.chain import Chain
+    from igo.runtime import Runtime
+    from igo.text_to_image import TextToImage
+
+    options.check_output(output, num_images or 1, [image])
+    extend = registry.load("outpainting")(
+        **given(
+            left=left,
+            right=right,
+            top=top,
+            bottom=bottom,
+            to=to,
+            anchor=anchor,
+            strength=strength,
+            overlap=overlap,
+            reach=reach,
+        )
+    )
+    base = TextToImage(checkpoint, **given(revision=revision, inpaint_checkpoint=inpaint_checkpoint))
+    chain = Chain(extend, base, runtime=Runtime(**given(device=device, dtype=dtype)))
+    with options.progress(quiet) as observers:
+        look = chain.run(
+            prompt,
+            image=image,
+            observers=observers,
+            **given(
+                negative_prompt=negative_prompt,
+                seed=seed,
+                num_images=num_images,
+                num_inference_steps=num_inference_steps,
+                guidance_scale=guidance_scale,
+            ),
+        )
+    options.save(look, output)
