@@ -27,6 +27,7 @@ HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "cv2", "num
 LIGHT = ("errors", "values", "hookspecs", "step", "run", "chain", "config", "replay", "look", "registry", "runtime")
 FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testing", "igo.values", "igo.hookspecs"}
 FOR_PLUGINS |= {"igo.mini"}  # which is light, and says where embedded weights lie
+FOR_PLUGINS |= {"igo.networks"}  # which training and plugins share
 
 
 def imports(path, everywhere=True):

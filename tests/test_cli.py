@@ -15,7 +15,7 @@ from igo import checkpoint, cli, mini
 from igo.images import read_image
 from igo.testing import PaintedBase
 
-COMMANDS = ["generate", "run", "plugins", "prompt", "show", "replay", "doctor", "demo"]
+COMMANDS = ["generate", "upscale", "run", "plugins", "prompt", "show", "replay", "doctor", "demo"]
 SMALL = ["--width", "32", "--height", "48", "--steps", "2", "--quiet"]
 
 

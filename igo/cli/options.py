@@ -79,15 +79,17 @@ def check_output(output: Path | None, count: int, inputs: Iterable[object]) -> N
             raise SettingsError(f"--output would write over the input {path}; choose another name")
 
 
-def save(look: Look, output: Path | None) -> None:
-    """Write the pictures, without ``output`` under a name that is free, and say where they are."""
+def save(look: Look, output: Path | None, stem: str | None = None) -> None:
+    """Write the pictures, without ``output`` as ``stem`` (default: ``igo-SEED``) under a name that is free, and say
+    where they are."""
     from igo.look import numbered
 
-    name = output or Path(f"igo-{look.seed}.png")
+    stem = stem or f"igo-{look.seed}"
+    name = output or Path(f"{stem}.png")
     attempt = 1
     while output is None and any(path.exists() for path in numbered(name, len(look))):
         attempt += 1
-        name = Path(f"igo-{look.seed}-take-{attempt}.png")
+        name = Path(f"{stem}-take-{attempt}.png")
     for written in look.save(name):
         told(written)
     for frame in look:

@@ -1,0 +1,60 @@
+"""``igo upscale``: a picture with more pixels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from igo.cli import options
+from igo.cli.options import given
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(upscale)
+
+
+def upscale(
+    image: Annotated[Path, typer.Argument(help="The picture to enlarge.")],
+    scale: Annotated[
+        float | None, typer.Argument(help="How many times larger, such as 2 or 1.5; 4 by default.", show_default=False)
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="In place of SCALE: the size to fill, such as 2048x3072.")] = None,
+    output: options.Output = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="mini, a model of Real-ESRGAN by name, or a file of weights.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="The folder that holds the official files.")] = None,
+    strength: Annotated[float | None, typer.Option(help="How much of the result is the network's, 0 to 1.")] = None,
+    denoise_strength: Annotated[float | None, typer.Option(help="For realesr-general-x4v3: 0 keeps grain.")] = None,
+    keep_color: Annotated[
+        bool | None, typer.Option("--keep-color", help="Hold the colours of plain areas where they were.")
+    ] = None,
+    tile: Annotated[int | None, typer.Option(help="The side of a tile in pixels of the picture; 0 for none.")] = None,
+    backend: Annotated[str | None, typer.Option(help="torch, ncnn or realesrgan.")] = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Enlarge a picture by Real-ESRGAN. Transparency is kept."""
+    from igo import registry
+    from igo.chain import Chain
+    from igo.runtime import Runtime
+
+    options.check_output(output, 1, [image])
+    step = registry.load("upscaling")(
+        **given(
+            scale=scale,
+            to=to,
+            model=model,
+            weights=weights,
+            strength=strength,
+            denoise_strength=denoise_strength,
+            keep_color=keep_color,
+            tile=tile,
+            backend=backend,
+        )
+    )
+    chain = Chain(step, runtime=Runtime(**given(device=device, dtype=dtype)))
+    with options.progress(quiet) as observers:
+        look = chain.run(image=image, seed=0, observers=observers)
+    options.save(look, output, stem=f"{image.stem}-{to or f'x{scale or 4:g}'}")

@@ -1,0 +1,54 @@
+"""The three backends behind one small interface: files in, something that enlarges a piece of a picture out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from igo_plugins.realesrgan import models
+
+if TYPE_CHECKING:
+    from igo_plugins.realesrgan.tiles import Enlarger
+
+    import igo
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model on its device, and exactly which weights are in it."""
+
+    name: str
+    identity: str
+    enlarger: Enlarger
+
+
+def files_of(model: str, scale: float, folder: str | None, backend: str) -> tuple[Path, ...]:
+    """The files of a model as the backend wants them. Raises ``CheckpointError`` if they aren't here."""
+    files: tuple[Path, ...]
+    files = (models.locate_ncnn(model, scale, folder),) if backend == "ncnn" else models.locate(model, scale, folder)
+    return files
+
+
+def load(files: tuple[Path, ...], model: str, denoise_strength: float, backend: str, runtime: igo.Runtime) -> Loaded:
+    """Check and read the files, and put the network on the runtime's device (ncnn: on the CPU).
+
+    Raises ``CheckpointError`` for files that aren't what their names say, and for a backend that isn't installed.
+    """
+    identity = "+".join(f"sha256:{models.digest_of(path)}" for path in files)
+    if backend == "ncnn":
+        from igo_plugins.realesrgan.ncnn_backend import NcnnEnlarger
+
+        return Loaded(model, identity, NcnnEnlarger(files[0]))
+    from igo_plugins.realesrgan.torch_backend import TorchEnlarger, load_state
+
+    from igo.networks.files import network_of
+
+    state = load_state(files, model, denoise_strength)
+    network = network_of(state, files[0])
+    enlarger = TorchEnlarger(network, runtime.device, runtime.dtype)
+    if backend == "realesrgan":
+        from igo_plugins.realesrgan.package_backend import PackageEnlarger
+
+        return Loaded(model, identity, PackageEnlarger(state, enlarger, runtime.device))
+    return Loaded(model, identity, enlarger)

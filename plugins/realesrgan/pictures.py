@@ -1,0 +1,67 @@
+"""What upscaling does to a picture beside the network: colour, and what lies under transparency."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from igo_plugins.realesrgan.tiles import Pixels
+from PIL import Image
+
+ROWS = 256
+"""Rows that are worked on at once where numbers are wider than a byte."""
+_SOLID = 8
+"""Alpha from which a pixel's colour is taken to be meant."""
+
+
+def keep_color(enlarged: Pixels, source: Pixels) -> None:
+    """Give ``enlarged`` (H×W×3), in place, the colours that ``source`` (h×w×3) has on the scale of about 16 pixels.
+
+    The difference between the source and the shrunk result is blurred until no detail is left in it, and added: what a
+    network sharpened stays, while plain cloth doesn't change its shade.
+    """
+    height, width = enlarged.shape[:2]
+    small = cv2.resize(enlarged, source.shape[1::-1], interpolation=cv2.INTER_AREA)
+    shift = source.astype(np.float32) - small
+    shift = cv2.GaussianBlur(shift, (0, 0), 8, borderType=cv2.BORDER_REFLECT)
+    wide = cv2.resize(shift, (width, len(source)), interpolation=cv2.INTER_LINEAR)
+    for top in range(0, height, ROWS):
+        rows = enlarged[top : top + ROWS]
+        place = (np.arange(top, top + len(rows)) + 0.5) * len(source) / height - 0.5
+        place = np.clip(place, 0, len(source) - 1)
+        above = place.astype(int)
+        below = np.minimum(above + 1, len(source) - 1)
+        part = (place - above).astype(np.float32)[:, None, None]
+        rows[:] = np.clip(np.rint(rows + wide[above] * (1 - part) + wide[below] * part), 0, 255)
+
+
+def bled(picture: Pixels, alpha: npt.NDArray[np.uint8]) -> Pixels:
+    """The picture with the nearest visible colour where it is transparent; unchanged if nothing or all of it is.
+
+    What programs leave there, most often black or white, would reach into the visible part as a fringe.
+    """
+    hidden = (alpha < _SOLID).astype(np.uint8)
+    if not hidden.any() or hidden.all():
+        return picture
+    _, labels = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
+    colors = np.zeros((labels.max() + 1, 3), np.uint8)
+    colors[labels[hidden == 0]] = picture[hidden == 0]
+    result: Pixels = colors[labels]
+    return result
+
+
+def within_neighbors(enlarged: npt.NDArray[np.uint8], source: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """An enlarged alpha (H×W) held between the least and the most of the 3×3 pixels of ``source`` (h×w) at its place.
+
+    So that what was opaque or transparent stays fully so, whatever a network that never saw a cut-out makes of it.
+    """
+    size, square = enlarged.shape[::-1], np.ones((3, 3), np.uint8)
+    low = cv2.resize(cv2.erode(source, square), size, interpolation=cv2.INTER_NEAREST)
+    high = cv2.resize(cv2.dilate(source, square), size, interpolation=cv2.INTER_NEAREST)
+    held: npt.NDArray[np.uint8] = np.clip(enlarged, low, high)
+    return held
+
+
+def resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The picture at another size, by Lanczos."""
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)

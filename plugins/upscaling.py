@@ -1,0 +1,158 @@
+"""Upscaling: more pixels, by Real-ESRGAN (Wang et al., Real-ESRGAN: Training Real-World Blind Super-Resolution with
+Pure Synthetic Data, 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+
+from igo_plugins.realesrgan import models, sizes
+
+import igo
+from igo.errors import SettingsError, did_you_mean
+
+if TYPE_CHECKING:
+    from igo_plugins.realesrgan.backends import Loaded
+    from igo_plugins.realesrgan.tiles import Enlarger, Pixels
+    from PIL import Image
+
+LARGEST = 16
+"""How many times larger a picture can be made."""
+SOFT_LAYERS = ("alpha", "mask", "depth")
+"""Layers whose values may be interpolated; others may hold the numbers of parts."""
+
+
+@dataclass(frozen=True)
+class Upscaling:
+    """Enlarge the picture by Real-ESRGAN, in tiles, to any size.
+
+    Layers of the frame grow with it, since what they mark stays where it is; of a transparent picture the alpha is
+    enlarged by the network too. A network of ×4 or ×2 is run as often as needed, and Lanczos shrinks to the size.
+    """
+
+    scale: float | None = None
+    """How many times larger, above 1 and up to 16, such as 2 or 1.5; 4 where ``to`` isn't given either."""
+    to: str | None = None
+    """In place of ``scale``: the size in pixels to fill, such as ``"2048x3072"``. Proportions are kept."""
+    model: str = "mini"
+    """``"mini"`` (embedded), ``"RealESRGAN_x4plus"``, ``"RealESRGAN_x2plus"``, ``"RealESRNet_x4plus"``,
+    ``"RealESRGAN_x4plus_anime_6B"``, ``"realesr-general-x4v3"``, ``"realesr-animevideov3"``, or a .pth, .safetensors or
+    .param file."""
+    weights: str | None = None
+    """The folder that holds official files; by default ~/.cache/igo/realesrgan. Their digests are checked."""
+    strength: float = 1.0
+    """How much of the result is the network's, 0 to 1; the rest is a plain enlargement, which leaves skin its grain."""
+    denoise_strength: float | None = None
+    """For ``"realesr-general-x4v3"`` alone: 0 keeps noise and grain, 1 removes them; 0.5 where left out."""
+    keep_color: bool = False
+    """Hold the colours of plain areas where they were; the large networks shift cloth by up to 10 levels."""
+    tile: int | None = None
+    """The side of a tile in pixels of the picture, 0 for none; by default what suits model and device."""
+    pre_pad: int = 10
+    """Pixels that are mirrored around the picture before; 0 gives exactly what the package ``realesrgan`` gives."""
+    backend: Literal["torch", "ncnn", "realesrgan"] = "torch"
+    """``"ncnn"`` and ``"realesrgan"`` need packages of those names."""
+
+    def __post_init__(self) -> None:
+        if self.scale is not None and self.to is not None:
+            raise SettingsError("scale and to are both given; choose one")
+        if self.scale is not None and not 1 < self.scale <= LARGEST:
+            raise SettingsError(f"scale is {self.scale!r}; expected a number above 1 and up to {LARGEST}")
+        if self.to is not None:
+            sizes.parse_size(self.to)
+        models.check_name(self.model)
+        choices = get_args(get_type_hints(type(self))["backend"])
+        if self.backend not in choices:
+            raise SettingsError(f"backend is {self.backend!r}; {did_you_mean(self.backend, choices)}")
+        for name in ("strength", "denoise_strength"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise SettingsError(f"{name} is {value!r}; expected a number from 0 to 1")
+        if self.denoise_strength is not None and self.model != models.GENERAL:
+            raise SettingsError(f"denoise_strength is for {models.GENERAL} alone, not for {self.model}; leave it out")
+        if self.tile is not None and self.tile != 0 and self.tile < 32:
+            raise SettingsError(f"tile is {self.tile!r}; expected at least 32 pixels, or 0 for none")
+        if not 0 <= self.pre_pad <= 256:
+            raise SettingsError(f"pre_pad is {self.pre_pad!r}; expected 0 to 256 pixels")
+
+    @igo.hookimpl
+    def preprocess(self) -> None:
+        """Raise ``CheckpointError`` for files that aren't here before a base spends its time on pictures."""
+        self._files(self.scale or 4)
+
+    @igo.hookimpl
+    def postprocess(self, frame: igo.Frame, runtime: igo.Runtime) -> igo.Frame:
+        """The frame with a larger picture and layers. Raises ``SettingsError`` for a size that can't be meant."""
+        import numpy as np
+        from igo_plugins.realesrgan import pictures
+        from PIL import Image
+
+        from igo.images import MAX_PIXELS
+
+        size = sizes.target_size(frame.image.size, self.scale or 4, self.to)
+        if size[0] * size[1] > MAX_PIXELS:
+            raise SettingsError(
+                f"{size[0]}x{size[1]} pixels are more than IGO reads again ({MAX_PIXELS}); ask for less"
+            )
+        factor = max(new / old for new, old in zip(size, frame.image.size, strict=True))
+        if factor > LARGEST:
+            raise SettingsError(f"to is {self.to}, {factor:.1f} times the picture; expected at most {LARGEST} times")
+        model = self._model(runtime, factor)
+        runtime.identify(model.name, model.identity)
+        source, alpha = np.asarray(frame.image), frame.layers.get("alpha")
+        visible = source if alpha is None else pictures.bled(source, np.asarray(alpha.convert("L")))
+        grown = self._enlarged(model.enlarger, visible, size, runtime)
+        if self.keep_color:
+            grown = np.array(grown)
+            pictures.keep_color(grown, visible)
+        image = Image.fromarray(grown)
+        if self.strength < 1:
+            image = Image.blend(pictures.resized(Image.fromarray(visible), size), image, self.strength)
+        report = {"model": model.name, "identity": model.identity, "backend": self.backend, "scale": round(factor, 4)}
+        larger = frame.with_image(image, **report)
+        for name, layer in frame.layers.items():
+            if name == "alpha":
+                larger = larger.with_layer(name, self._enlarged_alpha(model.enlarger, layer, size, runtime))
+            else:
+                how = Image.Resampling.BILINEAR if name in SOFT_LAYERS else Image.Resampling.NEAREST
+                larger = larger.with_layer(name, layer.resize(size, how))
+        return larger
+
+    def _enlarged(self, enlarger: Enlarger, picture: Pixels, size: tuple[int, int], runtime: igo.Runtime) -> Pixels:
+        """H×W×3 of the size asked for: the network as often as needed, then shrunk."""
+        import numpy as np
+        from igo_plugins.realesrgan.pictures import resized
+        from igo_plugins.realesrgan.tiles import enlarge
+        from PIL import Image
+
+        while picture.shape[1] < size[0] or picture.shape[0] < size[1]:
+            picture = enlarge(enlarger, picture, tile=self.tile, margin=self.pre_pad, progress=runtime.progress)
+        return np.asarray(resized(Image.fromarray(picture), size))
+
+    def _enlarged_alpha(
+        self, enlarger: Enlarger, alpha: Image.Image, size: tuple[int, int], runtime: igo.Runtime
+    ) -> Image.Image:
+        """An alpha of the size asked for, by the network, as a gray picture."""
+        import numpy as np
+        from igo_plugins.realesrgan.pictures import within_neighbors
+        from PIL import Image
+
+        source = np.asarray(alpha.convert("L"))
+        if source.min() == source.max():
+            return Image.new("L", size, int(source.min()))
+        grown = self._enlarged(enlarger, np.repeat(source[..., None], 3, 2), size, runtime)
+        return Image.fromarray(within_neighbors(np.asarray(Image.fromarray(grown).convert("L")), source))
+
+    def _files(self, factor: float) -> Any:
+        from igo_plugins.realesrgan.backends import files_of
+
+        return files_of(self.model, factor, self.weights, self.backend)
+
+    def _model(self, runtime: igo.Runtime, factor: float) -> Loaded:
+        """The model, loaded once for all chains that share the runtime."""
+        from igo_plugins.realesrgan.backends import load
+
+        files = self._files(factor)
+        denoise = 0.5 if self.denoise_strength is None else self.denoise_strength
+        key = ("upscaling", files, denoise, self.backend)
+        return runtime.model(key, lambda: load(files, self.model, denoise, self.backend, runtime))

@@ -1,0 +1,264 @@
+"""Upscaling as a step and as a command: sizes, transparency, layers, colours, tiles, errors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from igo_plugins import Upscaling
+from igo_plugins.realesrgan import models, pictures
+from igo_plugins.realesrgan.tiles import enlarge
+from igo_plugins.realesrgan.torch_backend import TorchEnlarger
+from PIL import Image
+
+import igo
+from igo import cli, mini
+from igo.errors import CheckpointError, SettingsError
+from igo.images import read_image
+from igo.networks.rrdb import RRDBNet
+from igo.networks.srvgg import SRVGGNetCompact
+from igo.testing import PaintedBase
+from igo.training.upscaler import export_srvgg
+
+
+def random_srvgg(scale, convolutions=2):
+    torch.manual_seed(scale)
+    network = SRVGGNetCompact(scale, features=8, convolutions=convolutions)
+    torch.nn.init.normal_(network.body[-1].weight, std=0.05)
+    return network
+
+
+@pytest.fixture(autouse=True)
+def tiny_networks(tmp_path_factory, monkeypatch):
+    """`mini` with networks of two convolutions, and no official files anywhere."""
+    folder = tmp_path_factory.mktemp("upscaler")
+    for scale in (2, 4):
+        export_srvgg(random_srvgg(scale), folder / f"x{scale}.safetensors")
+    monkeypatch.setattr(mini, "path", lambda part: folder)
+    monkeypatch.setattr(models, "FOLDER", str(folder / "cache"))
+    monkeypatch.setattr(models, "_wheel", lambda: None)
+    return folder
+
+
+def run(image, *steps, **options):
+    return igo.Chain(*steps, runtime=igo.Runtime("cpu")).run(image=image, seed=1, **options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({}, (148, 212)),
+        ({"scale": 2}, (74, 106)),
+        ({"scale": 3}, (111, 159)),
+        ({"scale": 1.5}, (56, 80)),
+        ({"scale": 9}, (333, 477)),
+        ({"to": "370x530"}, (370, 530)),
+        ({"to": "1000 x 300"}, (209, 300)),
+        ({"to": "37x53"}, (37, 53)),
+    ],
+)
+def test_any_size_can_be_asked_for(photo, settings, size):
+    assert run(photo, Upscaling(**settings)).image.size == size
+
+
+def test_pictures_of_a_base_grow_one_by_one_and_the_record_says_how(tiny_networks):
+    look = igo.Chain(PaintedBase(), Upscaling(2)).run("a coat", seed=3, num_images=2)
+    assert [frame.image.size for frame in look] == [(128, 192)] * 2
+    assert look.images[0] != look.images[1]
+    assert look.models["mini"].startswith("sha256:")
+    report = dict(look[0].history[-1].report)
+    assert report == {"model": "mini", "identity": look.models["mini"], "backend": "torch", "scale": 2.0}
+    assert 'use = "upscaling"\nscale = 2' in look.chain.to_toml()
+
+
+def test_strength_blends_with_a_plain_enlargement(photo):
+    plain = photo.resize((148, 212), Image.Resampling.LANCZOS)
+    sharp = run(photo, Upscaling(4)).image
+    assert run(photo, Upscaling(4, strength=0.0)).image == plain
+    assert run(photo, Upscaling(4, strength=0.3)).image == Image.blend(plain, sharp, 0.3)
+    assert sharp != plain
+
+
+def test_colors_of_plain_areas_can_be_held():
+    """A network that darkens: with the lock plain areas keep their colour, and edges stay as sharp."""
+    source = np.full((64, 96, 3), 100, np.uint8)
+    source[:, 48:] = (200, 60, 90)
+    shifted = np.clip(source.repeat(2, 0).repeat(2, 1).astype(int) - 9, 0, 255).astype(np.uint8)
+    before = shifted.copy()
+    pictures.keep_color(shifted, source)
+    assert np.abs(shifted.astype(int) - source.repeat(2, 0).repeat(2, 1)).max() <= 1
+    assert abs(np.diff(shifted.astype(int), axis=1)).max() == abs(np.diff(before.astype(int), axis=1)).max()
+
+
+def test_keep_color_is_a_setting(photo):
+    def shift(image):
+        small = np.asarray(image.resize(photo.size, Image.Resampling.BOX), float)
+        return np.abs((small - np.asarray(photo, float)).mean((0, 1))).mean()
+
+    assert shift(run(photo, Upscaling(4, keep_color=True)).image) < 0.5 * shift(run(photo, Upscaling(4)).image)
+
+
+def cut_out():
+    """A red disc with alpha, on black that nobody sees."""
+    alpha = Image.new("L", (40, 40))
+    alpha.putdata([255 if (x - 20) ** 2 + (y - 20) ** 2 < 150 else 0 for y in range(40) for x in range(40)])
+    picture = Image.composite(Image.new("RGB", (40, 40), (220, 30, 30)), Image.new("RGB", (40, 40)), alpha)
+    picture.putalpha(alpha)
+    return picture
+
+
+def test_transparency_is_kept_and_hidden_colors_dont_leak():
+    frame = run(cut_out(), Upscaling(4))[0]
+    alpha = np.asarray(frame.layers["alpha"])
+    assert alpha.shape == (160, 160)
+    assert (alpha[80, 80], alpha[0, 0]) == (255, 0)
+    plain = run(Image.new("RGB", (40, 40), (220, 30, 30)), Upscaling(4)).image
+    assert frame.image == plain, "black under the transparent part must not make a fringe"
+    whole = cut_out()
+    whole.putalpha(255)
+    assert np.asarray(run(whole, Upscaling(4))[0].layers["alpha"]).min() == 255
+
+
+def test_layers_grow_with_the_picture(photo):
+    class Marks:
+        @igo.hookimpl
+        def postprocess(self, frame: igo.Frame) -> igo.Frame:
+            parts = Image.new("L", frame.image.size, 3)
+            parts.paste(7, (0, 0, 10, 10))
+            return frame.with_layer("parse", parts).with_layer("mask", parts)
+
+    layers = run(photo, Marks(), Upscaling(2))[0].layers
+    assert {layer.size for layer in layers.values()} == {(74, 106)}
+    assert set(np.unique(layers["parse"])) == {3, 7}, "numbers of parts are not mixed"
+    assert set(np.unique(layers["mask"])) > {3, 7}
+
+
+@pytest.mark.parametrize("pre_pad", [0, 10])
+def test_tiles_of_srvgg_are_exact(pre_pad):
+    enlarger = TorchEnlarger(random_srvgg(4, convolutions=6), torch.device("cpu"), torch.float32)
+    picture = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)
+    whole = enlarge(enlarger, picture, tile=0, margin=pre_pad).astype(int)
+    assert enlarger.context == 8
+    assert np.abs(enlarge(enlarger, picture, tile=32, margin=pre_pad) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_tiles_of_rrdb_are_exact_where_the_radius_is_small(scale):
+    torch.manual_seed(0)
+    network = RRDBNet(scale, features=8, blocks=1, growth=4)
+    enlarger = TorchEnlarger(network, torch.device("cpu"), torch.float32)
+    picture = np.random.default_rng(0).integers(0, 256, (101, 67, 3), np.uint8)
+    whole = enlarge(enlarger, picture, tile=0, margin=3).astype(int)
+    assert whole.shape == (101 * scale, 67 * scale, 3)
+    assert np.abs(enlarge(enlarger, picture, tile=32, margin=3) - whole).max() <= 1
+
+
+def test_half_precision_is_not_used_on_cpus(photo):
+    assert run(photo, Upscaling(2)).image == (
+        igo.Chain(Upscaling(2), runtime=igo.Runtime("cpu", "float16")).run(image=photo, seed=1).image
+    )
+
+
+def test_progress_is_told_tile_by_tile(photo):
+    told = []
+
+    class Listener:
+        @igo.hookimpl
+        def observe(self, event):
+            if event.kind == "progress":
+                told.append((event.step, event.done, event.total))
+
+    run(photo, Upscaling(2, tile=32), observers=[Listener()])
+    assert told == [("upscaling", done, 4) for done in range(1, 5)]
+
+
+def test_a_file_of_weights_is_a_model(photo, tmp_path):
+    torch.manual_seed(0)
+    torch.save({"params_ema": RRDBNet(2, 8, 1, 4).state_dict()}, tmp_path / "own.pth")
+    look = run(photo, Upscaling(2, model=str(tmp_path / "own.pth")))
+    assert look.image.size == (74, 106)
+    assert igo.Chain(Upscaling(2, model=str(tmp_path / "own.pth"))).run(image=photo, seed=9).image == look.image
+
+
+def test_absent_files_are_found_before_anything_is_painted(photo):
+    class Base:
+        @igo.hookimpl
+        def generate(self, request: igo.Request) -> list[igo.Frame]:
+            raise AssertionError("painted")
+
+    with pytest.raises(CheckpointError, match=r"step 'upscaling' \(preprocess\): RealESRGAN_x4plus\.pth is not in"):
+        igo.Chain(Base(), Upscaling(4, model="RealESRGAN_x4plus")).run("a coat")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"scale": 1}, "scale is 1; expected a number above 1 and up to 16"),
+        ({"scale": float("nan")}, "scale is nan"),
+        ({"scale": 2, "to": "2x2"}, "scale and to are both given"),
+        ({"to": "large"}, "to is 'large'; expected width and height in pixels"),
+        ({"model": "esrgan"}, "there is no upscaling model 'esrgan'"),
+        ({"model": "old.pt"}, "there is no upscaling model 'old.pt'"),
+        ({"strength": 1.1}, "strength is 1.1; expected a number from 0 to 1"),
+        ({"denoise_strength": 0.5}, "denoise_strength is for realesr-general-x4v3 alone, not for mini"),
+        ({"tile": 8}, "tile is 8; expected at least 32 pixels, or 0"),
+        ({"pre_pad": -1}, "pre_pad is -1"),
+        ({"backend": "tensorrt"}, "backend is 'tensorrt'"),
+    ],
+)
+def test_settings_that_cant_be_meant_are_one_line(settings, message):
+    with pytest.raises(SettingsError) as error:
+        Upscaling(**settings)
+    assert message in str(error.value)
+
+
+def test_sizes_that_cant_be_meant_are_one_line(photo):
+    for to, message in (("36x100", "the picture is 37x53: expected at least its size"), ("2000x2000", "37.7 times")):
+        with pytest.raises(SettingsError, match=message):
+            run(photo, Upscaling(to=to))
+    with pytest.raises(SettingsError, match="pixels are more than IGO reads again"):
+        run(Image.new("RGB", (6000, 5000)), Upscaling(4))
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        code = cli.run_command(["upscale", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_the_command_names_the_result_after_the_picture(command, photo):
+    cut_out().save("look.png")
+    assert command("look.png", 4, "-q")[:2] == (0, "look-x4.png\n")
+    assert command("look.png", "-q")[:2] == (0, "look-x4-take-2.png\n")
+    assert command("look.png", "--to", "100x100", "--keep-color", "-o", "new.png", "-q")[:2] == (0, "new.png\n")
+    larger = read_image("look-x4.png")
+    assert larger.image.size == larger.alpha.size == (160, 160)
+    assert larger.image == read_image("look-x4-take-2.png").image
+    assert cli.run_command(["replay", "look-x4.png", "--image", "look.png", "-q"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Missing argument"),
+        (["none.png"], "none.png"),
+        (["photo.png", "one"], "'one' is not a valid float"),
+        (["photo.png", "0.5"], "scale is 0.5"),
+        (["photo.png", "4", "-o", "photo.png"], "--output would write over the input"),
+        (["photo.png", "4", "-m", "RealESRGAN_x2plus"], "RealESRGAN_x2plus.pth is not in"),
+        (["photo.png", "4", "--backend", "ncnn"], "mini is not published for ncnn"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(command, photo, arguments, message):
+    photo.save("photo.png")
+    code, output, errors = command(*arguments)
+    assert (code, output) == (2, "")
+    assert message in errors
+    assert errors.startswith("igo: ")
+    assert errors.count("\n") == 1
+    assert [path.name for path in Path().iterdir()] == ["photo.png"]
