@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,21 +80,28 @@ def check_output(output: Path | None, count: int, inputs: Iterable[object]) -> N
 
 
 def save(look: Look, output: Path | None, stem: str | None = None) -> None:
-    """Write the pictures, without ``output`` as ``stem`` (default: ``igo-SEED``) under a name that is free, and say
-    where they are."""
+    """Write a look's pictures and say where they are."""
+    saved([look], output, stem)
+
+
+def saved(looks: Sequence[Look], output: Path | None, stem: str | None = None) -> list[Path]:
+    """Write the pictures of all looks, without ``output`` as ``stem`` (default: ``igo-SEED``) under a name that is
+    free, numbered if they are several; say where they are, and return that."""
     from igo.look import numbered
 
-    stem = stem or f"igo-{look.seed}"
-    name = output or Path(f"{stem}.png")
+    stem, frames = stem or f"igo-{looks[0].seed}", [(look, index) for look in looks for index in range(len(look))]
+    names = numbered(output or Path(f"{stem}.png"), len(frames))
     attempt = 1
-    while output is None and any(path.exists() for path in numbered(name, len(look))):
+    while output is None and any(path.exists() for path in names):
         attempt += 1
-        name = Path(f"{stem}-take-{attempt}.png")
-    for written in look.save(name):
-        told(written)
-    for frame in look:
-        if frame.nsfw_content_detected:
-            typer.echo(f"igo: the checkpoint's safety checker flagged the picture of seed {frame.seed}", err=True)
+        names = numbered(Path(f"{stem}-take-{attempt}.png"), len(frames))
+    for (look, index), name in zip(frames, names, strict=True):
+        told(look.save_frame(index, name))
+        if look.frames[index].nsfw_content_detected:
+            typer.echo(
+                f"igo: the checkpoint's safety checker flagged the picture of seed {look.frames[index].seed}", err=True
+            )
+    return names
 
 
 def told(written: Written) -> None:

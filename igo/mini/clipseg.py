@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPTokeniz
 from igo.mini import NATIVE_SIZE
 from igo.mini.architecture import MAX_TOKENS
 from igo.mini.drawings import draw_once
+from igo.mini.parts import PartsTask
 from igo.mini.phrases import GROUPS, LEGS, WORDINGS, Phrase, answer, phrases, things
 from igo.mini.pictures import balanced_figures
 from igo.mini.tokenizer import build_tokenizer
@@ -29,6 +31,7 @@ PREPROCESSING = Preprocessing(side=192)
 
 ABSENT_SHARE = 0.4
 _SHARES = {"top": 4.0, "bottom": 3.0, "shoes": 2.0, "hat": 2.0, "bag": 2.0, "hair": 2.0, "background": 1.5}
+FIRST = 0.25
 LOWEST_ARM = 0.54
 """No arm reaches further down, as a share of the picture's height: skin below it is legs."""
 
@@ -148,6 +151,7 @@ def train_clipseg(
 ) -> TrainingReport:
     """Draw ``pictures``, train on all but ``held_out`` of them and write a transformers folder to ``out``.
 
+    ``FIRST`` of the effort goes to parts and phrases for themselves (``igo.mini.parts``), the rest to masks.
     ``work`` keeps drawings and checkpoints; a run that was killed goes on from there. ``workers`` is how many processes
     draw (default: one a core).
     """
@@ -157,6 +161,10 @@ def train_clipseg(
     figures = balanced_figures(pictures, effort.seed)
     masks = drawn_masks(work / "drawings", figures, tokenizer, workers or os.cpu_count() or 1)
     learned, measured = masks.hold_out(held_out)
+    first = replace(effort, minutes=FIRST * effort.minutes, steps=effort.steps and max(1, int(FIRST * effort.steps)))
+    parts = PartsTask(model, PREPROCESSING, learned, figures[:-held_out], phrases())
+    first.train(parts, work / "clipseg-parts")
+    effort = replace(effort, minutes=(1 - FIRST) * effort.minutes)
     return finetune.train_clipseg(
         model, tokenizer, PREPROCESSING, learned, measured, out, work / "clipseg", effort, decoder_only=False
     )

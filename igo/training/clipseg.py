@@ -159,7 +159,7 @@ class ClipsegTask(Task):
         values = functional.grid_sample(values, grid, "bilinear", "border", align_corners=False)
         labels = functional.grid_sample(labels[:, None].float(), grid, "nearest", "zeros", align_corners=False)[:, 0]
         if self.augment:
-            values = _varied(values, generator)
+            values = varied(values, generator)
         return {
             "pixels": self.preprocessing.normalise(values),
             "tokens": tokens,
@@ -224,7 +224,7 @@ class ClipsegTask(Task):
         return self.held_out.masks(self.held_out.labels[row][None], members)[0].to(self.model.device)
 
 
-def _varied(values: Tensor, generator: torch.Generator) -> Tensor:
+def varied(values: Tensor, generator: torch.Generator) -> Tensor:
     """Other light, sharpness and noise, for N×3×H×W in 0..1: pictures that were painted or enlarged, not drawn."""
     chance = torch.rand(7, len(values), 1, 1, 1, generator=generator, device=generator.device)
     soft = functional.avg_pool2d(functional.pad(values, (2, 2, 2, 2), "replicate"), 5, 1)

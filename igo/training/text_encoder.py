@@ -30,17 +30,19 @@ class AttributeObjective(nn.Module):
         states = self.text_encoder(input_ids=tokens)
         pooled = self.from_pooled(states.pooler_output).float()
         spread = self.from_tokens(states.last_hidden_state.mean(1)).float()
-        loss = self._cross_entropy(pooled, labels) + self._cross_entropy(spread, labels)
+        loss = attribute_loss(pooled, labels, self.classes) + attribute_loss(spread, labels, self.classes)
         guesses = torch.stack([part.argmax(-1) for part in torch.split(pooled, self.classes, -1)], -1)
         told = labels >= 0
         return {"loss": loss, "accuracy": ((guesses == labels) & told).sum() / told.sum().clamp(min=1)}
 
-    def _cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
-        parts = [
-            functional.cross_entropy(part, label, ignore_index=-1, reduction="sum")
-            for part, label in zip(torch.split(scores, self.classes, -1), labels.unbind(-1), strict=True)
-        ]
-        return torch.stack(parts).sum() / (labels >= 0).sum().clamp(min=1)
+
+def attribute_loss(scores: Tensor, labels: Tensor, classes: Sequence[int]) -> Tensor:
+    """Mean cross-entropy over all attributes that are told: ``scores`` N×sum(classes), ``labels`` N×A, -1 for none."""
+    parts = [
+        functional.cross_entropy(part, label, ignore_index=-1, reduction="sum")
+        for part, label in zip(torch.split(scores, list(classes), -1), labels.unbind(-1), strict=True)
+    ]
+    return torch.stack(parts).sum() / (labels >= 0).sum().clamp(min=1)
 
 
 class TextEncoderTask(Task):

@@ -3,7 +3,7 @@ fitted to the picture's edges and cleaned."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -28,19 +28,31 @@ HOLE = 0.03
 
 @dataclass(frozen=True)
 class TextMasks:
-    """A loaded CLIPSeg."""
+    """A loaded CLIPSeg, which remembers what it has found in the last picture: a lookbook asks that again and again."""
 
     model: Any
     processor: Any
+    known: dict[str, Soft] = field(default_factory=dict)
+    last: list[Image.Image] = field(default_factory=list)
 
     def soft(self, image: Image.Image, phrases: tuple[str, ...]) -> Soft:
         """One mask for each phrase: P×h×w of 0 to 1, at the picture's proportions and at most ``LONGEST`` pixels."""
+        if self.last != [image]:
+            self.last[:] = [image]
+            self.known.clear()
+        new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self.known]
+        if new:
+            self.known.update(zip(new, self._found(image, new), strict=True))
+        return np.stack([self.known[phrase] for phrase in phrases])
+
+    def _found(self, image: Image.Image, phrases: list[str]) -> Soft:
         import torch
 
         width, height = working_size(image.size)
-        inputs = self.processor(text=list(phrases), images=[image] * len(phrases), padding=True, return_tensors="pt")
+        inputs = self.processor(text=phrases, images=[image] * len(phrases), padding=True, return_tensors="pt")
+        inputs = inputs.to(self.model.device)
         with torch.no_grad():
-            logits = self.model(**inputs.to(self.model.device, self.model.dtype)).logits.float()
+            logits = self.model(**inputs | {"pixel_values": inputs.pixel_values.to(self.model.dtype)}).logits.float()
         # transformers gives one text's mask without its first axis
         found = logits.view(len(phrases), *logits.shape[-2:]).cpu().numpy()
         scaled = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in found])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from igo_plugins import VirtualStyling
 from igo_plugins.styling import text_mask
-from igo_plugins.styling.text_mask import cleaned, grown, refined, working_size
+from igo_plugins.styling.text_mask import TextMasks, cleaned, grown, refined, working_size
 from igo_plugins.styling.wording import bared, dressed, phrases
 from igo_plugins.styling.zone import find
 from PIL import Image
@@ -13,34 +13,7 @@ import igo
 from igo.config import parse_chain
 from igo.errors import CheckpointError, FoundEverythingError, NothingFoundError, SettingsError, UnsureError
 from igo.testing import PaintedBase
-
-SIZE = (64, 96)
-PLACES = {
-    "t-shirt": (20, 24, 44, 50),
-    "jeans": (22, 50, 42, 86),
-    "face": (26, 8, 38, 20),
-    "bare skin": (12, 24, 52, 60),
-    "hands": (10, 54, 16, 62),
-    "everything": (0, 0, 64, 96),
-}
-
-
-class Boxes:
-    """Stands where CLIPSeg would: each phrase is a box, found with a certainty; others are not there."""
-
-    def __init__(self, certainty=0.9):
-        self.certainty = certainty
-        self.asked = []
-
-    def soft(self, image, asked):
-        self.asked.append(asked)
-        width, height = working_size(image.size)
-        found = np.full((len(asked), height, width), 0.05, np.float32)
-        for row, phrase in enumerate(asked):
-            if phrase in PLACES:
-                left, top, right, bottom = (round(edge * width / SIZE[0]) for edge in PLACES[phrase])
-                found[row, top:bottom, left:right] = self.certainty
-        return found
+from tests.builders.masks import PLACES, SIZE, Boxes
 
 
 @pytest.fixture
@@ -230,6 +203,17 @@ def test_the_candidate_that_shows_the_garment_best_is_taken(boxes, photo, monkey
     look = chain.run(image=photo, seed=7)
     assert len(seen) == 3
     assert look.image == seen[1]
+
+
+def test_what_was_found_in_a_picture_is_remembered_until_the_next_one(photo, monkeypatch):
+    masks, asked = TextMasks(None, None), []
+    monkeypatch.setattr(
+        TextMasks, "_found", lambda self, image, new: asked.append(new) or np.full((len(new), 2, 2), len(asked), float)
+    )
+    assert masks.soft(photo, ("a", "b"))[:, 0, 0].tolist() == [1, 1]
+    assert masks.soft(photo.copy(), ("b", "c", "c"))[:, 0, 0].tolist() == [1, 2, 2]
+    assert masks.soft(Image.new("RGB", SIZE), ("b",))[:, 0, 0].tolist() == [3]
+    assert asked == [["a", "b"], ["c"], ["b"]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""``igo style``: a garment in a photo becomes another one, or each of many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from igo.cli import options
+from igo.cli.options import given
+from igo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+    from igo.look import Look
+
+PHOTOGRAPHS = "CIDAS/clipseg-rd64-refined"
+"""The text-mask model for all checkpoints but mini's own."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(style)
+
+
+def style(
+    image: Annotated[Path, typer.Argument(help="The picture.")],
+    target: Annotated[str, typer.Argument(help='What to replace, such as "t-shirt" or "jacket, shirt".')],
+    to: Annotated[str | None, typer.Argument(help='What it becomes, such as "a red hoodie".')] = None,
+    each: Annotated[Path | None, typer.Option(help="In place of TO: a text file with a garment on each line.")] = None,
+    output: options.Output = None,
+    sheet: Annotated[bool, typer.Option("--sheet", help="Write a contact sheet too: before, mask, after.")] = False,
+    mask: Annotated[
+        Path | None, typer.Option(help="Your own mask, white where to paint, in place of TARGET's.")
+    ] = None,
+    prompt: Annotated[
+        str, typer.Option(help="What the picture shows; the new garment takes the old one's place.")
+    ] = "",
+    protect: Annotated[str | None, typer.Option(help="What is never repainted [face, hair, hands].")] = None,
+    margin: Annotated[float | None, typer.Option(help="What the mask grows by, as a share of the height.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="How sure the mask must be of a pixel, 0 to 1.")] = None,
+    on_doubt: Annotated[str | None, typer.Option(help="If the mask can't be believed: raise, skip or paint.")] = None,
+    candidates: Annotated[int | None, typer.Option(help="How many to paint; the best one is taken.")] = None,
+    negative_prompt: options.NegativePrompt = None,
+    seed: options.Seed = None,
+    num_inference_steps: options.Steps = None,
+    guidance_scale: options.Guidance = None,
+    strength: Annotated[float | None, typer.Option(help="How much of the zone is new, 0 to 1.")] = None,
+    checkpoint: Annotated[
+        str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
+    ] = "mini",
+    inpaint_checkpoint: Annotated[str | None, typer.Option(help="Another checkpoint for the mask.")] = None,
+    mask_model: Annotated[
+        str | None, typer.Option(help=f"CLIPSeg: mini's own with mini, else {PHOTOGRAPHS} or another.")
+    ] = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Change what somebody in a picture wears: `igo style me.jpg "t-shirt" "a red hoodie"`."""
+    if (to is None) == (each is None):
+        raise SettingsError("give either what the target becomes, such as 'a red hoodie', or --each FILE with many")
+    garments = [to] if to is not None else _garments(each)
+    from igo import registry
+    from igo.chain import Chain
+    from igo.runtime import Runtime
+    from igo.text_to_image import TextToImage
+
+    options.check_output(output, len(garments), [image, mask, each])
+    runtime, styling = Runtime(**given(device=device, dtype=dtype)), registry.load("virtual-styling")
+    base = TextToImage(checkpoint, **given(inpaint_checkpoint=inpaint_checkpoint))
+    settings = given(
+        protect=protect,
+        margin=margin,
+        threshold=threshold,
+        on_doubt=on_doubt,
+        candidates=candidates,
+        strength=strength,
+        mask_model=mask_model or ("mini" if checkpoint == "mini" else PHOTOGRAPHS),
+    )
+    chains = [Chain(base, styling(target, garment, **settings), runtime=runtime) for garment in garments]
+    layers = {} if mask is None else {"mask": mask}
+    asked: dict[str, Any] = given(
+        negative_prompt=negative_prompt,
+        seed=seed,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+    )
+    looks = []
+    with options.progress(quiet) as observers:
+        for chain in chains:
+            looks.append(chain.run(prompt, image=image, layers=layers, strength=0, observers=observers, **asked))
+            asked.setdefault("seed", looks[0].seed)
+    names = options.saved(looks, output, stem=f"{image.stem}-styled")
+    if sheet:
+        _write_sheet(looks, garments, names[0])
+
+
+def _garments(path: Path | None) -> list[str]:
+    """The lines of a text file. Raises ``SettingsError`` if there are none."""
+    try:
+        lines = path.read_text("utf-8").splitlines() if path else []
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"--each {path} can't be read ({reason}); expected text, a garment on each line") from error
+    garments = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not garments:
+        raise SettingsError(f"--each {path} names no garment; expected one on each line, such as 'a red hoodie'")
+    return garments
+
+
+def _write_sheet(looks: list[Look], garments: list[str], first: Path) -> None:
+    """Before, mask, after; for several garments one before and mask, and every after."""
+    from igo.images import write_image
+    from igo.sheet import contact_sheet
+
+    frame, before = looks[0].frames[0], looks[0].request.image
+    zone = frame.layers.get("zone")
+    start: list[Picture] = [picture for picture in (before, zone) if picture is not None]
+    if len(looks) == 1:
+        made = contact_sheet([[*start, frame.image]], garments)
+    else:
+        made = contact_sheet([start, *([look.image] for look in looks)], ["before, mask", *garments], columns=4)
+    options.told(write_image(made, first.with_name(f"{first.stem}-sheet.png")))
