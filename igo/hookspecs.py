@@ -108,7 +108,10 @@ def postprocess(
 
 @_spec
 def observe(event: Event) -> None:
-    """Hear what happens: steps that start and end, progress within them. The result is ignored."""
+    """Hear what happens: steps that start and end, progress within them. The result is ignored.
+
+    The end of ``generate`` and ``postprocess`` comes with the frames as they are then, for live previews.
+    """
 
 
 RESULT_TYPES: dict[str, type | None] = {

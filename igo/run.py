@@ -57,17 +57,19 @@ class Run:
             if not step.implements("generate"):
                 continue
             inner = partial(self.generate, depth=index)
-            with self.told(step, "generate"):
+            with self.told(step, "generate") as made:
                 frames = step.ask("generate", request=request, inner=inner, runtime=self.view(step, "generate"))
-            if frames is not None:
-                return [_kept_outside(frame, request) for frame in _checked(frames, step)]
+                if frames is not None:
+                    made += [_kept_outside(frame, request) for frame in _checked(frames, step)]
+            if made:
+                return made
         return _started_from(request)
 
     def postprocess(self, frame: Frame, request: Request) -> Frame:
         """Fold one frame through the steps."""
         for step in self.asked("postprocess"):
             layer = cache(partial(self.layer, frame=frame, request=request, asking=step))
-            with self.told(step, "postprocess"):
+            with self.told(step, "postprocess") as made:
                 result = step.ask(
                     "postprocess",
                     frame=frame,
@@ -76,8 +78,9 @@ class Run:
                     paint=self.generate,
                     runtime=self.view(step, "postprocess"),
                 )
-            if result is not None:
-                frame = _stamped(_with_alpha(result, frame.layers.get("alpha")), step)
+                if result is not None:
+                    frame = _stamped(_with_alpha(result, frame.layers.get("alpha")), step)
+                made.append(frame)
         return frame
 
     def layer(self, name: str, *, frame: Frame, request: Request, asking: Step) -> Image:
@@ -140,11 +143,12 @@ class Run:
         self.tell(Event("progress", step, hook, done, total, message))
 
     @contextmanager
-    def told(self, step: Step, hook: str) -> Iterator[None]:
-        """Tell the listeners that a hook starts and has ended."""
+    def told(self, step: Step, hook: str) -> Iterator[list[Frame]]:
+        """Tell the listeners that a hook starts and has ended, with the frames that are put into the list it gives."""
         self.tell(Event("start", step.name, hook))
-        yield
-        self.tell(Event("end", step.name, hook))
+        made: list[Frame] = []
+        yield made
+        self.tell(Event("end", step.name, hook, frames=tuple(made)))
 
     def tell(self, event: Event) -> None:
         """Every listener hears it; what they answer is ignored."""

@@ -174,6 +174,8 @@ class Event:
     total: int = 0
     """``done`` of ``total`` units (denoising steps, tiles) in a ``"progress"`` event."""
     message: str = ""
+    frames: tuple[Frame, ...] = ()
+    """What the step has made, in the ``"end"`` event of its ``generate`` or ``postprocess``."""
 
 
 def check_rgb(image: Any, holder: str) -> None:

@@ -529,3 +529,32 @@ def test_outside_a_mask_nothing_changes_whatever_the_base_does():
     look = igo.Chain(Careless()).run("red", image=photo, layers={"mask": mask}, seed=1)
     assert look.image.getpixel((3, 3)) == (255, 0, 0)
     assert look.image.getpixel((5, 5)) == (0, 0, 255)
+
+
+def test_observers_see_what_each_step_has_made():
+    class Listener:
+        def __init__(self):
+            self.seen = []
+
+        @igo.hookimpl
+        def observe(self, event):
+            if event.frames:
+                self.seen.append((event.kind, event.step, event.hook, event.frames[0].image))
+
+    class Red:
+        @igo.hookimpl
+        def postprocess(self, frame):
+            return frame.with_image(Image.new("RGB", frame.image.size, "red"))
+
+    class Nothing:
+        @igo.hookimpl
+        def postprocess(self, frame):
+            return None
+
+    listener = Listener()
+    look = igo.Chain(PaintedBase(8, 8), Red(), Nothing()).run("a", seed=1, observers=[listener])
+    assert [place[:3] for place in listener.seen] == [
+        ("end", "painted-base", "generate"), ("end", "red", "postprocess"), ("end", "nothing", "postprocess"),
+    ]  # fmt: skip
+    images = [place[3] for place in listener.seen]
+    assert images[0] != images[1] == images[2] == look.image

@@ -1,20 +1,39 @@
-"""``igo demo``: real pictures in a minute."""
+"""``igo demo``: generate, style, outpaint and upscale, in a minute."""
+
+from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from igo.cli import options
+from igo.hookspecs import hookimpl
 
-PROMPTS = (
-    "fashion photo of a korean woman in a red hoodie and blue jeans, street background",
-    "fashion photo of a man in a yellow jacket and black trousers, park background",
-    "fashion photo of a woman in a green dress, beach background",
-    "fashion photo of a man in a white shirt and brown shorts, shop background",
-    "fashion photo of a woman in a purple sweater and gray skirt, studio background",
-    "fashion photo of a man in a navy coat and gray jeans, wall background",
+if TYPE_CHECKING:
+    from igo.values import Event, Frame
+
+LOOKS = (
+    ("fashion photo of a korean woman in a white t-shirt and blue jeans, street background", "t-shirt", "a red hoodie"),
+    ("fashion photo of a man in a yellow jacket and black trousers, park background", "trousers", "white shorts"),
+    ("fashion photo of a woman in a green dress, beach background", "dress", "a purple dress"),
+    ("fashion photo of a man in a gray sweater and navy jeans, wall background", "sweater", "an orange shirt"),
 )
+"""A prompt, what is replaced in its picture, and by what."""
+STAGES = ("generated", "styled", "outpainted", "upscaled")
+
+
+class Stages:
+    """Hears of a run, and keeps what each step has made."""
+
+    def __init__(self) -> None:
+        self.frames: dict[str, Frame] = {}
+
+    @hookimpl
+    def observe(self, event: Event) -> None:
+        """The last frame of each step; a step that paints for another one has been seen by then."""
+        if event.frames and (event.step not in self.frames or event.hook == "postprocess"):
+            self.frames[event.step] = event.frames[-1]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,23 +42,28 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("out/demo"),
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 7,
+    seed: Annotated[int, typer.Option(help="The seed.")] = 7,
     quiet: options.Quiet = False,
 ) -> None:
-    """Paint some looks with the embedded checkpoint `mini`, and put them on one sheet."""
+    """Paint some looks with the embedded models, restyle, extend and enlarge them, and put all stages on one sheet."""
+    from igo import registry
     from igo.chain import Chain
     from igo.images import write_image
+    from igo.runtime import Runtime
     from igo.sheet import contact_sheet
     from igo.text_to_image import TextToImage
 
-    chain = Chain(TextToImage("mini"))
-    looks = []
-    with options.progress(quiet) as observers:
-        for prompt in PROMPTS:
-            looks.append(chain.run(prompt, seed=seed, num_images=2, observers=observers))
-            looks[-1].save(output / f"look-{len(looks)}.png")
-    captions = [prompt.removeprefix("fashion photo of a ").split(",")[0] for prompt in PROMPTS]
-    sheet = contact_sheet([look.images for look in looks], captions, columns=3)
-    written = write_image(sheet, output / "sheet.png")
-    typer.echo(f"{2 * len(looks)} pictures are in {output}, all of them on one sheet: {written.path}")
-    typer.echo(f"how one of them was made: igo show {output / 'look-1-1.png'}")
+    styling, outpainting, upscaling = map(registry.load, ("virtual-styling", "outpainting", "upscaling"))
+    runtime, rows = Runtime(), []
+    for number, (prompt, target, to) in enumerate(LOOKS, 1):
+        steps = (TextToImage("mini"), styling(target, to=to), outpainting(to="1:1"), upscaling(4))
+        stages = Stages()
+        with options.progress(quiet) as observers:
+            look = Chain(*steps, runtime=runtime).run(prompt, seed=seed, observers=[*observers, stages])
+        look.save(output / f"look-{number}.png")
+        rows.append([frame.image for frame in stages.frames.values()])
+    pictures = [[image] for row in rows for image in row]
+    captions = [f"{stage}: {look[2]}" if stage == "styled" else stage for look in LOOKS for stage in STAGES]
+    written = write_image(contact_sheet(pictures, captions, columns=len(STAGES)), output / "sheet.png")
+    typer.echo(f"{len(LOOKS)} looks are in {output}, all stages of them on one sheet: {written.path}")
+    typer.echo(f"how one of them was made: igo show {output / 'look-1.png'}")
