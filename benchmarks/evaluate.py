@@ -1,7 +1,8 @@
 """How good `mini` is, part by part: ``python -m benchmarks.evaluate``.
 
-The parts are ``base`` (benchmarks/painting.py), ``inpaint`` (inpainting.py), ``clipseg`` (masks.py) and ``upscaler``
-(upscaling.py); a judge of drawn figures (judge/) looks at what is painted.
+The parts are ``base`` (benchmarks/painting.py), ``inpaint`` (inpainting.py), ``clipseg`` (masks.py), ``upscaler``
+(upscaling.py) and ``styling`` (styling.py), in which they work together; a judge of drawn figures (judge/) looks at
+what is painted.
 """
 
 import argparse
@@ -17,8 +18,14 @@ from benchmarks.report import sheet, table, write_json
 from igo import mini
 from igo.errors import CheckpointError, IGOError, SettingsError
 
-PARTS = ("base", "inpaint", "clipseg", "upscaler")
-NEEDS = {"base": ("base",), "inpaint": ("inpaint", "clipseg"), "clipseg": ("clipseg",), "upscaler": ("upscaler",)}
+PARTS = ("base", "inpaint", "clipseg", "upscaler", "styling")
+NEEDS = {
+    "base": ("base",),
+    "inpaint": ("inpaint", "clipseg"),
+    "clipseg": ("clipseg",),
+    "upscaler": ("upscaler",),
+    "styling": ("inpaint", "clipseg", "upscaler"),
+}
 """The weights that each part looks at."""
 LEAST = {"prompts": 1, "seeds": 1, "steps": 1, "garments": 1, "drawings": 1, "renders": 1, "samples": 1, "grow": 0}
 """The smallest numbers that can be chosen."""
@@ -44,6 +51,12 @@ def evaluate(part: str, chosen: argparse.Namespace, progress: Progress) -> Findi
 
         numbers = chosen.prompts, chosen.seeds, chosen.steps, chosen.guidance_scale
         return evaluate_base(judge(), progress, chosen.base, *numbers)
+    if part == "styling":
+        from benchmarks.styling import evaluate_styling
+
+        scaler = "mini" if chosen.upscaler is None else str(Path(chosen.upscaler) / "x2.safetensors")
+        models = chosen.base, chosen.inpaint, _name_of("clipseg", chosen), scaler
+        return evaluate_styling(judge(), progress, *models, chosen.garments, chosen.steps, chosen.guidance_scale)
     from benchmarks.masks import TextMasks, evaluate_masks
 
     masks = TextMasks(folder_of("clipseg", chosen))

@@ -86,9 +86,9 @@ def evaluate_inpainting(
         {name: value and not failed for name, value in found.items()}
         for found, failed in zip(outcomes(after), empty, strict=True)
     ]
-    rows = _rows(tasks, old, done, outcomes(ideal) if source == "drawings" else None, outcomes(before))
+    rows = outcome_rows(tasks, old, done, outcomes(ideal) if source == "drawings" else None, outcomes(before))
     if source == "drawings":
-        rows += _pixel_rows(before, after, ideal, worn)
+        rows += pixel_rows(before, after, ideal, worn)
     rows.append(Row("the mask is empty", share(empty)))
     about: dict[str, object] = {
         "checkpoint": inpaint or base,
@@ -101,7 +101,7 @@ def evaluate_inpainting(
         "threads": torch.get_num_threads(),
     }
     samples = [
-        Sample((first, reddened(first, mask), last), _caption(task, found))
+        Sample((first, reddened(first, mask), last), caption(task, found))
         for task, first, mask, last, found in zip(tasks, before, masks, after, done, strict=True)
     ]
     return Findings("inpaint", about, rows, samples, columns=5, height=288)
@@ -132,7 +132,7 @@ def hair_moved(before: Image.Image, after: Image.Image, hair: Masks) -> float:
     return float(np.linalg.norm(first - second))
 
 
-def _rows(
+def outcome_rows(
     tasks: Sequence[Recoloring],
     before: Sequence[Verdict],
     done: Sequence[Outcome],
@@ -177,7 +177,7 @@ def pixels_left_alone(before: Image.Image, after: Image.Image, garment: Masks) -
     return float(same[~garment].mean())
 
 
-def _pixel_rows(
+def pixel_rows(
     before: Sequence[Image.Image], after: Sequence[Image.Image], ideal: Sequence[Image.Image], worn: Sequence[Masks]
 ) -> list[Row]:
     """What the judge, who looks at a garment as a whole, is lenient on: old colour along its border, and damage beside
@@ -197,7 +197,8 @@ def _grown(mask: Masks, pixels: int) -> Masks:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
 
 
-def _caption(task: Recoloring, found: Outcome) -> str:
+def caption(task: Recoloring, found: Outcome) -> str:
+    """What was asked, and what came of it."""
     wrong = [name for name, value in found.items() if value is False]
     what = f"{getattr(task.figure, f'{task.slot}_color')} {task.garment} to {task.color}"
     return f"{what}: {'not ' + ', '.join(wrong[:-1]) if wrong else 'ok'}"
