@@ -10,8 +10,8 @@ from igo.mini.drawings import draw_once
 from igo.mini.wardrobe import Figure, Part, captions, phrase
 from igo.training.masks import MaskSet, prompt_tokens
 
-ENTRIES = 13
-"""Texts of a figure: six captions of all of it, captions for each garment, and phrases for parts."""
+ENTRIES = 14
+"""Texts of a figure at most: six captions of all of it, two for garments, and six phrases for parts."""
 
 WHOLE, GARMENT, PHRASE, SMALL = 0.06, 0.16, 0.1, 0.03
 Entry = tuple[str, int, float]
