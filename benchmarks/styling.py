@@ -63,7 +63,8 @@ def evaluate_styling(
     drawn = [draw(task.figure, *NATIVE_SIZE).labels for task in tasks]
 
     def outcomes(pictures: list[Image.Image]) -> list[Outcome]:
-        moved = [hair_moved(*pair, labels == Part.HAIR) for *pair, labels in zip(before, pictures, drawn, strict=True)]
+        hair = [labels == Part.HAIR for labels in drawn]
+        moved = map(hair_moved, before, pictures, hair)
         return [outcome(*one) for one in zip(tasks, old, judge.verdicts(pictures), moved, strict=True)]
 
     ideal = [Image.fromarray(draw(task.goal, *NATIVE_SIZE).image) for task in tasks]
