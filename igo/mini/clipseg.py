@@ -161,7 +161,13 @@ def train_clipseg(
     figures = balanced_figures(pictures, effort.seed)
     masks = drawn_masks(work / "drawings", figures, tokenizer, workers or os.cpu_count() or 1)
     learned, measured = masks.hold_out(held_out)
-    first = replace(effort, minutes=FIRST * effort.minutes, steps=effort.steps and max(1, int(FIRST * effort.steps)))
+    first = replace(
+        effort,
+        minutes=FIRST * effort.minutes,
+        steps=effort.steps and max(1, int(FIRST * effort.steps)),
+        batch_size=2 * effort.batch_size,
+        learning_rate=2 * effort.learning_rate,
+    )
     parts = PartsTask(model, PREPROCESSING, learned, figures[:-held_out], phrases())
     first.train(parts, work / "clipseg-parts")
     effort = replace(effort, minutes=(1 - FIRST) * effort.minutes)

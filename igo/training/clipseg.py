@@ -113,8 +113,8 @@ class ClipsegTask(Task):
 
     With ``augment``, half of the pictures are mirrored, half are seen through a window of 0.6 to 1.3 times their
     sides, and all vary in light, sharpness and noise. ``decoder_only`` leaves CLIP as it is, which is what a real
-    checkpoint wants; a model from nothing has to learn all of it. ``text_rate`` is the text encoder's learning rate as
-    a multiple of the loop's: at the full rate all phrases become one within some hundred steps from nothing, while
+    checkpoint wants; a model from nothing has to learn all of it. ``text_rate`` and ``vision_rate`` are the encoders'
+    learning rates as multiples of the loop's: at the full rate all phrases become one within some hundred steps, while
     masks are still bad for any phrase, and nothing is learned from there on. Raises ``SettingsError`` if the picture
     size of ``preprocessing`` isn't a multiple of the model's patches.
     """
@@ -132,6 +132,7 @@ class ClipsegTask(Task):
         augment: bool = True,
         decoder_only: bool = False,
         text_rate: float = 0.1,
+        vision_rate: float = 0.2,
     ) -> None:
         patch = int(model.config.vision_config.patch_size)
         if preprocessing.side % patch:
@@ -139,16 +140,18 @@ class ClipsegTask(Task):
                 f"pictures of {preprocessing.side} pixels don't divide into patches of {patch}; choose a multiple"
             )
         self.model, self.preprocessing, self.masks, self.held_out = model, preprocessing, masks, held_out
-        self.phrases, self.augment, self.text_rate = phrases, augment, text_rate
+        self.phrases, self.augment = phrases, augment
+        self.rates = {"clip.text": text_rate, "clip.vision": vision_rate}
         self.questions = held_out.questions()
         self.module: ClipsegObjective = ClipsegObjective(model, decoder_only)
 
     def parameter_groups(self) -> list[dict[str, object]]:
-        rates: dict[float, list[nn.Parameter]] = {1.0: [], self.text_rate: []}
+        groups: dict[float, list[nn.Parameter]] = {}
         for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:
-                rates[self.text_rate if name.startswith("clip.text") else 1.0].append(parameter)
-        return [{"params": parameters, "rate": rate} for rate, parameters in rates.items() if parameters]
+                rate = next((rate for part, rate in self.rates.items() if name.startswith(part)), 1.0)
+                groups.setdefault(rate, []).append(parameter)
+        return [{"params": parameters, "rate": rate} for rate, parameters in groups.items()]
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         if self.masks.weights.device.type != generator.device.type:
