@@ -35,6 +35,7 @@ GOALS = {
     "×4, degraded: gain": Goal(1.5, 3.0),
     "×4, degraded: edges kept": Goal(beats_chance=True),
     "×4, photos: gain": Goal(-0.3),
+    "seam of outpainting": Goal(1.3, 1.3, at_most=True),
 }
 """The goals of the measures that have one, by the measure's name."""
 
