@@ -77,7 +77,7 @@ def evaluate_upscaling(
     the weights lie.
     """
     figures = balanced_figures(renders, SEED)
-    photos = _photos()
+    clean_photos = photos()
     rows, samples = [], []
     for scale in sorted(scales, reverse=True):
         degraded, clean = [], []
@@ -88,7 +88,7 @@ def evaluate_upscaling(
             degraded.append(compare(large, small, original, scale))
             gain = f"x{scale} {figure.top}: {degraded[-1].gain:+.1f} dB"
             samples.append(_sample(small, large, original, scale, gain))
-        for name, original in progress.track(photos, description=f"×{scale}, photos"):
+        for name, original in progress.track(clean_photos, description=f"×{scale}, photos"):
             for way, small, whole in _shrunk(original, scale):
                 large = upscale(small, scale)
                 clean.append(compare(large, small, whole, scale))
@@ -101,7 +101,7 @@ def evaluate_upscaling(
     settings: dict[str, object] = {
         "checkpoint": source,
         "renders": renders,
-        "photos": len(photos) or "none: pip install 'igo[benchmarks]'",
+        "photos": len(clean_photos) or "none: pip install 'igo[benchmarks]'",
         "threads": torch.get_num_threads(),
     }
     return Findings("upscaler", settings, rows, samples, columns=3, height=320)
@@ -150,7 +150,7 @@ def _rows(where: str, found: Sequence[Enlarged]) -> list[Row]:
     ]
 
 
-def _photos() -> list[tuple[str, Pixels]]:
+def photos() -> list[tuple[str, Pixels]]:
     """Names and H×W×3 uint8 pixels. Read as files: scikit-image's own functions may go to the network."""
     package = find_spec("skimage")
     if package is None or package.origin is None:

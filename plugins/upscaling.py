@@ -47,9 +47,10 @@ class Upscaling:
     keep_color: bool = False
     """Hold the colours of plain areas where they were; the large networks shift cloth by up to 10 levels."""
     tile: int | None = None
-    """The side of a tile in pixels of the picture, 0 for none; by default what suits model and device."""
+    """The side of a tile in pixels of the picture; by default what suits model and device. 0 is none, computed in the
+    order that the package ``realesrgan`` computes in, which is slower: without ``pre_pad``, exactly what that gives."""
     pre_pad: int = 10
-    """Pixels that are mirrored around the picture before; 0 gives exactly what the package ``realesrgan`` gives."""
+    """Pixels that are mirrored around the picture before; without any, the network sees black beyond the edge."""
     backend: Literal["torch", "ncnn", "realesrgan"] = "torch"
     """``"ncnn"`` and ``"realesrgan"`` need packages of those names."""
 
@@ -154,5 +155,8 @@ class Upscaling:
 
         files = self._files(factor)
         denoise = 0.5 if self.denoise_strength is None else self.denoise_strength
-        key = ("upscaling", files, denoise, self.backend)
-        return runtime.model(key, lambda: load(files, self.model, denoise, self.backend, runtime))
+        plain = self.tile == 0
+        key = ("upscaling", files, denoise, self.backend, plain)
+        return runtime.model(
+            key, lambda: load(files, self.model, denoise, self.backend, runtime, channels_last=not plain)
+        )

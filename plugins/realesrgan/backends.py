@@ -30,10 +30,18 @@ def files_of(model: str, scale: float, folder: str | None, backend: str) -> tupl
     return files
 
 
-def load(files: tuple[Path, ...], model: str, denoise_strength: float, backend: str, runtime: igo.Runtime) -> Loaded:
+def load(
+    files: tuple[Path, ...],
+    model: str,
+    denoise_strength: float,
+    backend: str,
+    runtime: igo.Runtime,
+    channels_last: bool = True,
+) -> Loaded:
     """Check and read the files, and put the network on the runtime's device (ncnn: on the CPU).
 
-    Raises ``CheckpointError`` for files that aren't what their names say, and for a backend that isn't installed.
+    ``channels_last``: see ``TorchEnlarger``. Raises ``CheckpointError`` for files that aren't what their names say, and
+    for a backend that isn't installed.
     """
     identity = "+".join(f"sha256:{models.digest_of(path)}" for path in files)
     if backend == "ncnn":
@@ -46,7 +54,7 @@ def load(files: tuple[Path, ...], model: str, denoise_strength: float, backend: 
 
     state = load_state(files, model, denoise_strength)
     network = network_of(state, files[0])
-    enlarger = TorchEnlarger(network, runtime.device, runtime.dtype)
+    enlarger = TorchEnlarger(network, runtime.device, runtime.dtype, channels_last=channels_last)
     if backend == "realesrgan":
         from igo_plugins.realesrgan.package_backend import PackageEnlarger
 

@@ -9,7 +9,7 @@ from igo_plugins.realesrgan.tiles import Pixels
 
 from igo.errors import CheckpointError
 
-CONTEXT = 96
+CONTEXT = 80
 TILE = 512
 
 

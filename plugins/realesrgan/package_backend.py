@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +38,7 @@ class PackageEnlarger:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "weights.pth"  # it takes nothing but a file
             torch.save({"params": dict(state)}, path)
-            self._upsampler = realesrganer(
+            self.upsampler = realesrganer(
                 scale=self.scale,
                 model_path=str(path),
                 model=_network(state, self.scale),
@@ -48,7 +49,7 @@ class PackageEnlarger:
             )
 
     def __call__(self, piece: Pixels) -> Pixels:
-        result: Pixels = self._upsampler.enhance(np.ascontiguousarray(piece[:, :, ::-1]))[0][:, :, ::-1]
+        result: Pixels = self.upsampler.enhance(np.ascontiguousarray(piece[:, :, ::-1]))[0][:, :, ::-1]
         return result
 
 
@@ -59,13 +60,15 @@ def import_realesrgan() -> Any:
     ``CheckpointError``, one line.
     """
     try:
-        from torchvision.transforms import functional
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about its use of other libraries, which nobody here can change
+            from torchvision.transforms import functional
 
-        if _GONE not in sys.modules:
-            stand_in = ModuleType(_GONE)
-            stand_in.rgb_to_grayscale = functional.rgb_to_grayscale  # type: ignore[attr-defined]
-            sys.modules[_GONE] = stand_in
-        import realesrgan
+            if _GONE not in sys.modules:
+                stand_in = ModuleType(_GONE)
+                stand_in.rgb_to_grayscale = functional.rgb_to_grayscale  # type: ignore[attr-defined]
+                sys.modules[_GONE] = stand_in
+            import realesrgan
     except Exception as error:  # old code on new libraries fails in more ways than ImportError
         reason = " ".join(str(error).split())
         raise CheckpointError(

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from igo.networks.files import Network
 
-ENOUGH = 96
+ENOUGH = 80
 """Pixels of context after which a tile's border can't be seen in an RRDBNet's result, though it looks further: with
-trained weights the error at a cut is below one level from 80 pixels on."""
-TILES = {"SRVGGNetCompact": {"cpu": 384, "": 1024}, "RRDBNet": {"cpu": 1024, "": 1024}}
+trained weights the error at a cut is one level at most from there on."""
+TILES = {"SRVGGNetCompact": {"cpu": 384, "": 1024}, "RRDBNet": {"cpu": 768, "": 1024}}
 """By network and device: on a CPU the small network is fastest while a tile fits the cache; the large one needs about
 2.5 KB for each pixel of a tile, and with small tiles would spend most of its time on context."""
 
