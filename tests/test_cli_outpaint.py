@@ -38,6 +38,13 @@ def test_a_photo_is_extended_to_a_shape_and_keeps_its_pixels(command):
     assert np.array_equal(wide[:, :24], photo[:, :24])
 
 
+def test_without_a_name_it_is_named_after_the_photo(command):
+    code, output, errors = command("photo.png", "--right", 8, "--tile", 24, "--quiet")
+    assert (code, output.strip(), errors) == (0, "photo-outpainted.png", "")
+    with Image.open("photo-outpainted.png") as extended:
+        assert extended.size == (40, 48)
+
+
 def test_with_a_prompt_the_photo_is_kept_too(command):
     code, _, errors = command("photo.png", "a beach", "--bottom", 8, "-o", "tall.png", "--seed", 3, "-n", 2, "--quiet")
     assert (code, errors) == (0, "")

@@ -37,6 +37,7 @@ def outpaint(
     reach: Annotated[
         float | None, typer.Option(help="By what share of its side the picture may grow in one pass.")
     ] = None,
+    tile: Annotated[int | None, typer.Option(help="For large photos: pixels along a side to paint at once.")] = None,
     checkpoint: Annotated[
         str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
     ] = "mini",
@@ -64,6 +65,7 @@ def outpaint(
             strength=strength,
             overlap=overlap,
             reach=reach,
+            tile=tile,
         )
     )
     base = TextToImage(checkpoint, **given(revision=revision, inpaint_checkpoint=inpaint_checkpoint))
@@ -81,4 +83,4 @@ def outpaint(
                 guidance_scale=guidance_scale,
             ),
         )
-    options.save(look, output)
+    options.save(look, output, stem=f"{image.stem}-outpainted")

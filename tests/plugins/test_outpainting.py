@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from igo_plugins.outpainting import Outpainting, extended, passes
+from igo_plugins import Outpainting
+from igo_plugins.canvas.fill import extended
+from igo_plugins.canvas.growth import bands, passes
 from PIL import Image
 
 import igo
@@ -70,6 +72,8 @@ def pixels_of(image, box):
         ({"to": "wide"}, "to is 'wide'; expected a shape"),
         ({"to": (3, 4)}, r"to is \(3, 4\); expected a shape"),
         ({"left": 8, "strength": 0.0}, "strength is 0.0; expected a number above 0, up to 1"),
+        ({"left": 8, "tile": 0}, "tile is 0; expected a whole number of pixels, at least 1"),
+        ({"left": None}, "left is None; expected a whole number"),
         ({"left": 8, "reach": 1.5}, "reach is 1.5; expected a number above 0, up to 1"),
         ({"left": 8, "guidance_scale": -1}, "guidance_scale is -1; expected a number from 0 to 100"),
         ({"left": 8, "num_inference_steps": 0}, "num_inference_steps is 0; expected a whole number"),
@@ -116,12 +120,17 @@ def test_a_picture_of_the_wanted_shape_stays_as_it_is():
 
 
 @settings(max_examples=60, deadline=None)
-@given(sides, sides, added, added, added, added, st.one_of(st.none(), st.integers(0, 40)), st.floats(0.05, 1))
-def test_outside_of_the_overlap_the_old_picture_is_the_same(width, height, left, right, top, bottom, overlap, reach):
+@given(
+    *(sides, sides, added, added, added, added),
+    *(st.one_of(st.none(), st.integers(0, 40)), st.floats(0.05, 1), st.one_of(st.none(), st.integers(10, 90))),
+)
+def test_outside_of_the_overlap_the_old_picture_is_the_same(
+    width, height, left, right, top, bottom, overlap, reach, tile
+):
     photo = noise(width, height)
     if not left + right + top + bottom:
         return
-    plugin = Outpainting(left=left, right=right, top=top, bottom=bottom, overlap=overlap, reach=reach)
+    plugin = Outpainting(left=left, right=right, top=top, bottom=bottom, overlap=overlap, reach=reach, tile=tile)
     look = outpainted(plugin, photo)
     assert look.image.size == (width + left + right, height + top + bottom)
     reported = report(look)
@@ -163,6 +172,31 @@ def test_several_passes_have_seeds_of_their_own_and_each_sees_what_was_painted_b
         assert request.image.size == request.layers["mask"].size
         assert request.num_images == 1
     assert [request.image.size for request in base.asked][-1] == look.image.size == (180, 136)
+
+
+def test_bands_cover_a_pass_and_see_what_was_painted_before_but_not_what_is_still_to_come():
+    known, grown = (5, 0, 15, 30), (0, 0, 20, 30)
+    assert list(bands(known, grown, None, 2)) == [((0, 0, 20, 30), (0, 0, 20, 30))]
+    assert list(bands(known, grown, 12, 2)) == [
+        ((0, 0, 20, 10), (0, 0, 20, 10)),
+        ((0, 0, 20, 20), (0, 8, 20, 20)),
+        ((0, 0, 20, 30), (0, 18, 20, 30)),
+    ]
+    assert list(bands((0, 0, 20, 30), (0, 0, 20, 40), 10, 0)) == [
+        ((0, 0, 10, 40), (0, 0, 10, 40)),
+        ((0, 0, 20, 40), (10, 0, 20, 40)),
+    ]
+
+
+def test_a_large_side_is_painted_in_bands_each_with_a_seed_of_its_own():
+    base, photo = recording(), noise(40, 90)
+    look = outpainted(Outpainting(left=20, right=10, tile=30), photo, base=base)
+    assert [request.image.size for request in base.asked] == [(70, 30), (70, 60), (70, 90)] * (report(look)["passes"])
+    assert len({request.seed for request in base.asked}) == len(base.asked)
+    kept = report(look)["overlap"]
+    assert np.array_equal(
+        pixels_of(look.image, (20 + kept, 0, 60 - kept, 90)), pixels_of(photo, (kept, 0, 40 - kept, 90))
+    )
 
 
 def test_the_same_seed_paints_the_same_and_pictures_of_a_batch_differ():
