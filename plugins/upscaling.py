@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LARGEST = 16
 """How many times larger a picture can be made."""
+REST = 1.5
+"""What may be missing after the network has been at work, and is left to Lanczos: another pass would cost many times
+the first."""
 SOFT_LAYERS = ("alpha", "mask", "depth")
 """Layers whose values may be interpolated; others may hold the numbers of parts."""
 
@@ -27,7 +30,8 @@ class Upscaling:
     """Enlarge the picture by Real-ESRGAN, in tiles, to any size.
 
     Layers of the frame grow with it, since what they mark stays where it is; of a transparent picture the alpha is
-    enlarged by the network too. A network of ×4 or ×2 is run as often as needed, and Lanczos shrinks to the size.
+    enlarged by the network too. A network of ×4 or ×2 is run once, and again while more than half is missing and the
+    result would still be readable (256 megapixels); Lanczos, most often by shrinking, makes it the size asked for.
     """
 
     scale: float | None = None
@@ -120,14 +124,18 @@ class Upscaling:
         return larger
 
     def _enlarged(self, enlarger: Enlarger, picture: Pixels, size: tuple[int, int], runtime: igo.Runtime) -> Pixels:
-        """H×W×3 of the size asked for: the network as often as needed, then shrunk."""
+        """H×W×3 of the size asked for: by the network, again while much is missing, the rest by Lanczos."""
         import numpy as np
         from igo_plugins.realesrgan.pictures import resized
         from igo_plugins.realesrgan.tiles import enlarge
         from PIL import Image
 
-        while picture.shape[1] < size[0] or picture.shape[0] < size[1]:
+        from igo.images import MAX_PIXELS
+
+        missing: float = 1
+        while max(size[0] / picture.shape[1], size[1] / picture.shape[0]) > missing:
             picture = enlarge(enlarger, picture, tile=self.tile, margin=self.pre_pad, progress=runtime.progress)
+            missing = REST if picture.size // 3 * enlarger.scale**2 <= MAX_PIXELS else LARGEST
         return np.asarray(resized(Image.fromarray(picture), size))
 
     def _enlarged_alpha(

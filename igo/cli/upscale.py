@@ -30,6 +30,7 @@ def upscale(
         bool | None, typer.Option("--keep-color", help="Hold the colours of plain areas where they were.")
     ] = None,
     tile: Annotated[int | None, typer.Option(help="The side of a tile in pixels of the picture; 0 for none.")] = None,
+    pre_pad: Annotated[int | None, typer.Option(help="Pixels that are mirrored around the picture before.")] = None,
     backend: Annotated[str | None, typer.Option(help="torch, ncnn or realesrgan.")] = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
@@ -51,6 +52,7 @@ def upscale(
             denoise_strength=denoise_strength,
             keep_color=keep_color,
             tile=tile,
+            pre_pad=pre_pad,
             backend=backend,
         )
     )

@@ -71,6 +71,24 @@ def test_pictures_of_a_base_grow_one_by_one_and_the_record_says_how(tiny_network
     assert 'use = "upscaling"\nscale = 2' in look.chain.to_toml()
 
 
+@pytest.mark.parametrize(
+    ("scale", "readable", "passes"),
+    [(2, 10**9, 1), (4, 10**9, 1), (6, 10**9, 1), (7, 10**9, 2), (16, 10**9, 2), (10, 3839, 1), (10, 3840, 2)],
+)
+def test_the_network_runs_again_only_while_much_is_missing(scale, readable, passes, photo, monkeypatch):
+    told = []
+
+    class Listener:
+        @igo.hookimpl
+        def observe(self, event):
+            told.append(event.kind)
+
+    small = photo.crop((0, 0, 5, 3))
+    monkeypatch.setattr("igo.images.MAX_PIXELS", readable)
+    assert run(small, Upscaling(scale), observers=[Listener()]).image.size == (round(5 * scale), round(3 * scale))
+    assert told.count("progress") == passes
+
+
 def test_strength_blends_with_a_plain_enlargement(photo):
     plain = photo.resize((148, 212), Image.Resampling.LANCZOS)
     sharp = run(photo, Upscaling(4)).image
