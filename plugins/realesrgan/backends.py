@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from igo_plugins.realesrgan import models
 
+from igo.errors import CheckpointError
+
 if TYPE_CHECKING:
     from igo_plugins.realesrgan.tiles import Enlarger
 
@@ -47,16 +49,39 @@ def load(
     if backend == "ncnn":
         from igo_plugins.realesrgan.ncnn_backend import NcnnEnlarger
 
-        return Loaded(model, identity, NcnnEnlarger(files[0]))
+        enlarger: Enlarger = NcnnEnlarger(files[0])
+    else:
+        enlarger = _by_torch(files, model, denoise_strength, backend, runtime, channels_last)
+    if enlarger.scale < 2:
+        raise CheckpointError(f"{files[0]} holds a network that doesn't enlarge; expected one of ×2 or more")
+    return Loaded(model, identity, enlarger)
+
+
+def _by_torch(
+    files: tuple[Path, ...],
+    model: str,
+    denoise_strength: float,
+    backend: str,
+    runtime: igo.Runtime,
+    channels_last: bool,
+) -> Enlarger:
+    """Our own networks; those of the package; of other architectures what spandrel makes of them."""
     from igo_plugins.realesrgan.torch_backend import TorchEnlarger, load_state
 
     from igo.networks.files import network_of
 
     state = load_state(files, model, denoise_strength)
-    network = network_of(state, files[0])
+    try:
+        network = network_of(state, files[0])
+    except CheckpointError:
+        if backend != "torch":
+            raise
+        from igo_plugins.realesrgan.spandrel_backend import SpandrelEnlarger
+
+        return SpandrelEnlarger(state, files[0], runtime.device)
     enlarger = TorchEnlarger(network, runtime.device, runtime.dtype, channels_last=channels_last)
     if backend == "realesrgan":
         from igo_plugins.realesrgan.package_backend import PackageEnlarger
 
-        return Loaded(model, identity, PackageEnlarger(state, enlarger, runtime.device))
-    return Loaded(model, identity, enlarger)
+        return PackageEnlarger(state, enlarger, runtime.device)
+    return enlarger

