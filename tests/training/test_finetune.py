@@ -37,6 +37,8 @@ def test_a_base_is_trained_into_a_new_folder(base, captioned, tmp_path):
     assert not torch.equal(before, again.unet.conv_in.weight)
     loaded = checkpoint.load(str(tmp_path / "out"), dtype=torch.float32)
     assert (loaded.defaults.width, loaded.defaults.height) == (32, 48)
+    for path in (tmp_path / "out").rglob("*.json"):
+        assert str(tmp_path.parent) not in path.read_text(), f"{path.name} says where it was made"
     kept = list((tmp_path / "work").glob("latents-*.safetensors"))
     assert len(kept) == 1
     written = kept[0].stat().st_mtime_ns
