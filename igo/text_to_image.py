@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from igo.diffusion import Diffusion, Job
     from igo.runtime import Runtime
 
+OWN_INPAINTING = {"mini": "mini/inpaint"}
+"""Checkpoints that come with one for masks."""
 STRENGTH = {"img2img": 0.8, "inpaint": 1.0}
 """diffusers' own defaults."""
 
@@ -41,7 +43,7 @@ class TextToImage:
     config: str | None = None
     """For a .safetensors file: a checkpoint of the same shape, whose configuration and tokenizer are used."""
     inpaint_checkpoint: str | None = None
-    """A checkpoint for masks, of 9 or 4 channels; without it the base paints in masks itself."""
+    """A checkpoint for masks, of 9 or 4 channels; without it the base paints in masks itself. `mini` brings its own."""
     scheduler: str | None = None
     """The name of one of diffusers' scheduler classes; ``None`` is the checkpoint's own."""
     preset: str = "auto"
@@ -155,7 +157,7 @@ class TextToImage:
 
     def _model(self, runtime: Runtime, inpainting: bool) -> _Model:
         """The checkpoint for the task, loaded once for all chains that share the runtime and prepare it alike."""
-        other = self.inpaint_checkpoint if inpainting else None
+        other = (self.inpaint_checkpoint or OWN_INPAINTING.get(self.checkpoint)) if inpainting else None
         name = other or self.checkpoint
         revision = None if other else self.revision
         key = ("text-to-image", name, bool(other), revision, self.variant, self.config, self.scheduler, self.memory)
