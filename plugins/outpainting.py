@@ -9,7 +9,7 @@ from functools import partial
 from math import isnan
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from igo_plugins.canvas.growth import Box, bands, passes, share_before, target_of
+from igo_plugins.canvas.growth import LEAST_VIEW, Box, bands, passes, share_before, target_of, view_of
 
 import igo
 from igo.errors import ChainError, ImageError, PluginError, SettingsError, did_you_mean
@@ -68,15 +68,16 @@ class Outpainting:
     overlap: int | None = None
     """Pixels of the old picture that are painted anew along each side that grows, at most a quarter of it; by default
     a 24th of its shorter side, at least 8."""
-    reach: float = 0.5
-    """By what share of its width or height a picture may grow in one pass, above 0 to 1."""
+    reach: float = 0.25
+    """How much of what the base is shown may be new in one pass, above 0 to 1. With more of it, the base has room to
+    paint the prompt's figure a second time."""
     tile: int | None = None
-    """For photos much larger than what the checkpoint paints, which are else painted small and enlarged: pixels along
-    a growing side to paint at once, half the checkpoint's own side or so. By default all of the side."""
+    """The longest side, in pixels (64 or more), of what the base is shown at once; by default the old picture's size.
+    For photos much larger than what the checkpoint paints, which are else painted small and enlarged."""
 
     def __post_init__(self) -> None:
         for name in (*SIDES, "overlap", "tile"):
-            value, least = getattr(self, name), 1 if name == "tile" else 0
+            value, least = getattr(self, name), LEAST_VIEW if name == "tile" else 0
             if value is None and name not in SIDES:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -126,21 +127,22 @@ class Outpainting:
         from igo_plugins.canvas.fill import continued
 
         canvas, place = self.layout(frame.image.size)
-        plan = list(passes(place, canvas, self.reach))
-        report: dict[str, Any] = {"canvas": list(canvas), "picture": list(place), "passes": len(plan)}
+        view = view_of(frame.image.size, self.tile)
+        plan = list(passes(place, canvas, view, self.reach))
+        report: dict[str, Any] = {"canvas": list(canvas), "picture": list(place)}
         if not plan:
-            return frame.noted(**report)
+            return frame.noted(**report, passes=0)
         overlap = self._overlap(frame.image.size)
         image, known, flags = frame.image, place, [frame.nsfw_content_detected]
         seams: list[float] = []
         for number, grown in enumerate(plan):
             runtime.progress(number, len(plan), "outpainting")
             seed = partial(runtime.seed, frame.seed, number)
-            image, found, flagged = self._passed(image, known, grown, overlap, request, seed, paint)
+            image, found, flagged = self._passed(image, known, grown, view, overlap, request, seed, paint)
             known, seams, flags = grown, seams + found, flags + flagged
         runtime.progress(len(plan), len(plan), "outpainting")
         worst = max((seam for seam in seams if not isnan(seam)), default=None)
-        report |= {"overlap": overlap, "seam": None if worst is None else round(worst, 3)}
+        report |= {"passes": len(seams), "overlap": overlap, "seam": None if worst is None else round(worst, 3)}
         result = replace(frame.with_image(image, **report), nsfw_content_detected=_any(flags))
         alpha = frame.layers.get("alpha")
         return result if alpha is None else result.with_layer("alpha", continued(alpha, place, canvas))
@@ -180,6 +182,7 @@ class Outpainting:
         image: Image,
         known: Box,
         grown: Box,
+        view: tuple[int, int],
         overlap: int,
         request: igo.Request,
         seed: Callable[[int], int],
@@ -192,7 +195,7 @@ class Outpainting:
 
         canvas, mask = extended(image, known, grown, overlap)
         seams, flags = [], []
-        for number, (shown, band) in enumerate(bands(known, grown, self.tile, overlap)):
+        for number, (shown, band) in enumerate(bands(known, grown, view, overlap)):
             start, zone = cut(canvas, mask, shown, band)
             painted = self._painted(start, zone, request, seed(number), paint)
             canvas.paste(painted.image, shown[:2])

@@ -39,7 +39,7 @@ def test_a_photo_is_extended_to_a_shape_and_keeps_its_pixels(command):
 
 
 def test_without_a_name_it_is_named_after_the_photo(command):
-    code, output, errors = command("photo.png", "--right", 8, "--tile", 24, "--quiet")
+    code, output, errors = command("photo.png", "--right", 8, "--tile", 64, "--quiet")
     assert (code, output.strip(), errors) == (0, "photo-outpainted.png", "")
     with Image.open("photo-outpainted.png") as extended:
         assert extended.size == (40, 48)

@@ -35,9 +35,9 @@ def outpaint(
     ] = None,
     overlap: Annotated[int | None, typer.Option(help="Pixels of the picture to paint anew beside what is new.")] = None,
     reach: Annotated[
-        float | None, typer.Option(help="By what share of its side the picture may grow in one pass.")
+        float | None, typer.Option(help="How much of what the base is shown may be new in one pass, up to 1.")
     ] = None,
-    tile: Annotated[int | None, typer.Option(help="For large photos: pixels along a side to paint at once.")] = None,
+    tile: Annotated[int | None, typer.Option(help="For large photos: the longest side to paint at once.")] = None,
     checkpoint: Annotated[
         str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
     ] = "mini",

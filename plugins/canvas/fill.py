@@ -35,7 +35,7 @@ def extended(image: Image.Image, known: Box, grown: Box, overlap: int) -> tuple[
 
 
 def cut(canvas: Image.Image, mask: Image.Image, shown: Box, band: Box) -> tuple[Image.Image, Image.Image]:
-    """The box ``shown`` of a canvas, and of its mask with nothing outside of ``band``. Both boxes in the canvas."""
+    """The box ``shown`` of a canvas, and of its mask with nothing outside of ``band``; boxes in the canvas."""
     zone = Image.new("L", mask.size)
     zone.paste(unpad(mask, band), band[:2])
     return unpad(canvas, shown), unpad(zone, shown)

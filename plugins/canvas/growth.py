@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from math import ceil, log
+from math import ceil
 
 from igo.errors import SettingsError
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are exclusive."""
-LEAST_STEP = 32
-"""Pixels that one pass may always add, however small the picture is."""
+LEAST_VIEW = 64
+"""The shortest side, in pixels, of what a base is shown at once, where there is so much."""
+NEW_IN_VIEW = 0.75
+"""How much of a view a further band may be; the rest shows the band before."""
 
 
 def target_of(to: str) -> Fraction | tuple[int, int]:
@@ -32,46 +34,55 @@ def share_before(added: int, anchor: str, low: str, high: str) -> int:
     return 0 if low in anchor else added if high in anchor else added // 2
 
 
-def passes(known: Box, canvas: tuple[int, int], reach: float) -> Iterator[Box]:
+def view_of(size: tuple[int, int], tile: int | None) -> tuple[int, int]:
+    """Width and height of what a base is shown at once: of a picture of ``size`` all, or no more than ``tile``."""
+    width, height = (max(LEAST_VIEW, min(side, tile or side)) for side in size)
+    return width, height
+
+
+def passes(known: Box, canvas: tuple[int, int], view: tuple[int, int], reach: float) -> Iterator[Box]:
     """The boxes to which ``known`` grows, up to all of ``canvas`` (width, height).
 
-    Each grows in one direction, by at most the share ``reach`` of the length it has (or ``LEAST_STEP`` pixels), so that
-    a base, which paints all it sees at its native size, sees more old than new. Of the two directions the one comes
-    first in which more is missing; the steps of one are of equal proportion.
+    Each grows on one side, by at most the share ``reach`` of ``view`` (width, height: `view_of`). Of the two directions
+    the one comes first in which more is missing, of its two sides likewise.
     """
-    left, top, right, bottom = known
-    while (right - left, bottom - top) != canvas:
-        if canvas[0] * (bottom - top) >= canvas[1] * (right - left):
-            left, right = _grown(left, right, canvas[0], reach)
+    box = list(known)
+    while tuple(box) != (0, 0, *canvas):
+        lengths = box[2] - box[0], box[3] - box[1]
+        axis = 0 if canvas[0] * lengths[1] >= canvas[1] * lengths[0] else 1
+        before, after = box[axis], canvas[axis] - box[axis + 2]
+        missing = max(before, after)
+        step = ceil(missing / ceil(missing / max(1, int(view[axis] * reach))))
+        if before >= after:
+            box[axis] -= step
         else:
-            top, bottom = _grown(top, bottom, canvas[1], reach)
-        yield left, top, right, bottom
+            box[axis + 2] += step
+        yield box[0], box[1], box[2], box[3]
 
 
-def _grown(low: int, high: int, limit: int, reach: float) -> tuple[int, int]:
-    """A span within 0..limit after one step to all of it, both its ends in proportion."""
-    length, missing = high - low, limit - (high - low)
-    steps = ceil(log(limit / length, 1 + reach) - 1e-9)
-    step = min(missing, max(LEAST_STEP, ceil(length * ((limit / length) ** (1 / steps) - 1))))
-    before = round(step * low / missing)
-    return low - before, high + step - before
-
-
-def bands(known: Box, grown: Box, tile: int | None, overlap: int) -> Iterator[tuple[Box, Box]]:
+def bands(known: Box, grown: Box, view: tuple[int, int], overlap: int) -> Iterator[tuple[Box, Box]]:
     """The parts of one pass in the order in which they are painted: what is shown to the base, and in which of it there
     may be painted; boxes in the coordinates of ``grown``.
 
-    One part that is all of it; or, where ``tile`` is given, bands of at most so many pixels across the direction of
-    growth, each reaching ``overlap`` pixels into the one before. A band is shown with those before it and without those
-    that are still to come.
+    What is shown is as large as ``view`` (width, height), wherever that is not too little to show as much old as new:
+    a base paints all it is shown at its native size, and things in a larger view would come out larger than those
+    beside them. A longer side is painted in bands, each reaching ``overlap`` pixels into the one before, and shown
+    without those that are still to come.
     """
-    width, height = grown[2] - grown[0], grown[3] - grown[1]
-    sideways = known[1] == grown[1] and known[3] == grown[3]
-    length = height if sideways else width
-    count = ceil(length / (tile or length))
-    for number in range(count):
-        start, end = max(length * number // count - overlap, 0), length * (number + 1) // count
-        if sideways:
-            yield (0, 0, width, end), (0, start, width, end)
-        else:
-            yield (0, 0, end, height), (start, 0, end, height)
+    axis = 0 if (known[1], known[3]) == (grown[1], grown[3]) else 1
+    lengths = grown[2] - grown[0], grown[3] - grown[1]
+    length, side, size = lengths[axis], lengths[1 - axis], view[1 - axis]
+    new = length - (known[axis + 2] - known[axis])
+    shown = min(length, max(view[axis], 2 * new))
+    low = 0 if known[axis] > grown[axis] else length - shown
+    more, painted = ceil(max(side - size, 0) / (size * NEW_IN_VIEW)), 0
+    for number in range(more + 1):
+        end = size + (side - size) * number // more if more else side
+        start = max(painted - overlap, 0)
+        yield _box(axis, low, low + shown, max(min(start, end - size), 0), end), _box(axis, 0, length, start, end)
+        painted = end
+
+
+def _box(axis: int, low: int, high: int, start: int, end: int) -> Box:
+    """The box from ``low`` to ``high`` in the direction of ``axis`` (0: sideways), from ``start`` to ``end`` across."""
+    return (low, start, high, end) if axis == 0 else (start, low, end, high)

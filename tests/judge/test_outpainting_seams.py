@@ -11,18 +11,27 @@ from igo.errors import SettingsError
 
 
 class Redraws:
-    """Paints what the drawing had there; for a square, which no drawing has, what it is given."""
+    """Paints what the drawing had there, found by the part that is not to change; for what is beside every drawing, it
+    paints what it is given."""
 
     def __init__(self, tasks):
-        self.drawings = {task.prompt: task.drawing for task in tasks}
+        self.drawings = {task.prompt: np.asarray(task.drawing) for task in tasks}
 
     @igo.hookimpl
     def generate(self, request):
-        image, drawing = request.image.copy(), self.drawings[request.prompt]
-        if image.width <= drawing.width:
-            left = (drawing.width - image.width) // 2
-            image = drawing.crop((left, 0, left + image.width, image.height))
-        return [igo.Frame(image, request.seed)]
+        if request.strength == 0:
+            return None
+        drawing, shown = self.drawings[request.prompt], np.asarray(request.image)
+        kept = np.asarray(request.layers["mask"]) == 0
+        places = np.lib.stride_tricks.sliding_window_view(drawing, shown.shape)[:, :, 0] if fits(shown, drawing) else []
+        for painted in (place for row in places for place in row):
+            if np.array_equal(painted[kept], shown[kept]):
+                return [igo.Frame(Image.fromarray(painted), request.seed)]
+        return [igo.Frame(request.image.copy(), request.seed)]
+
+
+def fits(inner, outer):
+    return all(np.array(inner.shape) <= outer.shape)
 
 
 class Approves:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from igo_plugins import Outpainting
 from igo_plugins.canvas.fill import extended
-from igo_plugins.canvas.growth import bands, passes
+from igo_plugins.canvas.growth import bands, passes, view_of
 from PIL import Image
 
 import igo
@@ -72,7 +72,7 @@ def pixels_of(image, box):
         ({"to": "wide"}, "to is 'wide'; expected a shape"),
         ({"to": (3, 4)}, r"to is \(3, 4\); expected a shape"),
         ({"left": 8, "strength": 0.0}, "strength is 0.0; expected a number above 0, up to 1"),
-        ({"left": 8, "tile": 0}, "tile is 0; expected a whole number of pixels, at least 1"),
+        ({"left": 8, "tile": 0}, "tile is 0; expected a whole number of pixels, at least 64"),
         ({"left": None}, "left is None; expected a whole number"),
         ({"left": 8, "reach": 1.5}, "reach is 1.5; expected a number above 0, up to 1"),
         ({"left": 8, "guidance_scale": -1}, "guidance_scale is -1; expected a number from 0 to 100"),
@@ -122,7 +122,7 @@ def test_a_picture_of_the_wanted_shape_stays_as_it_is():
 @settings(max_examples=60, deadline=None)
 @given(
     *(sides, sides, added, added, added, added),
-    *(st.one_of(st.none(), st.integers(0, 40)), st.floats(0.05, 1), st.one_of(st.none(), st.integers(10, 90))),
+    *(st.one_of(st.none(), st.integers(0, 40)), st.floats(0.05, 1), st.one_of(st.none(), st.integers(64, 90))),
 )
 def test_outside_of_the_overlap_the_old_picture_is_the_same(
     width, height, left, right, top, bottom, overlap, reach, tile
@@ -150,53 +150,48 @@ def test_outside_of_the_overlap_the_old_picture_is_the_same(
 
 @settings(max_examples=100, deadline=None)
 @given(sides, sides, added, added, added, added, st.floats(0.05, 1))
-def test_passes_grow_in_one_direction_by_no_more_than_their_share(width, height, left, right, top, bottom, reach):
+def test_passes_grow_on_one_side_by_their_share_of_the_view_at_most(width, height, left, right, top, bottom, reach):
+    view = view_of((width, height), None)
     known, canvas = (left, top, left + width, top + height), (width + left + right, height + top + bottom)
-    for grown in passes(known, canvas, reach):
-        old, new = ((box[2] - box[0], box[3] - box[1]) for box in (known, grown))
-        changed = [axis for axis in (0, 1) if old[axis] != new[axis]]
-        assert len(changed) == 1
-        assert new[changed[0]] - old[changed[0]] <= max(32, reach * old[changed[0]] + 1)
-        assert all(np.array(grown[:2]) <= known[:2])
-        assert all(np.array(grown[2:]) >= known[2:])
+    for grown in passes(known, canvas, view, reach):
+        (changed,) = [side for side in range(4) if grown[side] != known[side]]
+        step = abs(grown[changed] - known[changed])
+        assert step <= max(1, reach * view[changed % 2])
+        assert (grown[changed] < known[changed]) == (changed < 2)
         known = grown
     assert known == (0, 0, *canvas)
 
 
+def test_what_is_shown_is_as_large_as_the_view_and_a_longer_side_is_painted_in_bands():
+    view = (40, 60)
+    assert list(bands((10, 0, 100, 60), (0, 0, 100, 60), view, 4)) == [((0, 0, 40, 60), (0, 0, 100, 60))]
+    assert list(bands((0, 0, 90, 60), (0, 0, 100, 60), view, 4)) == [((60, 0, 100, 60), (0, 0, 100, 60))]
+    assert list(bands((0, 0, 40, 90), (0, 0, 40, 100), view, 4)) == [((0, 40, 40, 100), (0, 0, 40, 100))]
+    assert list(bands((0, 0, 60, 90), (0, 0, 60, 100), view, 4)) == [
+        ((0, 40, 40, 100), (0, 0, 40, 100)),
+        ((20, 40, 60, 100), (36, 0, 60, 100)),
+    ]
+    assert list(bands((0, 0, 9, 9), (0, 0, 41, 9), (64, 64), 2)) == [((0, 0, 41, 9), (0, 0, 41, 9))]
+
+
 def test_several_passes_have_seeds_of_their_own_and_each_sees_what_was_painted_before():
     base = recording()
-    look = outpainted(Outpainting(left=100, bottom=40), noise(80, 96), base=base)
-    assert report(look)["passes"] == len(base.asked) == 3
-    assert len({request.seed for request in base.asked}) == 3
-    for request in base.asked:
-        assert request.image.size == request.layers["mask"].size
-        assert request.num_images == 1
-    assert [request.image.size for request in base.asked][-1] == look.image.size == (180, 136)
+    look = outpainted(Outpainting(left=100, bottom=40, reach=0.5), noise(80, 96), base=base)
+    assert report(look)["passes"] == len(base.asked) == len({request.seed for request in base.asked}) == 7
+    assert [request.num_images for request in base.asked] == [1] * 7
+    assert {request.image.size for request in base.asked} == {(80, 96)}
+    for before, after in zip(base.asked, base.asked[1:3], strict=False):
+        assert after.image.size == after.layers["mask"].size
+        assert after.image != before.image
 
 
-def test_bands_cover_a_pass_and_see_what_was_painted_before_but_not_what_is_still_to_come():
-    known, grown = (5, 0, 15, 30), (0, 0, 20, 30)
-    assert list(bands(known, grown, None, 2)) == [((0, 0, 20, 30), (0, 0, 20, 30))]
-    assert list(bands(known, grown, 12, 2)) == [
-        ((0, 0, 20, 10), (0, 0, 20, 10)),
-        ((0, 0, 20, 20), (0, 8, 20, 20)),
-        ((0, 0, 20, 30), (0, 18, 20, 30)),
-    ]
-    assert list(bands((0, 0, 20, 30), (0, 0, 20, 40), 10, 0)) == [
-        ((0, 0, 10, 40), (0, 0, 10, 40)),
-        ((0, 0, 20, 40), (10, 0, 20, 40)),
-    ]
-
-
-def test_a_large_side_is_painted_in_bands_each_with_a_seed_of_its_own():
-    base, photo = recording(), noise(40, 90)
-    look = outpainted(Outpainting(left=20, right=10, tile=30), photo, base=base)
-    assert [request.image.size for request in base.asked] == [(70, 30), (70, 60), (70, 90)] * (report(look)["passes"])
-    assert len({request.seed for request in base.asked}) == len(base.asked)
+def test_a_photo_larger_than_the_tile_is_shown_in_parts():
+    base, photo = recording(), noise(100, 90)
+    look = outpainted(Outpainting(left=20, right=10, tile=64, reach=0.5), photo, base=base)
+    assert [request.image.size for request in base.asked] == [(64, 64)] * 4
     kept = report(look)["overlap"]
-    assert np.array_equal(
-        pixels_of(look.image, (20 + kept, 0, 60 - kept, 90)), pixels_of(photo, (kept, 0, 40 - kept, 90))
-    )
+    old = look.image.crop((20, 0, 120, 90))
+    assert np.array_equal(pixels_of(old, (kept, 0, 100 - kept, 90)), pixels_of(photo, (kept, 0, 100 - kept, 90)))
 
 
 def test_the_same_seed_paints_the_same_and_pictures_of_a_batch_differ():
@@ -228,9 +223,9 @@ def test_the_canvas_begins_without_a_seam_and_calms_with_distance():
 
 def test_the_prompt_is_the_requests_own_or_the_steps():
     base = recording()
-    outpainted(Outpainting(left=20), noise(40, 40), "a beach", base, negative_prompt="people", num_inference_steps=7)
+    outpainted(Outpainting(left=10), noise(40, 40), "a beach", base, negative_prompt="people", num_inference_steps=7)
     plugin = Outpainting(
-        left=20, prompt="sand", negative_prompt="", guidance_scale=0.0, num_inference_steps=9, strength=0.5
+        left=10, prompt="sand", negative_prompt="", guidance_scale=0.0, num_inference_steps=9, strength=0.5
     )
     outpainted(plugin, noise(40, 40), "a beach", base, negative_prompt="people", num_inference_steps=7)
     names = ("prompt", "negative_prompt", "guidance_scale", "num_inference_steps", "strength", "width")
@@ -365,5 +360,5 @@ def test_progress_is_told():
             if event.kind == "progress" and event.step == "outpainting":
                 heard.append((event.done, event.total))
 
-    igo.Chain(Hears(), PaintedBase(), Outpainting(left=100)).run("a beach", seed=3)
-    assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    igo.Chain(Hears(), PaintedBase(), Outpainting(left=100, reach=0.5)).run("a beach", seed=3)
+    assert heard == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
