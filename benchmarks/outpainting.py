@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from igo_plugins import Outpainting
 from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
@@ -31,6 +30,7 @@ from igo.compositing import seam_score
 from igo.errors import IGOError, SettingsError
 from igo.mini import NATIVE_SIZE, wardrobe
 from igo.mini.wardrobe import Figure, draw, sample
+from igo_plugins import Outpainting
 
 SEED = 106_000_000
 """The first seed of the figures; nothing here is trained on one that high."""

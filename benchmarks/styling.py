@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from igo_plugins import Upscaling, VirtualStyling
 from PIL import Image
 from rich.progress import Progress
 
@@ -17,6 +16,7 @@ from benchmarks.prompts import LEADS, describe
 from benchmarks.recoloring import Recoloring, recolorings
 from igo.mini import NATIVE_SIZE
 from igo.mini.wardrobe import COLORS, Part, draw, phrase
+from igo_plugins import Upscaling, VirtualStyling
 
 
 def evaluate_styling(

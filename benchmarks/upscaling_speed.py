@@ -21,15 +21,15 @@ import time
 
 import numpy as np
 import torch
-from igo_plugins.realesrgan.backends import files_of
-from igo_plugins.realesrgan.package_backend import PackageEnlarger
-from igo_plugins.realesrgan.tiles import enlarge
-from igo_plugins.realesrgan.torch_backend import TorchEnlarger, load_state
 
 from benchmarks.upscaling import photos
 from igo.networks.files import network_of
 from igo.networks.rrdb import RRDBNet
 from igo.networks.srvgg import SRVGGNetCompact
+from igo_plugins.realesrgan.backends import files_of
+from igo_plugins.realesrgan.package_backend import PackageEnlarger
+from igo_plugins.realesrgan.tiles import enlarge
+from igo_plugins.realesrgan.torch_backend import TorchEnlarger, load_state
 
 CPU = torch.device("cpu")
 OFFICIAL = {"srvgg": "realesr-animevideov3", "rrdb": "RealESRGAN_x4plus"}

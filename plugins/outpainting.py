@@ -9,10 +9,9 @@ from functools import partial
 from math import isnan
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from igo_plugins.canvas.growth import LEAST_VIEW, Box, bands, passes, share_before, target_of, view_of
-
 import igo
 from igo.errors import ChainError, ImageError, PluginError, SettingsError, did_you_mean
+from igo_plugins.canvas.growth import LEAST_VIEW, Box, bands, passes, share_before, target_of, view_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -189,9 +188,8 @@ class Outpainting:
         paint: Paint,
     ) -> tuple[Image, list[float], list[bool | None]]:
         """The picture after one pass, with the seam scores and the verdicts of its bands; ``seed`` is for a band."""
-        from igo_plugins.canvas.fill import cut, extended
-
         from igo.compositing import seam_score
+        from igo_plugins.canvas.fill import cut, extended
 
         canvas, mask = extended(image, known, grown, overlap)
         seams, flags = [], []

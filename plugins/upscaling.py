@@ -6,15 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from igo_plugins.realesrgan import models, sizes
-
 import igo
 from igo.errors import SettingsError, did_you_mean
+from igo_plugins.realesrgan import models, sizes
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from igo_plugins.realesrgan.backends import Loaded
     from igo_plugins.realesrgan.tiles import Enlarger, Pixels
-    from PIL import Image
 
 LARGEST = 16
 """How many times larger a picture can be made."""
@@ -89,10 +89,10 @@ class Upscaling:
     def postprocess(self, frame: igo.Frame, runtime: igo.Runtime) -> igo.Frame:
         """The frame with a larger picture and layers. Raises ``SettingsError`` for a size that can't be meant."""
         import numpy as np
-        from igo_plugins.realesrgan import pictures
         from PIL import Image
 
         from igo.images import MAX_PIXELS
+        from igo_plugins.realesrgan import pictures
 
         size = sizes.target_size(frame.image.size, self.scale or 4, self.to)
         if size[0] * size[1] > MAX_PIXELS:
@@ -126,11 +126,11 @@ class Upscaling:
     def _enlarged(self, enlarger: Enlarger, picture: Pixels, size: tuple[int, int], runtime: igo.Runtime) -> Pixels:
         """H×W×3 of the size asked for: by the network, again while much is missing, the rest by Lanczos."""
         import numpy as np
-        from igo_plugins.realesrgan.pictures import resized
-        from igo_plugins.realesrgan.tiles import enlarge
         from PIL import Image
 
         from igo.images import MAX_PIXELS
+        from igo_plugins.realesrgan.pictures import resized
+        from igo_plugins.realesrgan.tiles import enlarge
 
         missing: float = 1
         while max(size[0] / picture.shape[1], size[1] / picture.shape[0]) > missing:
@@ -143,8 +143,9 @@ class Upscaling:
     ) -> Image.Image:
         """An alpha of the size asked for, by the network, as a gray picture."""
         import numpy as np
-        from igo_plugins.realesrgan.pictures import within_neighbors
         from PIL import Image
+
+        from igo_plugins.realesrgan.pictures import within_neighbors
 
         source = np.asarray(alpha.convert("L"))
         if source.min() == source.max():

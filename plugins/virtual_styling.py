@@ -11,8 +11,9 @@ from igo.errors import FoundEverythingError, MaskError, MissingLayerError, Nothi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from igo_plugins.styling.text_mask import TextMasks
     from PIL.Image import Image
+
+    from igo_plugins.styling.text_mask import TextMasks
 
 SMALLEST, LARGEST = 0.002, 0.9
 """Shares of the picture below and above which no garment is believed."""

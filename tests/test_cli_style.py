@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from igo_plugins.styling import text_mask
 from PIL import Image
 
 from igo import cli
 from igo.images import read_image
+from igo_plugins.styling import text_mask
 from tests.builders.masks import PLACES, SIZE, Boxes
 
 SHORT = ["--steps", "2", "--seed", "3", "--quiet"]

@@ -6,10 +6,10 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from igo_plugins.canvas.growth import Box
 from PIL import Image
 
 from igo.images import unpad
+from igo_plugins.canvas.growth import Box
 
 
 def extended(image: Image.Image, known: Box, grown: Box, overlap: int) -> tuple[Image.Image, Image.Image]:

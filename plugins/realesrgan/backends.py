@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igo.errors import CheckpointError
 from igo_plugins.realesrgan import models
 
-from igo.errors import CheckpointError
-
 if TYPE_CHECKING:
-    from igo_plugins.realesrgan.tiles import Enlarger
-
     import igo
+    from igo_plugins.realesrgan.tiles import Enlarger
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,8 @@ def _by_torch(
     channels_last: bool,
 ) -> Enlarger:
     """Our own networks; those of the package; of other architectures what spandrel makes of them."""
-    from igo_plugins.realesrgan.torch_backend import TorchEnlarger, load_state
-
     from igo.networks.files import network_of
+    from igo_plugins.realesrgan.torch_backend import TorchEnlarger, load_state
 
     state = load_state(files, model, denoise_strength)
     try:

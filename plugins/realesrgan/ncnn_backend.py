@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from igo_plugins.realesrgan.tiles import Pixels
 
 from igo.errors import CheckpointError
+from igo_plugins.realesrgan.tiles import Pixels
 
 CONTEXT = 80
 TILE = 512

@@ -11,14 +11,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from igo_plugins.realesrgan.tiles import Pixels
 
 from igo.errors import CheckpointError
+from igo_plugins.realesrgan.tiles import Pixels
 
 if TYPE_CHECKING:
     import torch
-    from igo_plugins.realesrgan.torch_backend import TorchEnlarger
     from torch import Tensor
+
+    from igo_plugins.realesrgan.torch_backend import TorchEnlarger
 
 _GONE = "torchvision.transforms.functional_tensor"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-from igo_plugins.realesrgan.tiles import Pixels
 from PIL import Image
+
+from igo_plugins.realesrgan.tiles import Pixels
 
 ROWS = 256
 """Rows that are worked on at once where numbers are wider than a byte."""

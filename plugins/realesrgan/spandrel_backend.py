@@ -12,8 +12,9 @@ from igo.errors import CheckpointError
 
 if TYPE_CHECKING:
     import torch
-    from igo_plugins.realesrgan.tiles import Pixels
     from torch import Tensor
+
+    from igo_plugins.realesrgan.tiles import Pixels
 
 CONTEXT = 64
 """Pixels around a tile: how far an unknown network looks isn't known, and few look further than can be seen."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from igo_plugins.realesrgan.models import GENERAL
-from igo_plugins.realesrgan.tiles import Pixels
 
 from igo.errors import CheckpointError
+from igo_plugins.realesrgan.models import GENERAL
+from igo_plugins.realesrgan.tiles import Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -67,9 +67,8 @@ def load_state(files: tuple[Path, ...], model: str, denoise_strength: float) -> 
     Two files are mixed: ``denoise_strength`` of the first, the rest of the second, which keeps grain (deep network
     interpolation, Wang et al. 2019). Raises ``CheckpointError``.
     """
-    from igo_plugins.realesrgan.ncnn_files import read_ncnn_state
-
     from igo.networks.files import read_state
+    from igo_plugins.realesrgan.ncnn_files import read_ncnn_state
 
     states = [read_ncnn_state(path) if path.suffix == ".param" else read_state(path) for path in files]
     if model != GENERAL:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+
 from igo_plugins.styling.text_mask import Mask, TextMasks, cleaned, grown, refined
 from igo_plugins.styling.wording import Limbs
-from PIL import Image
 
 BARE: dict[Limbs, str] = {"arms": "bare skin", "legs": "bare legs"}
 """The phrase that finds each limb where it is bare."""

@@ -1,6 +1,7 @@
 """A stand-in for CLIPSeg that finds boxes at known places."""
 
 import numpy as np
+
 from igo_plugins.styling.text_mask import working_size
 
 SIZE = (64, 96)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from igo_plugins.styling import text_mask
 from PIL import Image
 
 import igo
 from benchmarks import styling
 from benchmarks.recoloring import recolorings
 from igo.mini import wardrobe
+from igo_plugins.styling import text_mask
 
 COUNT = 4
 

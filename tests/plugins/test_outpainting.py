@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from igo_plugins import Outpainting
-from igo_plugins.canvas.fill import extended
-from igo_plugins.canvas.growth import bands, passes, view_of
 from PIL import Image
 
 import igo
@@ -16,6 +13,9 @@ from igo.compositing import seam_score
 from igo.config import parse_chain
 from igo.errors import ChainError, ImageError, PluginError, SettingsError
 from igo.testing import PaintedBase
+from igo_plugins import Outpainting
+from igo_plugins.canvas.fill import extended
+from igo_plugins.canvas.growth import bands, passes, view_of
 
 sides = st.integers(1, 60)
 added = st.one_of(st.just(0), st.integers(1, 90))

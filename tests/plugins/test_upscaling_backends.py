@@ -5,12 +5,6 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
-from igo_plugins import Upscaling
-from igo_plugins.realesrgan import models
-from igo_plugins.realesrgan.backends import files_of
-from igo_plugins.realesrgan.package_backend import PackageEnlarger, import_realesrgan
-from igo_plugins.realesrgan.tiles import enlarge
-from igo_plugins.realesrgan.torch_backend import TorchEnlarger, load_state
 from PIL import Image
 
 import igo
@@ -18,6 +12,12 @@ from igo.errors import CheckpointError
 from igo.networks.files import network_of
 from igo.networks.rrdb import RRDBNet
 from igo.networks.srvgg import SRVGGNetCompact
+from igo_plugins import Upscaling
+from igo_plugins.realesrgan import models
+from igo_plugins.realesrgan.backends import files_of
+from igo_plugins.realesrgan.package_backend import PackageEnlarger, import_realesrgan
+from igo_plugins.realesrgan.tiles import enlarge
+from igo_plugins.realesrgan.torch_backend import TorchEnlarger, load_state
 
 CPU = torch.device("cpu")
 package = pytest.mark.skipif(find_spec("realesrgan") is None, reason="the package realesrgan is not installed")

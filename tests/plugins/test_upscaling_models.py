@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from igo_plugins.realesrgan import models
-from igo_plugins.realesrgan.backends import files_of
-from igo_plugins.realesrgan.ncnn_files import read_ncnn_state
-from igo_plugins.realesrgan.torch_backend import load_state
 
 from igo import mini
 from igo.errors import CheckpointError, SettingsError
 from igo.networks.rrdb import RRDBNet
 from igo.networks.srvgg import SRVGGNetCompact
+from igo_plugins.realesrgan import models
+from igo_plugins.realesrgan.backends import files_of
+from igo_plugins.realesrgan.ncnn_files import read_ncnn_state
+from igo_plugins.realesrgan.torch_backend import load_state
 
 LEAKY = "9=2 -23310=1,2.000000e-01"
 

@@ -5,10 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from igo_plugins import Upscaling
-from igo_plugins.realesrgan import models, pictures
-from igo_plugins.realesrgan.tiles import enlarge
-from igo_plugins.realesrgan.torch_backend import TorchEnlarger
 from PIL import Image
 
 import igo
@@ -19,6 +15,10 @@ from igo.networks.rrdb import RRDBNet
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.testing import PaintedBase
 from igo.training.upscaler import export_srvgg
+from igo_plugins import Upscaling
+from igo_plugins.realesrgan import models, pictures
+from igo_plugins.realesrgan.tiles import enlarge
+from igo_plugins.realesrgan.torch_backend import TorchEnlarger
 
 
 def random_srvgg(scale, convolutions=2):

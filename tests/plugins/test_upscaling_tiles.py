@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from igo_plugins.realesrgan.tiles import SMALLEST, enlarge, is_out_of_memory
 
 from igo.errors import ImageError
+from igo_plugins.realesrgan.tiles import SMALLEST, enlarge, is_out_of_memory
 
 
 class Sums:

@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-from igo_plugins import VirtualStyling
-from igo_plugins.styling import text_mask
-from igo_plugins.styling.text_mask import TextMasks, cleaned, grown, refined, working_size
-from igo_plugins.styling.wording import bared, dressed, phrases
-from igo_plugins.styling.zone import find
 from PIL import Image
 
 import igo
 from igo.config import parse_chain
 from igo.errors import CheckpointError, FoundEverythingError, NothingFoundError, SettingsError, UnsureError
 from igo.testing import PaintedBase
+from igo_plugins import VirtualStyling
+from igo_plugins.styling import text_mask
+from igo_plugins.styling.text_mask import TextMasks, cleaned, grown, refined, working_size
+from igo_plugins.styling.wording import bared, dressed, phrases
+from igo_plugins.styling.zone import find
 from tests.builders.masks import PLACES, SIZE, Boxes
 
 
