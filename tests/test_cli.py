@@ -14,6 +14,8 @@ import igo
 from igo import checkpoint, cli, mini
 from igo.images import read_image
 from igo.testing import PaintedBase
+from igo_plugins.styling import text_mask
+from tests.builders.masks import Boxes
 
 COMMANDS = ["generate", "upscale", "run", "plugins", "prompt", "show", "replay", "doctor", "demo"]
 SMALL = ["--width", "32", "--height", "48", "--steps", "2", "--quiet"]
@@ -41,8 +43,8 @@ def tinier_mini(tiny_checkpoint, tmp_path_factory):
 
 @pytest.fixture
 def tiny_mini(tinier_mini, monkeypatch):
-    """`mini` in even smaller."""
-    monkeypatch.setattr(mini, "path", lambda part: tinier_mini)
+    """`mini` in even smaller; its upscalers are small enough."""
+    monkeypatch.setattr(mini, "path", lambda part: mini.WEIGHTS / part if part == "upscaler" else tinier_mini)
 
 
 def is_one_line(errors):
@@ -155,15 +157,17 @@ def test_prompt_prints_tokens_chunks_and_weights(command, tiny_mini):
     assert "(high detailed skin:1.2)" in command("prompt", "a coat", "--preset", "musinsaigo")[1]
 
 
-def test_demo_writes_pictures_and_a_sheet(command, tiny_mini, monkeypatch):
-    monkeypatch.setattr("igo.cli.demo.PROMPTS", ["fashion photo of a red hoodie, street", "a blue coat"])
-    code, output, _ = command("demo", "--quiet")
-    assert code == 0
-    assert "4 pictures are in out/demo" in output
-    assert sorted(path.name for path in Path("out/demo").glob("look-*.png")) == [
-        "look-1-1.png", "look-1-2.png", "look-2-1.png", "look-2-2.png",
-    ]  # fmt: skip
-    assert read_image("out/demo/sheet.png").image.height > 384
+def test_demo_writes_pictures_and_a_sheet_of_all_stages(command, tiny_mini, monkeypatch):
+    monkeypatch.setattr(
+        "igo.cli.demo.LOOKS", [("a red hoodie, street", "t-shirt", "a coat"), ("a", "jeans", "a skirt")]
+    )
+    monkeypatch.setattr(text_mask, "load", lambda name, runtime: Boxes())
+    code, output, errors = command("demo", "--quiet")
+    assert code == 0, errors
+    assert "2 looks are in out/demo" in output
+    assert sorted(path.name for path in Path("out/demo").glob("look-*.png")) == ["look-1.png", "look-2.png"]
+    assert read_image("out/demo/look-1.png").image.size == (4 * 48, 4 * 48)
+    assert read_image("out/demo/sheet.png").image.width > 2 * (2 * 256 + 2 * 384)
 
 
 def test_mini_draw_writes_pictures_with_captions_as_trainers_read_them(command):

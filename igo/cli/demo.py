@@ -20,7 +20,6 @@ LOOKS = (
     ("fashion photo of a man in a gray sweater and navy jeans, wall background", "sweater", "an orange shirt"),
 )
 """A prompt, what is replaced in its picture, and by what."""
-STAGES = ("generated", "styled", "outpainted", "upscaled")
 
 
 class Stages:
@@ -42,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("out/demo"),
-    seed: Annotated[int, typer.Option(help="The seed.")] = 7,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 7,
     quiet: options.Quiet = False,
 ) -> None:
     """Paint some looks with the embedded models, restyle, extend and enlarge them, and put all stages on one sheet."""
@@ -59,11 +58,10 @@ def demo(
         steps = (TextToImage("mini"), styling(target, to=to), outpainting(to="1:1"), upscaling(4))
         stages = Stages()
         with options.progress(quiet) as observers:
-            look = Chain(*steps, runtime=runtime).run(prompt, seed=seed, observers=[*observers, stages])
+            look = Chain(*steps, runtime=runtime).run(prompt, seed=seed + number - 1, observers=[*observers, stages])
         look.save(output / f"look-{number}.png")
         rows.append([frame.image for frame in stages.frames.values()])
-    pictures = [[image] for row in rows for image in row]
-    captions = [f"{stage}: {look[2]}" if stage == "styled" else stage for look in LOOKS for stage in STAGES]
-    written = write_image(contact_sheet(pictures, captions, columns=len(STAGES)), output / "sheet.png")
+    captions = [f"generated · {target} → {to} · extended · enlarged ×4" for _, target, to in LOOKS]
+    written = write_image(contact_sheet(rows, captions, columns=2), output / "sheet.png")
     typer.echo(f"{len(LOOKS)} looks are in {output}, all stages of them on one sheet: {written.path}")
     typer.echo(f"how one of them was made: igo show {output / 'look-1.png'}")
