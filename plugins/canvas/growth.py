@@ -35,16 +35,19 @@ def share_before(added: int, anchor: str, low: str, high: str) -> int:
 
 
 def view_of(size: tuple[int, int], tile: int | None) -> tuple[int, int]:
-    """Width and height of what a base is shown at once: of a picture of ``size`` all, or no more than ``tile``."""
-    width, height = (max(LEAST_VIEW, min(side, tile or side)) for side in size)
-    return width, height
+    """Width and height of what a base is shown at once: a square of the longer side of a picture of ``size``, or of
+    ``tile`` if that is less."""
+    side = max(LEAST_VIEW, min(max(size), tile or max(size)))
+    return side, side
 
 
 def passes(known: Box, canvas: tuple[int, int], view: tuple[int, int], reach: float) -> Iterator[Box]:
     """The boxes to which ``known`` grows, up to all of ``canvas`` (width, height).
 
-    Each grows on one side, by at most the share ``reach`` of ``view`` (width, height: `view_of`). Of the two directions
-    the one comes first in which more is missing, of its two sides likewise.
+    Each grows on one side, by at most the share ``reach`` of ``view`` (width, height: `view_of`), up and down by twice
+    as much: sideways a base that has room for it paints the prompt's figure a second time, but a figure that is cut off
+    below gets feet in each pass, and is to be finished in one. Of the two directions the one comes first in which more
+    is missing, of its two sides likewise.
     """
     box = list(known)
     while tuple(box) != (0, 0, *canvas):
@@ -52,7 +55,8 @@ def passes(known: Box, canvas: tuple[int, int], view: tuple[int, int], reach: fl
         axis = 0 if canvas[0] * lengths[1] >= canvas[1] * lengths[0] else 1
         before, after = box[axis], canvas[axis] - box[axis + 2]
         missing = max(before, after)
-        step = ceil(missing / ceil(missing / max(1, int(view[axis] * reach))))
+        most = max(1, int(view[axis] * min(reach * (1 + axis), 1)))
+        step = ceil(missing / ceil(missing / most))
         if before >= after:
             box[axis] -= step
         else:
