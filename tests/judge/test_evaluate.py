@@ -54,7 +54,7 @@ def test_all_parts_are_evaluated(weights, tiny_checkpoint, tiny_inpaint_checkpoi
     told, read = capsys.readouterr(), json.loads((tmp_path / "figures.json").read_text("utf-8"))
     assert list(read) == list(PARTS)
     measures = {name for part in read.values() for name in part["measures"]}
-    assert set(GOALS) <= measures
+    assert set(GOALS) - {"seam of outpainting"} <= measures  # which has a command of its own
     for name in ("garment in the asked colour", "IoU, mean of six", "×4, degraded: gain, dB", "a face"):
         assert name in told.out
     assert "requires torchvision" not in told.err
