@@ -67,9 +67,9 @@ class Outpainting:
     overlap: int | None = None
     """Pixels of the old picture that are painted anew along each side that grows, at most a quarter of it; by default
     a 24th of its shorter side, at least 8."""
-    reach: float = 0.25
-    """How much of what the base is shown may be new in one pass, above 0 to 1; twice as much above and below, so that
-    a figure which is cut off is finished in one. With more, sideways, there is room for a second figure."""
+    reach: float = 0.17
+    """How much of what the base is shown may be new in one pass, above 0 to 1; three times as much above and below, so
+    that a figure which is cut off is finished in one. With more, sideways, there is room for a second figure."""
     tile: int | None = None
     """The longest side, in pixels (64 or more), of what the base is shown at once; by default the old picture's. For
     photos much larger than what the checkpoint paints, which are else painted small and enlarged."""

@@ -13,6 +13,8 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are exclusive."""
 LEAST_VIEW = 64
 """The shortest side, in pixels, of what a base is shown at once, where there is so much."""
+UPRIGHT = 3
+"""How many times as far as sideways a pass may reach up or down."""
 NEW_IN_VIEW = 0.75
 """How much of a view a further band may be; the rest shows the band before."""
 
@@ -44,10 +46,10 @@ def view_of(size: tuple[int, int], tile: int | None) -> tuple[int, int]:
 def passes(known: Box, canvas: tuple[int, int], view: tuple[int, int], reach: float) -> Iterator[Box]:
     """The boxes to which ``known`` grows, up to all of ``canvas`` (width, height).
 
-    Each grows on one side, by at most the share ``reach`` of ``view`` (width, height: `view_of`), up and down by twice
-    as much: sideways a base that has room for it paints the prompt's figure a second time, but a figure that is cut off
-    below gets feet in each pass, and is to be finished in one. Of the two directions the one comes first in which more
-    is missing, of its two sides likewise.
+    Each grows on one side, by at most the share ``reach`` of ``view`` (width, height: `view_of`), up and down by three
+    times as much: sideways a base that has room for it paints the prompt's figure a second time, but one that is cut
+    off below gets feet in each pass, and is to be finished in one. Of the two directions the one comes first in which
+    more is missing, of its two sides likewise.
     """
     box = list(known)
     while tuple(box) != (0, 0, *canvas):
@@ -55,7 +57,7 @@ def passes(known: Box, canvas: tuple[int, int], view: tuple[int, int], reach: fl
         axis = 0 if canvas[0] * lengths[1] >= canvas[1] * lengths[0] else 1
         before, after = box[axis], canvas[axis] - box[axis + 2]
         missing = max(before, after)
-        most = max(1, int(view[axis] * min(reach * (1 + axis), 1)))
+        most = max(1, int(view[axis] * min(reach * (UPRIGHT if axis else 1), 1)))
         step = ceil(missing / ceil(missing / most))
         if before >= after:
             box[axis] -= step

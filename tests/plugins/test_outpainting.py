@@ -156,7 +156,7 @@ def test_passes_grow_on_one_side_by_their_share_of_the_view_at_most(width, heigh
     for grown in passes(known, canvas, view, reach):
         (changed,) = [side for side in range(4) if grown[side] != known[side]]
         step = abs(grown[changed] - known[changed])
-        assert step <= max(1, reach * (1 + changed % 2) * view[changed % 2])
+        assert step <= max(1, reach * (1 + 2 * (changed % 2)) * view[changed % 2])
         assert (grown[changed] < known[changed]) == (changed < 2)
         known = grown
     assert known == (0, 0, *canvas)
