@@ -20,8 +20,8 @@ def extended(image: Image.Image, known: Box, grown: Box, overlap: int) -> tuple[
     across the seam and no second face is made of the first. Of those that were tried it has the lowest seam, with the
     mirrored picture itself: 0.1 at the sides of drawn figures and 0.2 below them; repeated edges 0.2 and 0.3, with
     noise of the picture's own grain 0.9 and 1.1, cv2's inpainting 1.2 and 1.7 (Telea; at a quarter of the resolution
-    2.2 and 3.7, Navier-Stokes the same), gray 21 and 29. Once `mini/base` has painted over them at a strength of 0.8, all
-    end between 1.10 and 1.17, gray with its colours a third farther from the drawing's; at 1, where a base begins with
+    2.2 and 3.7, Navier-Stokes the same), gray 21 and 29. Painted over by `mini/base` at a strength of 0.8, all end
+    between 1.10 and 1.17, gray with its colours a third farther from the drawing's; at 1, where a base begins with
     noise, they end alike.
     """
     size = grown[2] - grown[0], grown[3] - grown[1]
