@@ -166,8 +166,8 @@ def test_demo_writes_pictures_and_a_sheet_of_all_stages(command, tiny_mini, monk
     assert code == 0, errors
     assert "2 looks are in out/demo" in output
     assert sorted(path.name for path in Path("out/demo").glob("look-*.png")) == ["look-1.png", "look-2.png"]
-    assert read_image("out/demo/look-1.png").image.size == (4 * 48, 4 * 48)
-    assert read_image("out/demo/sheet.png").image.width > 2 * (2 * 256 + 2 * 384)
+    assert read_image("out/demo/look-1.png").image.size == (4 * 36, 4 * 48)
+    assert read_image("out/demo/sheet.png").image.width > 2 * (2 * 256 + 2 * 288)
 
 
 def test_mini_draw_writes_pictures_with_captions_as_trainers_read_them(command):
