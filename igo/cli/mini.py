@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from igo.cli.options import without_advice
 from igo.errors import SettingsError
 
 mini_app = typer.Typer(
@@ -75,6 +76,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the whole training.")] = 0,
 ) -> None:
     """Train the family anew: base from nothing, inpaint of it, clipseg, upscalers. A killed run goes on."""
+    without_advice()
     from igo.mini.family import PARTS, make
     from igo.mini.recipe import Recipe
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,11 @@ def layers_from(given: list[str] | None) -> dict[str, Path]:
             raise SettingsError(f"--layer is {item!r}; expected NAME=FILE, such as mask=mask.png")
         found[name] = Path(file)
     return found
+
+
+def without_advice() -> None:
+    """Keep transformers from advising to install what nothing here uses ("requires torchvision"), unless asked to."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from igo.cli.options import given
+from igo.cli.options import given, without_advice
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -212,7 +212,8 @@ def upscaler(
 
 
 def check_source(data: Path | None, drawn: int | None) -> None:
-    """Exactly one of the two. Raises ``SettingsError``."""
+    """Exactly one of the two, before anything heavy is imported. Raises ``SettingsError``."""
+    without_advice()
     if (data is None) == (drawn is None):
         raise SettingsError("give either --data FOLDER, your pictures, or --drawn N, figures of mini's drawn world")
     if data is not None and not data.is_dir():
