@@ -11,6 +11,7 @@ import igo
 from benchmarks.findings import Findings, Row, Sample
 from benchmarks.inpainting import Outcome, caption, hair_moved, outcome, outcome_rows, pixel_rows
 from benchmarks.judge.verdicts import Judge
+from benchmarks.masks import reddened
 from benchmarks.measures import share
 from benchmarks.prompts import LEADS, describe
 from benchmarks.recoloring import Recoloring, recolorings
@@ -90,7 +91,7 @@ def evaluate_styling(
         "threads": torch.get_num_threads(),
     }
     samples = [
-        Sample((first, _outlined(first, zone), last), caption(task, one))
+        Sample((first, reddened(first, np.asarray(zone) > 0), last), caption(task, one))
         for task, first, zone, last, one in zip(tasks, before, zones, after, found, strict=True)
     ]
     return Findings("styling", about, rows, samples, columns=5, height=288)
@@ -101,9 +102,3 @@ def other_color(task: Recoloring) -> str:
     taken = (task.color, task.figure.top_color, task.figure.bottom_color)
     start = task.figure.seed % len(COLORS)
     return next(color for color in (*COLORS, *COLORS)[start:] if color not in taken)
-
-
-def _outlined(picture: Image.Image, zone: Image.Image) -> Image.Image:
-    """The picture with its zone in red."""
-    red = np.asarray(picture) * 0.35 + np.array((166, 0, 0))
-    return Image.fromarray(np.where(np.asarray(zone)[..., None] > 0, red, np.asarray(picture)).astype(np.uint8))

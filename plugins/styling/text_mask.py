@@ -131,7 +131,6 @@ def cleaned(mask: Mask) -> Mask:
 
 
 def grown(mask: Mask, pixels: int) -> Mask:
-    """``mask`` with all that is at most ``pixels`` away; with a negative number, less all that is near its border."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(pixels) + 1,) * 2)
-    change = cv2.dilate if pixels >= 0 else cv2.erode
-    return np.asarray(change(mask.astype(np.uint8), kernel) > 0)
+    """``mask`` with all that is at most ``pixels`` away."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1,) * 2)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
