@@ -45,7 +45,8 @@ def make(
     if "inpaint" in parts and "base" not in parts and not (out / "base").is_dir():
         raise SettingsError(f"mini/inpaint is made of mini/base, which is not in {out}; train both")
     for part in parts:
-        check_replaceable(out / part)
+        if part != "upscaler":  # whose files are replaced one by one, not its folder
+            check_replaceable(out / part)
     work = work or out.with_name(out.name + "-training")
     wanted = {share for part in parts for share in (("x4", "x2") if part == "upscaler" else (part,))}
     minutes = {share: recipe.minutes * SHARES[share] / sum(SHARES[name] for name in wanted) for share in wanted}

@@ -79,6 +79,8 @@ def test_all_parts_share_the_time_and_are_on_record(made, tmp_path):
 def test_one_part_gets_all_of_the_time(made, tmp_path):
     family.make(tmp_path / "out", Recipe(minutes=8), parts=["upscaler"])
     assert made == [("x4", 6), ("x2", 2)]
+    family.make(tmp_path / "out", Recipe(minutes=8), parts=["upscaler"])  # a killed run goes on beside what is there
+    assert made == [("x4", 6), ("x2", 2)] * 2
 
 
 def test_parts_that_cannot_be_made_are_refused(made, tmp_path):
