@@ -35,7 +35,7 @@ Steps = Annotated[int | None, typer.Option(help="How many steps to train, in pla
 BatchSize = Annotated[int, typer.Option(help="Samples of a step, of one process and one micro-batch.")]
 LearningRate = Annotated[float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")]
 Accumulation = Annotated[int, typer.Option(help="Micro-batches of a step.")]
-Precision = Annotated[str, typer.Option(help="auto, no (32 bit) or bf16.")]
+Precision = Annotated[str, typer.Option(help="auto, no (32 bit), fp16 or bf16.")]
 Seed = Annotated[int, typer.Option(help="Of the whole training.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Log to TensorBoard too, in the --work folder.")]
 HeldOut = Annotated[int | None, typer.Option(help="Pictures kept for measuring [a tenth, at most 48].")]

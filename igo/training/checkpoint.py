@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from igo.errors import CheckpointError
 
@@ -25,6 +26,22 @@ def save(path: Path, state: dict[str, Any]) -> None:
         partial.replace(path)
     except OSError as error:
         raise CheckpointError(f"can't write the checkpoint {path}: {error.strerror or error}") from error
+
+
+def learned(module: nn.Module) -> dict[str, Tensor]:
+    """What training changes of ``module``: its state without frozen parameters, which an adapter's are nearly all."""
+    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in frozen}
+
+
+def restore(module: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load what ``learned`` gave. Raises ``KeyError`` or ``RuntimeError`` if it is of another module."""
+    missing = learned(module).keys() - state.keys()
+    if missing:
+        raise KeyError(f"no value for {', '.join(sorted(missing)[:3])}")
+    _, unexpected = module.load_state_dict(state, strict=False)
+    if unexpected:
+        raise KeyError(f"no place for {', '.join(sorted(unexpected)[:3])}")
 
 
 def load(path: Path) -> dict[str, Any]:

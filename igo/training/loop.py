@@ -21,6 +21,7 @@ from igo.training.task import Task
 
 STATE, LOSSES, MEASURES, SAMPLES = "state.pt", "losses.jsonl", "measures.jsonl", "samples"
 STEPS_BETWEEN_FLUSHES = 20
+OPTIMIZERS = ("adamw", "adamw8bit")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class LoopSettings:
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     accumulation: int = 1
-    precision: Literal["no", "bf16"] = "no"
+    precision: Literal["no", "fp16", "bf16"] = "no"
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
     compile: bool = False
     seed: int = 0
     tensorboard: bool = False
@@ -53,8 +55,10 @@ class LoopSettings:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not 0 <= self.ema_decay < 1:
             raise SettingsError(f"ema_decay is {self.ema_decay}; it must be at least 0 and below 1")
-        if self.precision not in ("no", "bf16"):
-            raise SettingsError(f"precision is '{self.precision}'; choose 'no' (32 bit) or 'bf16'")
+        if self.precision not in ("no", "fp16", "bf16"):
+            raise SettingsError(f"precision is '{self.precision}'; choose 'no' (32 bit), 'fp16' or 'bf16'")
+        if self.optimizer not in OPTIMIZERS:
+            raise SettingsError(f"optimizer is '{self.optimizer}'; choose {' or '.join(OPTIMIZERS)}")
 
     def shortly_warmed(self) -> "LoopSettings":
         """The same with a warm-up of no more than a twentieth of the steps."""
@@ -79,7 +83,7 @@ class TrainingReport:
 
 
 def step_generator(device: torch.device, seed: int, *place: int) -> torch.Generator:
-    """A generator whose stream depends on ``seed`` and ``place`` (step, micro-batch, process) and nothing else."""
+    """A generator whose stream depends on ``seed`` and ``place`` (step, part of the batch) and nothing else."""
     digest = hashlib.blake2b(repr((seed, *place)).encode(), digest_size=8).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest, "big") >> 1)
 
@@ -95,6 +99,18 @@ def train(
     task's run or the loss is no longer finite, ``SettingsError`` if the precision can't be had in this process.
     """
     return _Run(task, settings, folder, quiet).go(min(settings.steps, halt_at or settings.steps))
+
+
+def _optimizer(task: Task, settings: LoopSettings) -> Any:
+    """AdamW, or bitsandbytes' with states of 8 bits (Dettmers et al., 8-bit Optimizers via Block-wise Quantization)."""
+    kind: Any = torch.optim.AdamW
+    if settings.optimizer == "adamw8bit":
+        if find_spec("bitsandbytes") is None:
+            raise SettingsError("adamw8bit needs bitsandbytes; install it (pip install bitsandbytes), or choose adamw")
+        import bitsandbytes
+
+        kind = bitsandbytes.optim.AdamW8bit
+    return kind(task.parameter_groups(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
 
 class _Run:
@@ -119,8 +135,7 @@ class _Run:
             task.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         task.module.to(self.accelerator.device)
         self.ema = EMA(task.module, settings.ema_decay)
-        groups = task.parameter_groups()
-        optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        optimizer = _optimizer(task, settings)
         self.step = 0
         self._resume(optimizer)
         if settings.compile:
@@ -154,26 +169,30 @@ class _Run:
         return TrainingReport(self.step, (self.step - first) * per_step, time.monotonic() - began, measures)
 
     def _one_step(self) -> dict[str, Tensor]:
-        rate, losses = self.settings.rate(self.step), {}
+        """One optimizer step; returns the losses, averaged over its micro-batches."""
+        rate, parts = self.settings.rate(self.step), []
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate"]
         for micro in range(self.settings.accumulation):
-            place = (self.step, micro, self.accelerator.process_index)
-            generator = step_generator(self.accelerator.device, self.settings.seed, *place)
+            # Processes count on where micro-batches end: two of each draw what one process draws in four micro-batches.
+            part = micro * self.accelerator.num_processes + self.accelerator.process_index
+            generator = step_generator(self.accelerator.device, self.settings.seed, self.step, part)
             with self.accelerator.accumulate(self.module):
-                losses = self.module(**self.task.batch(self.settings.batch_size, generator))
+                losses: dict[str, Tensor] = self.module(**self.task.batch(self.settings.batch_size, generator))
                 self.accelerator.backward(losses["loss"])
+                parts.append({name: loss.detach() for name, loss in losses.items()})
                 if self.accelerator.sync_gradients:
                     self.accelerator.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
                 self.optimizer.step()
                 self.optimizer.zero_grad()
         self.ema.update(self.step)
-        return {name: loss.detach() for name, loss in losses.items()}
+        return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
 
     def _flush(self) -> dict[str, float]:
-        """Append the steps since the last flush to the loss log; return their means."""
+        """Append the steps since the last flush, averaged over processes, to the loss log; return their means."""
         names = list(self._pending[0])
-        table = torch.stack([torch.stack([losses[n].float() for n in names]) for losses in self._pending]).tolist()
+        own = torch.stack([torch.stack([losses[n].float() for n in names]) for losses in self._pending])
+        table = self.accelerator.reduce(own, "mean").tolist()
         first = self.step - len(table)
         self._pending.clear()
         if self.accelerator.is_main_process:
@@ -221,7 +240,7 @@ class _Run:
                 "task": self.task.name,
                 "seed": self.settings.seed,
                 "step": self.step,
-                "module": self.task.module.state_dict(),
+                "module": checkpoint.learned(self.task.module),
                 "ema": self.ema.average,
                 "optimizer": self.optimizer.optimizer.state_dict(),
             }
@@ -241,7 +260,7 @@ class _Run:
                 f"'{self.task.name}' with seed {self.settings.seed}; choose another folder"
             )
         try:
-            self.task.module.load_state_dict(state["module"])
+            checkpoint.restore(self.task.module, state["module"])
             self.ema.load(state["ema"])
             optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, KeyError, ValueError) as error:

@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-
+from igo.training.checkpoint import learned, restore
 from igo.training.loop import LoopSettings, train
 from igo.training.task import Task
 
@@ -15,13 +14,12 @@ WARM_STEPS, TIMED_STEPS = 3, 8
 
 def steps_in(minutes: float, task: Task, settings: LoopSettings) -> int:
     """How many steps of ``task`` fit into ``minutes``, at least 1. The task's weights are left as they were."""
-    kept = {name: value.detach().clone() for name, value in task.module.state_dict().items()}
+    kept = {name: value.detach().clone() for name, value in learned(task.module).items()}
     with TemporaryDirectory() as name:
         trial = replace(settings, steps=WARM_STEPS + TIMED_STEPS, sample_seconds=float("inf"))
         train(task, trial, Path(name), halt_at=WARM_STEPS, quiet=True)
         began = time.monotonic()
         train(task, trial, Path(name), halt_at=WARM_STEPS + TIMED_STEPS - 1, quiet=True)
         seconds = (time.monotonic() - began) / (TIMED_STEPS - 1)
-    with torch.no_grad():
-        task.module.load_state_dict(kept)
+    restore(task.module, kept)
     return max(1, int(minutes * 60 / seconds))

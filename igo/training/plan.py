@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from accelerate import PartialState
+
 from igo.errors import SettingsError
 from igo.training.loop import LoopSettings
 from igo.training.pace import steps_in
@@ -15,13 +17,16 @@ PLAN = "plan.json"
 def planned(folder: Path, minutes: float, task: Task, settings: LoopSettings) -> LoopSettings:
     """``settings`` with as many steps as fit into ``minutes`` on this machine, and a warm-up that fits them.
 
-    The number is measured in the first call and kept in ``folder``; later calls read it and ignore ``minutes``.
+    The number is measured in the first call and kept in ``folder``; later calls read it and ignore ``minutes``. Several
+    processes need it beforehand (``--steps``): each would find another number, and they must take steps together.
     Raises ``SettingsError`` for a time that isn't above 0.
     """
     if not minutes > 0:
         raise SettingsError(f"minutes is {minutes}; give the training time in minutes, above 0")
     path = folder / PLAN
     if not path.exists():
+        if PartialState().num_processes > 1:
+            raise SettingsError("several processes can't measure how long a step takes; give the number of steps")
         steps = steps_in(minutes, task, settings)
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"steps": steps}))

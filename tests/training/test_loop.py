@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -55,6 +56,34 @@ def test_accumulation_averages_the_micro_batches(line_task, tmp_path):
     assert task.module.layer.weight.item() == pytest.approx(2, abs=0.2)
 
 
+def test_frozen_parameters_stay_out_of_checkpoints(line_task, tmp_path):
+    """Of an adapter's training, which leaves nearly everything as it is, only the adapter is saved."""
+    first = line_task()
+    first.module.layer.bias.requires_grad_(False)
+    train(first, replace(SETTINGS, steps=20), tmp_path, quiet=True)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert list(state["module"]) == ["layer.weight"]
+    again = line_task()
+    again.module.layer.bias.requires_grad_(False).fill_(7)
+    train(again, replace(SETTINGS, steps=20), tmp_path, quiet=True)
+    assert torch.equal(again.module.layer.weight, first.module.layer.weight)
+    assert again.module.layer.bias.item() == 7
+
+
+def test_the_logged_loss_is_the_mean_of_all_micro_batches(line_task, tmp_path):
+    task = line_task()
+    train(task, replace(SETTINGS, steps=1, learning_rate=0, accumulation=3), tmp_path, quiet=True)
+    places = [step_generator(torch.device("cpu"), SETTINGS.seed, 0, part) for part in range(3)]
+    expected = [line_task().module(**task.batch(SETTINGS.batch_size, place))["loss"].item() for place in places]
+    assert losses(tmp_path)[0]["loss"] == pytest.approx(sum(expected) / 3)
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
+def test_a_missing_optimizer_is_one_line(line_task, tmp_path):
+    with pytest.raises(SettingsError, match="adamw8bit needs bitsandbytes; install it"):
+        train(line_task(), replace(SETTINGS, optimizer="adamw8bit"), tmp_path, quiet=True)
+
+
 def test_a_folder_of_another_run_is_refused(line_task, tmp_path):
     train(line_task(), SETTINGS, tmp_path, halt_at=1, quiet=True)
     with pytest.raises(CheckpointError, match="seed 3, not to 'line' with seed 4"):
@@ -94,7 +123,9 @@ def test_chance_depends_on_seed_and_place_only():
     assert len({draw(0, 1, 2), draw(1, 1, 2), draw(0, 2, 2), draw(0, 1, 3)}) == 4
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"ema_decay": 1.0}, {"precision": "fp8"}])
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"batch_size": 0}, {"ema_decay": 1.0}, {"precision": "fp8"}, {"optimizer": "sgd"}]
+)
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         replace(SETTINGS, **wrong)
