@@ -15,8 +15,9 @@ from igo.mini.attributes import AttributeCoder
 from igo.mini.drawings import draw_once
 from igo.mini.pictures import balanced_figures
 from igo.mini.tokenizer import build_tokenizer
+from igo.training.conditioning import tokenize
 from igo.training.data import Latents, to_model, to_pictures, weights_digest
-from igo.training.diffusion import DiffusionTask, SampleSettings, tokenize
+from igo.training.diffusion import DiffusionTask, SampleSettings
 from igo.training.export import export
 from igo.training.hardware import Precision, batch_scale, precision
 from igo.training.loop import LoopSettings, TrainingReport, train

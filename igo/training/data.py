@@ -5,7 +5,7 @@ drawing a batch is then a single gather.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,24 +73,30 @@ class Latents:
     """Encoded pictures with the tokens of their captions.
 
     ``mean`` and ``spread`` (standard deviation) are N×C×h×w half precision, before the VAE's scaling factor;
-    ``tokens`` is N×K×L integers, K captions of L tokens for each picture.
+    ``tokens`` is N×K×L (for two text encoders N×K×2×L) integers, K captions of L tokens for each picture. A picture is
+    drawn in proportion to its ``weights`` (N, above 0), all alike unless told otherwise.
     """
 
     mean: Tensor
     spread: Tensor
     tokens: Tensor
+    weights: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def __post_init__(self) -> None:
+        if not len(self.weights):
+            object.__setattr__(self, "weights", torch.ones(len(self.mean)))
 
     def __len__(self) -> int:
         return len(self.mean)
 
     def to(self, device: torch.device) -> "Latents":
         """The same on another device."""
-        return replace(self, mean=self.mean.to(device), spread=self.spread.to(device), tokens=self.tokens.to(device))
+        return replace(self, **{name: value.to(device) for name, value in vars(self).items()})
 
     def save(self, path: Path) -> None:
         """Write a safetensors file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: getattr(self, name).contiguous() for name in ("mean", "spread", "tokens")}, path)
+        save_file({name: value.contiguous() for name, value in vars(self).items()}, path)
 
     @classmethod
     def load(cls, path: Path) -> "Latents":
@@ -100,7 +106,7 @@ class Latents:
     def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """``size`` random latents (C×h×w float, sampled from their posterior) and one caption each (L tokens)."""
         device = generator.device
-        pick = torch.randint(len(self), (size,), generator=generator, device=device)
+        pick = torch.multinomial(self.weights, size, replacement=True, generator=generator)
         caption = torch.randint(self.tokens.shape[1], (size,), generator=generator, device=device)
         mean, spread = self.mean[pick].float(), self.spread[pick].float()
         latents = mean + spread * torch.randn(mean.shape, generator=generator, device=device)

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from PIL import Image
 from torch import Tensor, nn
-from transformers import CLIPTextModel
 
 from igo.errors import SettingsError
+from igo.training.conditioning import Conditions, TextConditioner, tokenize
 from igo.training.data import Latents
 from igo.training.grids import sheet
 from igo.training.task import Batch, Task
@@ -24,46 +24,52 @@ class DiffusionObjective(nn.Module):
 
     alphas_cumprod: Tensor
 
-    def __init__(
-        self,
-        unet: UNet2DConditionModel,
-        text_encoder: CLIPTextModel,
-        alphas_cumprod: Tensor,
-        prediction: str,
-        snr_limit: float = 5.0,
-    ) -> None:
+    def __init__(self, pipeline: Any, snr_gamma: float | None = 5.0) -> None:
         super().__init__()
-        if prediction not in PREDICTIONS:
-            raise SettingsError(f"prediction type '{prediction}' can't be trained; choose {' or '.join(PREDICTIONS)}")
-        self.unet, self.text_encoder = unet, text_encoder
-        self.prediction, self.snr_limit = prediction, snr_limit
-        self.register_buffer("alphas_cumprod", alphas_cumprod.clone(), persistent=False)
+        config = pipeline.scheduler.config
+        if config.prediction_type not in PREDICTIONS:
+            wanted = " or ".join(PREDICTIONS)
+            raise SettingsError(f"prediction type '{config.prediction_type}' can't be trained; choose {wanted}")
+        self.unet, self.conditioner = pipeline.unet, TextConditioner(pipeline)
+        self.prediction, self.snr_gamma = str(config.prediction_type), snr_gamma
+        self.register_buffer("alphas_cumprod", pipeline.scheduler.alphas_cumprod.clone(), persistent=False)
 
     def forward(
         self,
         latents: Tensor,
         noise: Tensor,
         timesteps: Tensor,
-        tokens: Tensor,
+        tokens: Tensor | None = None,
+        states: Tensor | None = None,
+        pooled: Tensor | None = None,
+        time_ids: Tensor | None = None,
         context: Tensor | None = None,
         weights: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """``latents`` (scaled to unit variance) and ``noise`` N×C×h×w, ``timesteps`` N integers, ``tokens`` N×L.
+        """``latents`` (scaled to unit variance) and ``noise`` N×C×h×w, ``timesteps`` N integers.
 
-        ``context`` N×c×h×w are further channels that the UNet sees as they are; ``weights`` N×1×h×w say how much each
-        place counts, 1 on average.
+        What the captions say comes as ``tokens`` (N×L, or N×2×L) or, encoded before, as ``states`` and ``pooled`` (see
+        ``TextConditioner``). ``time_ids`` N×6 are XL's sizes. ``context`` N×c×h×w are further channels that the UNet
+        sees as they are; ``weights`` N×1×h×w say how much each place counts, 1 on average.
         """
         kept = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         signal, sigma = kept.sqrt(), (1 - kept).sqrt()
         snr = (kept / (1 - kept)).flatten()
-        states = self.text_encoder(input_ids=tokens).last_hidden_state
+        if tokens is not None:
+            said = self.conditioner(tokens)
+            states, pooled = said["states"], said.get("pooled")
+        added = None if pooled is None else {"text_embeds": pooled, "time_ids": time_ids}
         noisy = signal * latents + sigma * noise
         seen = noisy if context is None else torch.cat([noisy, context], 1)
-        predicted = self.unet(seen, timesteps, states).sample.float()
+        predicted = self.unet(seen, timesteps, states, added_cond_kwargs=added).sample.float()
         if self.prediction == "epsilon":
-            target, weight = noise, snr.clamp(max=self.snr_limit) / snr
+            target, weight = noise, torch.ones_like(snr)
+            if self.snr_gamma is not None:
+                weight = snr.clamp(max=self.snr_gamma) / snr
         else:
-            target, weight = signal * noise - sigma * latents, snr.clamp(max=self.snr_limit) / (snr + 1)
+            target, weight = signal * noise - sigma * latents, torch.ones_like(snr)
+            if self.snr_gamma is not None:
+                weight = snr.clamp(max=self.snr_gamma) / (snr + 1)
         error = (predicted - target).square()
         error = (error if weights is None else error * weights).mean((1, 2, 3))
         return {"loss": (weight * error).mean(), "unweighted": error.mean()}
@@ -83,98 +89,128 @@ class SampleSettings:
 
 
 class DenoisingTask(Task):
-    """What every training of the UNet and text encoder of ``pipeline`` shares; a caption is left out with chance
+    """What every training of the UNet and text encoders of ``pipeline`` shares; a caption is left out with chance
     ``dropout``.
 
     Leaving captions out teaches the unconditional prediction that guidance needs (Ho & Salimans, Classifier-Free
-    Diffusion Guidance). ``text_rate`` is the text encoder's learning rate as a multiple of the UNet's; 0 freezes it.
+    Diffusion Guidance). Trained is what requires gradients; ``text_rate`` is the text encoders' learning rate as a
+    multiple of the UNet's; 0 freezes them. ``offset_noise`` adds that much noise that is equal all over a channel (Guttenberg,
+    Diffusion with Offset Noise): pictures may then become darker or brighter as a whole. ``snr_gamma`` is min-SNR's
+    limit, None to weigh all timesteps alike.
     """
 
-    def __init__(self, pipeline: StableDiffusionPipeline, dropout: float, text_rate: float) -> None:
-        self.pipeline, self.dropout, self.text_rate = pipeline, dropout, text_rate
-        scheduler = pipeline.scheduler
-        pipeline.text_encoder.requires_grad_(text_rate > 0)
-        self.steps = int(scheduler.config.num_train_timesteps)
-        self.module = DiffusionObjective(
-            pipeline.unet, pipeline.text_encoder, scheduler.alphas_cumprod, str(scheduler.config.prediction_type)
-        )
+    def __init__(
+        self,
+        pipeline: Any,
+        dropout: float,
+        text_rate: float,
+        offset_noise: float = 0.0,
+        snr_gamma: float | None = 5.0,
+    ) -> None:
+        self.pipeline, self.dropout, self.text_rate, self.offset_noise = pipeline, dropout, text_rate, offset_noise
+        self.steps = int(pipeline.scheduler.config.num_train_timesteps)
+        self.module = DiffusionObjective(pipeline, snr_gamma)
+        if not text_rate:
+            self.module.conditioner.requires_grad_(False)
         self.empty = tokenize(pipeline, [""])[0]
 
     def parameter_groups(self) -> list[dict[str, object]]:
-        groups: list[dict[str, object]] = [{"params": list(self.pipeline.unet.parameters()), "rate": 1.0}]
-        if self.text_rate > 0:
-            groups.append({"params": list(self.pipeline.text_encoder.parameters()), "rate": self.text_rate})
+        parts: tuple[tuple[nn.Module, float], ...] = (
+            (self.module.unet, 1.0),
+            (self.module.conditioner, self.text_rate),
+        )
+        groups: list[dict[str, object]] = []
+        for part, rate in parts:
+            learning = [parameter for parameter in part.parameters() if parameter.requires_grad]
+            if learning:
+                groups.append({"params": learning, "rate": rate})
         return groups
 
     def noised(self, latents: Tensor, tokens: Tensor, generator: torch.Generator) -> Batch:
-        """A batch of ``latents`` (N×C×h×w, scaled) with noise, timesteps and ``tokens`` (N×L), some of them emptied."""
+        """A batch of ``latents`` (N×C×h×w, scaled) with noise, timesteps and ``tokens`` (N×L, or N×2×L), some emptied."""
         size, device = len(latents), generator.device
         chance = torch.rand(2, size, generator=generator, device=device)
         # One timestep from each of `size` equal intervals: the same mean loss, at a smaller variance.
         even = (torch.arange(size, device=device) + chance[1]) / size
+        noise = torch.randn(latents.shape, generator=generator, device=device)
+        if self.offset_noise:
+            whole = torch.randn(*latents.shape[:2], 1, 1, generator=generator, device=device)
+            noise = noise + self.offset_noise * whole
+        left_out = (chance[0] < self.dropout).view(-1, *[1] * (tokens.ndim - 1))
         return {
             "latents": latents,
-            "noise": torch.randn(latents.shape, generator=generator, device=device),
+            "noise": noise,
             "timesteps": (even * self.steps).long().clamp(max=self.steps - 1),
-            "tokens": torch.where((chance[0] < self.dropout)[:, None], self.empty.to(device), tokens),
+            "tokens": torch.where(left_out, self.empty.to(device), tokens),
         }
 
 
 class DiffusionTask(DenoisingTask):
-    """Learn to paint ``latents`` from their captions.
+    """Learn to paint latents from their captions: of one size, or a few sizes, of which a batch has one.
 
     ``mirror`` flips half of the latents left to right, which is exact enough for an autoencoder of small pictures.
+    ``conditions`` are the captions as the text encoders say them, if these don't learn; else they are encoded anew.
     """
 
     name = "unet"
 
     def __init__(
         self,
-        pipeline: StableDiffusionPipeline,
-        latents: Latents,
+        pipeline: Any,
+        latents: Latents | Sequence[Latents],
         show: SampleSettings | None = None,
         *,
         dropout: float = 0.1,
         text_rate: float = 0.3,
         mirror: bool = True,
+        offset_noise: float = 0.0,
+        snr_gamma: float | None = 5.0,
+        conditions: Conditions | None = None,
     ) -> None:
-        super().__init__(pipeline, dropout, text_rate)
-        self.latents, self.show, self.mirror = latents, show, mirror
+        super().__init__(pipeline, dropout, text_rate, offset_noise, snr_gamma)
+        self.buckets = [latents] if isinstance(latents, Latents) else list(latents)
+        self.show, self.mirror, self.conditions = show, mirror, conditions
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         device = generator.device
-        if self.latents.mean.device.type != device.type:
-            self.latents = self.latents.to(device)
-        latents, tokens = self.latents.draw(size, generator)
+        if self.buckets[0].mean.device.type != device.type:
+            self.buckets = [bucket.to(device) for bucket in self.buckets]
+        latents, tokens = self._bucket(generator).draw(size, generator)
         latents = latents * float(self.pipeline.vae.config.scaling_factor)
         if self.mirror:
             flipped = torch.rand(size, 1, 1, 1, generator=generator, device=device) < 0.5
             latents = torch.where(flipped, latents.flip(-1), latents)
-        return self.noised(latents, tokens, generator)
+        batch = self.noised(latents, tokens, generator)
+        if self.conditions is not None:
+            if self.conditions.states.device.type != device.type:
+                self.conditions = self.conditions.to(device)
+            batch |= self.conditions.look_up(batch.pop("tokens"))
+        if self.module.conditioner.text_encoder_2 is not None:
+            sides = [side * int(self.pipeline.vae_scale_factor) for side in latents.shape[-2:]]
+            # Original size, the crop's corner, and the size that is wanted: nothing is said to be scaled or cut.
+            batch["time_ids"] = torch.tensor([[*sides, 0, 0, *sides]], device=device).float().expand(size, -1)
+        return batch
+
+    def _bucket(self, generator: torch.Generator) -> Latents:
+        """One of them, as often as what it holds is to be drawn."""
+        if len(self.buckets) == 1:
+            return self.buckets[0]
+        totals = torch.tensor([float(bucket.weights.sum()) for bucket in self.buckets], device=generator.device)
+        return self.buckets[int(torch.multinomial(totals, 1, generator=generator))]
 
     def samples(self) -> Image.Image | None:
         if self.show is None:
             return None
-        pictures = generate(self.pipeline, self.show)
+        unet = self.pipeline.unet
+        self.pipeline.to(unet.device)
+        half = unet.dtype != torch.float32  # an adapter's base may be: the rest of the pipeline is not
+        with torch.autocast(unet.device.type, unet.dtype if half else None, enabled=half):
+            pictures = generate(self.pipeline, self.show)
         return sheet(torch.from_numpy(pictures), self.show.columns)
 
 
-def tokenize(pipeline: StableDiffusionPipeline, captions: Sequence[str]) -> Tensor:
-    """Captions as the pipeline itself would tokenize them: N×L, padded and cut to the model's length."""
-    tokenizer = pipeline.tokenizer
-    encoded = tokenizer(
-        list(captions),
-        padding="max_length",
-        max_length=tokenizer.model_max_length,
-        truncation=True,
-        return_tensors="pt",
-    )
-    tokens: Tensor = encoded.input_ids
-    return tokens
-
-
 @torch.no_grad()
-def generate(pipeline: StableDiffusionPipeline, show: SampleSettings, batch_size: int = 16) -> np.ndarray:
+def generate(pipeline: Any, show: SampleSettings, batch_size: int = 16) -> np.ndarray:
     """One picture per prompt, by the plain pipeline: N×H×W×3 uint8. Picture i always starts from seed ``seed + i``."""
     pipeline.set_progress_bar_config(disable=True)
     pictures = []

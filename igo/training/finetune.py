@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from torch import Tensor
 from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 
@@ -18,6 +19,7 @@ from igo import checkpoint, mini
 from igo.errors import CheckpointError, SettingsError
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.training.clipseg import ClipsegTask, Preprocessing, export_clipseg
+from igo.training.conditioning import tokenize
 from igo.training.data import Latents, weights_digest
 from igo.training.degradations import PUBLISHED, Degradation
 from igo.training.diffusion import DiffusionTask, SampleSettings
@@ -26,7 +28,7 @@ from igo.training.folders import CaptionedSet
 from igo.training.hardware import Precision, precision
 from igo.training.inpaint import InpaintTask, inpainting
 from igo.training.loop import LoopSettings, TrainingReport, train
-from igo.training.masks import MaskSet, prompt_tokens
+from igo.training.masks import MaskSet
 from igo.training.plan import planned
 from igo.training.task import Task
 from igo.training.upscaler import UpscalerTask, export_srvgg
@@ -108,10 +110,11 @@ def train_base(
 def encoded(pipeline: Any, data: CaptionedSet, work: Path) -> Latents:
     """The latents of ``data``, encoded once for the same pictures, captions and encoder, then read from ``work``."""
     most = max(len(captions) for captions in data.captions)
-    texts = [[captions[index % len(captions)] for index in range(most)] for captions in data.captions]
-    tokens = prompt_tokens(pipeline.tokenizer, texts)
-    path = work / f"latents-{weights_digest(pipeline.vae.encoder)}-{_digest(data.pictures, tokens)}.safetensors"
+    texts = [captions[index % len(captions)] for captions in data.captions for index in range(most)]
+    tokens = tokenize(pipeline, texts).int().unflatten(0, (len(data), most))
+    path = work / f"latents-{weights_digest(pipeline.vae.encoder)}-{digest(data.pictures, tokens)}.safetensors"
     if not path.exists():
+        pipeline.vae.to(PartialState().device)
         parts = [encode(pipeline.vae, some, batch_size=8) for some in torch.split(data.pictures, 256)]
         mean, spread = (torch.cat(kind) for kind in zip(*parts, strict=True))
         Latents(mean, spread, tokens).save(path)
@@ -192,9 +195,9 @@ def _defaults(base: checkpoint.Loaded, width: int, height: int) -> Mapping[str, 
     return asdict(base.defaults) | {"width": width, "height": height}
 
 
-def _digest(*tensors: Tensor) -> str:
+def digest(*tensors: Tensor) -> str:
     """Twelve hexadecimal digits that name the contents."""
-    digest = hashlib.sha256()
+    state = hashlib.sha256()
     for tensor in tensors:
-        digest.update(np.ascontiguousarray(tensor.numpy()).data)
-    return digest.hexdigest()[:12]
+        state.update(np.ascontiguousarray(tensor.numpy()).data)
+    return state.hexdigest()[:12]

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from igo.errors import SettingsError
+from igo.training.conditioning import tokenize
 from igo.training.data import Latents
-from igo.training.diffusion import DiffusionObjective, DiffusionTask, SampleSettings, generate, tokenize
+from igo.training.diffusion import DiffusionObjective, DiffusionTask, SampleSettings, generate
 from igo.training.loop import LoopSettings, train
 from igo.training.text_encoder import TextEncoderTask
 from igo.training.vae import VaeTask, encode, set_scaling_factor
@@ -23,12 +24,12 @@ def vae_task(pipeline, pictures):
 
 
 def test_the_vae_learns_pictures(vae_task, tmp_path):
-    settings = LoopSettings(steps=60, batch_size=4, learning_rate=1e-2, warmup=2, ema_decay=0.5)
+    settings = LoopSettings(steps=120, batch_size=4, learning_rate=1e-2, warmup=2, ema_decay=0.5)
     report = train(vae_task, settings, tmp_path, quiet=True)
     curve = losses(tmp_path, "pixel")
     assert sum(curve[-10:]) < 0.85 * sum(curve[:10])
     assert report.measures["psnr"] > 10
-    assert (tmp_path / "samples" / "step-000060.png").exists()
+    assert (tmp_path / "samples" / "step-000120.png").exists()
 
 
 def test_a_crop_that_the_vae_cannot_halve_is_refused(pipeline, pictures):
@@ -92,13 +93,14 @@ def test_a_frozen_text_encoder_has_no_parameters_to_train(pipeline, latents):
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_the_loss_is_zero_for_a_perfect_prediction(pipeline, prediction):
     kept = pipeline.scheduler.alphas_cumprod
-    objective = DiffusionObjective(pipeline.unet, pipeline.text_encoder, kept, prediction)
+    pipeline.scheduler.register_to_config(prediction_type=prediction)
+    objective = DiffusionObjective(pipeline)
     latents, noise, timesteps = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8), torch.tensor([3, 900])
     signal, sigma = (part.view(-1, 1, 1, 1) for part in (kept[timesteps].sqrt(), (1 - kept[timesteps]).sqrt()))
     answer = noise if prediction == "epsilon" else signal * noise - sigma * latents
 
     class Perfect(torch.nn.Module):
-        def forward(self, noisy, timesteps, states):
+        def forward(self, noisy, timesteps, states, added_cond_kwargs):
             assert torch.equal(noisy, signal * latents + sigma * noise)
             return type("Output", (), {"sample": answer})
 
@@ -107,8 +109,9 @@ def test_the_loss_is_zero_for_a_perfect_prediction(pipeline, prediction):
 
 
 def test_another_prediction_type_is_refused(pipeline):
+    pipeline.scheduler.register_to_config(prediction_type="sample")
     with pytest.raises(SettingsError, match="'sample' can't be trained"):
-        DiffusionObjective(pipeline.unet, pipeline.text_encoder, pipeline.scheduler.alphas_cumprod, "sample")
+        DiffusionObjective(pipeline)
 
 
 def test_pictures_depend_on_their_own_seed_only(pipeline):
