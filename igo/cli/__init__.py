@@ -10,7 +10,22 @@ import sys
 
 import typer
 
-from igo.cli import demo, doctor, generate, mini, outpaint, plugins, prompt, replay, run, show, style, train, upscale
+from igo.cli import (
+    demo,
+    doctor,
+    generate,
+    mini,
+    outpaint,
+    plugins,
+    prompt,
+    replay,
+    run,
+    show,
+    style,
+    train,
+    train_lora,
+    upscale,
+)
 from igo.errors import IGOError
 
 CANCELLED = 130
@@ -23,7 +38,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (generate, style, outpaint, upscale, run, plugins, prompt, show, replay, doctor, demo, train, mini):
+for module in (
+    generate,
+    style,
+    outpaint,
+    upscale,
+    run,
+    plugins,
+    prompt,
+    show,
+    replay,
+    doctor,
+    demo,
+    train,
+    train_lora,
+    mini,
+):
     module.register(app)
 
 

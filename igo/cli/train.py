@@ -239,11 +239,12 @@ def effort_of(
     precision: str,
     seed: int,
     tensorboard: bool,
+    optimizer: str = "adamw",
 ) -> Effort:
     """The options that every training has. Raises ``SettingsError``."""
     from igo.training.finetune import Effort
 
-    chosen: dict[str, Any] = {"precision": precision, **given(steps=steps)}
+    chosen: dict[str, Any] = {"precision": precision, "optimizer": optimizer, **given(steps=steps)}
     return Effort(
         minutes=minutes,
         batch_size=batch_size,

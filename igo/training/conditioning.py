@@ -19,6 +19,8 @@ class TextConditioner(nn.Module):
     are joined; of the second then comes the pooled vector too (N×P), as in Podell et al., SDXL.
     """
 
+    text_encoder_2: nn.Module | None
+
     def __init__(self, pipeline: Any) -> None:
         super().__init__()
         self.text_encoder = pipeline.text_encoder

@@ -23,6 +23,7 @@ class DiffusionObjective(nn.Module):
     Strategy), on noise or on velocity (Salimans & Ho, Progressive Distillation for Fast Sampling)."""
 
     alphas_cumprod: Tensor
+    conditioner: TextConditioner
 
     def __init__(self, pipeline: Any, snr_gamma: float | None = 5.0) -> None:
         super().__init__()
@@ -94,9 +95,9 @@ class DenoisingTask(Task):
 
     Leaving captions out teaches the unconditional prediction that guidance needs (Ho & Salimans, Classifier-Free
     Diffusion Guidance). Trained is what requires gradients; ``text_rate`` is the text encoders' learning rate as a
-    multiple of the UNet's; 0 freezes them. ``offset_noise`` adds that much noise that is equal all over a channel (Guttenberg,
-    Diffusion with Offset Noise): pictures may then become darker or brighter as a whole. ``snr_gamma`` is min-SNR's
-    limit, None to weigh all timesteps alike.
+    multiple of the UNet's; 0 freezes them. ``offset_noise`` adds that much noise that is equal all over a channel
+    (Guttenberg, Diffusion with Offset Noise): pictures may then become darker or brighter as a whole. ``snr_gamma`` is
+    min-SNR's limit, None to weigh all timesteps alike.
     """
 
     def __init__(
@@ -109,25 +110,21 @@ class DenoisingTask(Task):
     ) -> None:
         self.pipeline, self.dropout, self.text_rate, self.offset_noise = pipeline, dropout, text_rate, offset_noise
         self.steps = int(pipeline.scheduler.config.num_train_timesteps)
-        self.module = DiffusionObjective(pipeline, snr_gamma)
+        self.module: DiffusionObjective = DiffusionObjective(pipeline, snr_gamma)
         if not text_rate:
             self.module.conditioner.requires_grad_(False)
         self.empty = tokenize(pipeline, [""])[0]
 
     def parameter_groups(self) -> list[dict[str, object]]:
-        parts: tuple[tuple[nn.Module, float], ...] = (
-            (self.module.unet, 1.0),
-            (self.module.conditioner, self.text_rate),
-        )
         groups: list[dict[str, object]] = []
-        for part, rate in parts:
-            learning = [parameter for parameter in part.parameters() if parameter.requires_grad]
+        for part, rate in (("unet", 1.0), ("conditioner", self.text_rate)):
+            learning = [p for name, p in self.module.named_parameters() if p.requires_grad and name.startswith(part)]
             if learning:
                 groups.append({"params": learning, "rate": rate})
         return groups
 
     def noised(self, latents: Tensor, tokens: Tensor, generator: torch.Generator) -> Batch:
-        """A batch of ``latents`` (N×C×h×w, scaled) with noise, timesteps and ``tokens`` (N×L, or N×2×L), some emptied."""
+        """A batch of ``latents`` (N×C×h×w, scaled) with noise, timesteps and ``tokens`` (N×L, N×2×L), some emptied."""
         size, device = len(latents), generator.device
         chance = torch.rand(2, size, generator=generator, device=device)
         # One timestep from each of `size` equal intervals: the same mean loss, at a smaller variance.

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -53,6 +53,7 @@ class Effort:
     learning_rate: float = 1e-4
     accumulation: int = 1
     precision: Precision = "auto"
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
     ema_decay: float = 0.999
     seed: int = 0
     tensorboard: bool = False
@@ -70,6 +71,7 @@ class Effort:
             learning_rate=self.learning_rate,
             accumulation=self.accumulation,
             precision=precision(self.precision),
+            optimizer=self.optimizer,
             ema_decay=self.ema_decay,
             seed=self.seed,
             tensorboard=self.tensorboard,
@@ -111,7 +113,8 @@ def encoded(pipeline: Any, data: CaptionedSet, work: Path) -> Latents:
     """The latents of ``data``, encoded once for the same pictures, captions and encoder, then read from ``work``."""
     most = max(len(captions) for captions in data.captions)
     texts = [captions[index % len(captions)] for captions in data.captions for index in range(most)]
-    tokens = tokenize(pipeline, texts).int().unflatten(0, (len(data), most))
+    tokens = tokenize(pipeline, texts).int()
+    tokens = tokens.view(len(data), most, *tokens.shape[1:])
     path = work / f"latents-{weights_digest(pipeline.vae.encoder)}-{digest(data.pictures, tokens)}.safetensors"
     if not path.exists():
         pipeline.vae.to(PartialState().device)
