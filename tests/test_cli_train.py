@@ -4,6 +4,7 @@ import json
 
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 from igo import checkpoint, cli
 from igo.networks.files import load_srvgg
@@ -65,6 +66,32 @@ def test_an_upscaler_is_trained_and_learns_on(command, photos):
     assert load_srvgg(photos.parent / "more.safetensors").scale == 2
 
 
+@pytest.mark.parametrize("source", ["--data", "--drawn"])
+@pytest.mark.parametrize("layout", ["diffusers", "kohya"])
+def test_an_adapter_is_trained(source, layout, command, photos, tiny_checkpoint):
+    given = [source, photos if source == "--data" else 3, "--base", tiny_checkpoint, "--width", 32, "--height", 48]
+    more = ["--format", layout, "--rank", 2, "--snr-gamma", 0, "--validation-prompt", "a red hoodie"]
+    code, output, errors = command("lora", *given, *more, "--out", "my/adapter.safetensors", *SHORT)
+    assert code == 0, errors
+    assert "my/adapter.safetensors: 2 steps" in output
+    with safe_open(photos.parent / "my" / "adapter.safetensors", "pt") as file:
+        first = sorted(file.keys())[0]
+    assert first.startswith("unet." if layout == "diffusers" else "lora_unet_")
+
+
+def test_subjects_are_trained(command, photos, tiny_checkpoint):
+    (photos.parent / "subjects.toml").write_text(
+        '[[subject]]\ntoken = "zwx"\nclass = "hoodie"\nfolder = "photos"\nprior = ["a hoodie"]\n'
+    )
+    given = ["--base", tiny_checkpoint, "--width", 32, "--height", 48, "--class-images", 1, "--rank", 2]
+    code, output, errors = command("dreambooth", "subjects.toml", *given, "--out", "zwx.safetensors", *SHORT)
+    assert code == 0, errors
+    assert "zwx.safetensors: 2 steps" in output
+    code, _, errors = command("dreambooth", "none.toml", *given, "--out", "other.safetensors", *SHORT)
+    assert code == 2
+    assert errors == "igo: can't read none.toml: No such file or directory; it names the subjects, in TOML\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -77,7 +104,11 @@ def test_an_upscaler_is_trained_and_learns_on(command, photos):
         (["inpaint", "--data", "photos", "--held-out", "3", "--base", "TINY"], "can't hold 3 of 3 pictures back"),
         (["base", "--data", "photos", "--width", "33", "--base", "TINY"], "must be multiples of 8"),
         (["base", "--data", "photos", "--base", "TINY", "--steps", "0"], "steps is 0"),
-        (["base", "--data", "photos", "--base", "TINY", "--precision", "int8"], "choose auto, no (32 bit) or bf16"),
+        (["lora", "--data", "photos"], "made is no .safetensors file; give the adapter such a name"),
+        (
+            ["base", "--data", "photos", "--base", "TINY", "--precision", "int8"],
+            "choose auto, no (32 bit), fp16 or bf16",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message, command, photos, tiny_checkpoint):

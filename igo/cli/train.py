@@ -287,5 +287,10 @@ def beside(out: Path) -> Path:
 
 
 def tell(report: TrainingReport, out: Path) -> None:
+    """Say where the weights are and how good; once, whatever the number of processes."""
+    from igo.training import hardware
+
+    if not hardware.processes().is_main_process:
+        return
     measured = "".join(f", {name} {value:.4g}" for name, value in report.measures.items())
     typer.echo(f"{out}: {report.step} steps{measured}")

@@ -168,7 +168,7 @@ def train_clipseg(
         batch_size=2 * effort.batch_size,
         learning_rate=2 * effort.learning_rate,
     )
-    parts = PartsTask(model, PREPROCESSING, learned, figures[:-held_out], phrases())
+    parts = PartsTask(model, PREPROCESSING, learned, phrases())
     first.train(parts, work / "clipseg-parts")
     effort = replace(effort, minutes=(1 - FIRST) * effort.minutes)
     return finetune.train_clipseg(

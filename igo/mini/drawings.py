@@ -17,8 +17,10 @@ from torch import Tensor
 from igo.mini.pictures import wardrobe_digest
 from igo.mini.wardrobe import Figure, draw
 from igo.training.data import load_pictures
+from igo.training.hardware import processes
 
 CHUNK = 16
+MARK = "drawn.json"
 Drawn = tuple[np.ndarray, np.ndarray]
 
 
@@ -30,24 +32,30 @@ def draw_once(
     They are drawn again only if the figures, the size or the code that draws have changed. At 128×192 a picture takes
     about 30 ms of one worker and 98 kB, at 512×768 140 ms and 1.6 MB.
     """
-    mark, (width, height), count = folder / "drawn.json", size, len(figures)
+    mark = folder / MARK
     text = json.dumps([dataclasses.asdict(figure) for figure in figures])
     drawn = {"figures": hashlib.sha256(text.encode()).hexdigest(), "size": list(size), "wardrobe": wardrobe_digest()}
-    if not (mark.exists() and json.loads(mark.read_text()) == drawn):
-        folder.mkdir(parents=True, exist_ok=True)
-        mark.unlink(missing_ok=True)
-        pictures = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, (count, height, width, 3))
-        labels = np.lib.format.open_memmap(folder / "labels.npy", "w+", np.uint8, (count, height, width))
-        chunks = [figures[start : start + CHUNK] for start in range(0, count, CHUNK)]
-        drawing = track(_drawn(chunks, size, workers), "drawing", total=len(chunks), console=Console(stderr=True))
-        for index, part in enumerate(drawing):
-            rows = slice(index * CHUNK, index * CHUNK + len(part[0]))
-            pictures[rows], labels[rows] = part
-        pictures.flush()
-        labels.flush()
-        mark.write_text(json.dumps(drawn))
+    with processes().main_process_first():
+        if not (mark.exists() and json.loads(mark.read_text()) == drawn):
+            _draw_all(folder, figures, size, workers)
+            mark.write_text(json.dumps(drawn))
     kept = torch.from_numpy(np.load(folder / "labels.npy", mmap_mode="c"))
     return load_pictures(folder / "pictures.npy"), kept
+
+
+def _draw_all(folder: Path, figures: Sequence[Figure], size: tuple[int, int], workers: int) -> None:
+    (width, height), count = size, len(figures)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).unlink(missing_ok=True)
+    pictures = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, (count, height, width, 3))
+    labels = np.lib.format.open_memmap(folder / "labels.npy", "w+", np.uint8, (count, height, width))
+    chunks = [figures[start : start + CHUNK] for start in range(0, count, CHUNK)]
+    drawing = track(_drawn(chunks, size, workers), "drawing", total=len(chunks), console=Console(stderr=True))
+    for index, part in enumerate(drawing):
+        rows = slice(index * CHUNK, index * CHUNK + len(part[0]))
+        pictures[rows], labels[rows] = part
+    pictures.flush()
+    labels.flush()
 
 
 def _drawn(chunks: list[Sequence[Figure]], size: tuple[int, int], workers: int) -> Iterable[Drawn]:

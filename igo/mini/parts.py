@@ -1,4 +1,4 @@
-"""A first training for mini/clipseg: what pixels show without any text, what phrases say without any picture."""
+"""A first training for mini/clipseg: every patch of a picture against every phrase, as CLIP matches whole pictures."""
 
 from collections.abc import Sequence
 
@@ -7,77 +7,82 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPSegForImageSegmentation
 
-from igo.mini.attributes import AttributeCoder
 from igo.mini.phrases import GROUPS, Phrase
-from igo.mini.wardrobe import Figure
 from igo.training.clipseg import Preprocessing, varied
 from igo.training.masks import MaskSet
 from igo.training.task import Batch, Task
 from igo.training.text_encoder import attribute_loss
 
-PHRASES = 16
-"""Phrases that are read for each picture that is seen."""
-
 
 class PartsObjective(nn.Module):
-    """Labels pixel by pixel, attributes of the whole figure, and the words of phrases, each by one linear layer on what
-    CLIPSeg's decoder will be given.
+    """Three things at once: labels pixel by pixel, the words of each phrase, and how much of each patch each phrase
+    names. The last one is read from what text makes of a patch where CLIPSeg's decoder begins (its first reduction and
+    its FiLM), by a vote of all its dimensions.
 
-    Masks alone teach slowly: each of them says little, and as long as none is right, nothing tells texts apart.
+    Masks alone teach slowly: each is decoded for itself, so few are asked of a picture, and as long as none is right
+    nothing tells texts apart. Here all phrases are asked of every picture for little more than one.
     """
 
-    def __init__(self, model: CLIPSegForImageSegmentation, labels: int, seen: list[int], said: list[int]) -> None:
+    def __init__(self, model: CLIPSegForImageSegmentation, labels: int, said: list[int]) -> None:
         super().__init__()
-        self.clip, self.labels, self.seen, self.said = model.clip, labels, seen, said
+        self.clip, self.labels, self.said = model.clip, labels, said
+        self.reduce, self.times, self.plus = model.decoder.reduces[0], model.decoder.film_mul, model.decoder.film_add
         vision = model.config.vision_config
         self.patch = int(vision.patch_size)
         self.from_patch = nn.Linear(vision.hidden_size, labels * self.patch**2)
-        self.from_picture = nn.Linear(vision.hidden_size, sum(seen))
         self.from_text = nn.Linear(model.config.projection_dim, sum(said))
+        self.vote = nn.Linear(model.config.reduce_dim, 1)
+        nn.init.constant_(self.vote.bias, -2)
 
     def forward(
-        self, pixels: Tensor, labels: Tensor, attributes: Tensor, tokens: Tensor, words: Tensor
+        self, pixels: Tensor, labels: Tensor, tokens: Tensor, words: Tensor, named: Tensor, asked: Tensor
     ) -> dict[str, Tensor]:
-        """``pixels`` N×3×S×S with ``labels`` N×S×S and ``attributes`` N×A, ``tokens`` M×L with ``words`` M×B."""
+        """``pixels`` N×3×S×S with ``labels`` N×S×S; ``tokens`` P×L with ``words`` P×B; which labels each phrase names
+        on each picture (``named`` N×P×V, 0 or 1), and how much it is asked (``asked`` N×P, rows sum to 1)."""
         states = self.clip.get_image_features(pixels, output_hidden_states=True).hidden_states[-1][:, 1:]
         side = pixels.shape[-1] // self.patch
         cells = self.from_patch(states).float().view(len(pixels), side, side, self.labels, self.patch, self.patch)
-        scores = cells.permute(0, 3, 1, 4, 2, 5).reshape(len(pixels), self.labels, *pixels.shape[-2:])
-        parts = functional.cross_entropy(scores, labels)
-        figure = attribute_loss(self.from_picture(states.mean(1)).float(), attributes, self.seen)
+        parts = functional.cross_entropy(
+            cells.permute(0, 3, 1, 4, 2, 5).reshape(len(pixels), self.labels, *pixels.shape[-2:]), labels
+        )
         text = self.clip.get_text_features(tokens).pooler_output
         phrase = attribute_loss(self.from_text(text).float(), words, self.said)
-        right = (scores.argmax(1) == labels).float().mean()
-        return {"loss": parts + 0.5 * figure + 0.5 * phrase, "figure": figure, "phrase": phrase, "pixels": right}
+        scores = (self.times(text) * self.vote.weight) @ self.reduce(states).transpose(1, 2)
+        scores = (scores + self.vote(self.plus(text))).float()
+        truth = named @ self._shares(labels)
+        entropy = functional.binary_cross_entropy_with_logits(scores, truth, reduction="none").mean(-1)
+        found, smooth = scores.sigmoid(), scores.shape[-1] / 1000
+        dice = 1 - (2 * (found * truth).sum(-1) + smooth) / ((found + truth).sum(-1) + smooth)
+        match = ((entropy + dice) * asked).sum(-1).mean()
+        return {"loss": parts + 0.5 * phrase + match, "parts": parts, "phrase": phrase, "match": match}
+
+    def _shares(self, labels: Tensor) -> Tensor:
+        """Labels N×S×S to the share that each has of each patch, N×V×T."""
+        planes = functional.one_hot(labels, self.labels).permute(0, 3, 1, 2).float()
+        return functional.avg_pool2d(planes, self.patch).flatten(2)
 
 
 class PartsTask(Task):
-    """Learn the drawn world's parts and phrases. ``figures`` are those of ``masks``, ``every`` is all its phrases."""
+    """Learn the drawn world's parts and phrases: ``every`` is what ``masks`` asks, in its order, of every picture."""
 
     name = "parts"
 
     def __init__(
-        self,
-        model: CLIPSegForImageSegmentation,
-        preprocessing: Preprocessing,
-        masks: MaskSet,
-        figures: Sequence[Figure],
-        every: Sequence[Phrase],
+        self, model: CLIPSegForImageSegmentation, preprocessing: Preprocessing, masks: MaskSet, every: Sequence[Phrase]
     ) -> None:
-        coder = AttributeCoder(figures)
-        self.preprocessing, self.masks, self.attributes = preprocessing, masks, coder.encode(figures)
+        self.preprocessing, self.masks = preprocessing, masks
         self.words, said = _words(every)
-        self.module = PartsObjective(model, len(masks.codes), coder.classes, said)
+        self.module = PartsObjective(model, len(masks.codes), said)
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         device = generator.device
         if self.masks.labels.device.type != device.type:
             self.masks = self.masks.to(device)
-        pick = torch.randint(len(self.masks), (size,), generator=generator, device=device)
-        asked = torch.randint(len(self.words), (PHRASES * size,), generator=generator, device=device)
-        wording = torch.randint(self.masks.tokens.shape[1], asked.shape, generator=generator, device=device)
+        masks = self.masks
+        pick = torch.randint(len(masks), (size,), generator=generator, device=device)
+        wording = torch.randint(masks.tokens.shape[1], (len(masks.tokens),), generator=generator, device=device)
         mirror = (torch.rand(size, generator=generator, device=device) < 0.5)[:, None, None]
-        pictures, labels = self.masks.pictures[pick], self.masks.labels[pick]
+        pictures, labels = masks.pictures[pick], masks.labels[pick]
         pictures = torch.where(mirror[..., None], pictures.flip(2), pictures)
         labels = torch.where(mirror, labels.flip(2), labels)
         values = varied(pictures.permute(0, 3, 1, 2).float() / 255, generator)
@@ -85,9 +90,10 @@ class PartsTask(Task):
         return {
             "pixels": self.preprocessing.normalise(functional.interpolate(values, size=side, mode="bilinear")),
             "labels": functional.interpolate(labels[:, None].float(), size=side)[:, 0].long(),
-            "attributes": self.attributes[pick.cpu()].to(device),
-            "tokens": self.masks.tokens[asked, wording].long(),
-            "words": self.words[asked.cpu()].to(device),
+            "tokens": masks.tokens[torch.arange(len(wording), device=device), wording].long(),
+            "words": self.words.to(device),
+            "named": (masks.members[pick][..., None].long() & masks.codes != 0).float(),
+            "asked": masks.weights[pick],
         }
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from accelerate import PartialState
 from torch import Tensor
 
 from igo import checkpoint
@@ -17,7 +16,7 @@ from igo.training.data import Latents, weights_digest
 from igo.training.diffusion import DiffusionTask, SampleSettings
 from igo.training.finetune import Effort, digest, encoded
 from igo.training.folders import CaptionedSet
-from igo.training.hardware import precision
+from igo.training.hardware import precision, processes
 from igo.training.loop import TrainingReport
 from igo.training.lora import Format, LoraSettings, add_lora, check_format, write_lora
 
@@ -92,7 +91,7 @@ def train_lora(
         raise SettingsError("there are no pictures to learn from")
     adaptation, pipeline = adaptation or Adaptation(), base.pipeline
     torch.manual_seed(effort.seed)
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         buckets = [encoded(pipeline, one, work) for one in data]
     if weights is not None:
         buckets = [replace(bucket, weights=own) for bucket, own in zip(buckets, weights, strict=True)]
@@ -112,7 +111,7 @@ def train_lora(
     )
     task.name = "lora"
     report = effort.train(task, work)
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         told = {"base": base.identity, "settings": json.dumps(_described(adaptation)), **(metadata or {})}
         write_lora(pipeline, out, adaptation.layout, {f"igo_{name}": value for name, value in told.items()})
     return report
@@ -131,9 +130,9 @@ def _conditions(pipeline: Any, buckets: Sequence[Latents], work: Path) -> Condit
     every = torch.cat([tokenize(pipeline, [""]), *(bucket.tokens.reshape(-1, *length) for bucket in buckets)])
     tokens = torch.unique(every.int(), dim=0)
     path = work / f"captions-{weights_digest(conditioner)}-{digest(tokens)}.safetensors"
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         if not path.exists():
-            conditioner.to(PartialState().device)
+            conditioner.to(processes().device)
             Conditions.of(conditioner, tokens).save(path)
     return Conditions.load(path)
 

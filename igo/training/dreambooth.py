@@ -11,7 +11,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from torch import Tensor
@@ -23,6 +22,7 @@ from igo.training.adapt import Adaptation, train_lora
 from igo.training.diffusion import SampleSettings, generate
 from igo.training.finetune import Effort
 from igo.training.folders import CaptionedSet, load_captioned
+from igo.training.hardware import processes
 from igo.training.loop import TrainingReport
 from igo.training.metadata import METADATA
 
@@ -167,7 +167,7 @@ def prior_pictures(
     and read from there for the same checkpoint, prompt, seed and size."""
     prompts = [subject.prior[index % len(subject.prior)].format(subject.kind) for index in range(count)]
     pictures = []
-    with PartialState().main_process_first():
+    with processes().main_process_first():
         for index, prompt in enumerate(prompts):
             named = hashlib.sha256(repr((base.identity, prompt, seed + index, size)).encode()).hexdigest()[:12]
             path = folder / f"{named}.png"
@@ -179,7 +179,7 @@ def prior_pictures(
 
 def _paint(base: checkpoint.Loaded, prompt: str, seed: int, size: tuple[int, int], path: Path) -> None:
     defaults, pipeline = base.defaults, base.pipeline
-    pipeline.to(PartialState().device)
+    pipeline.to(processes().device)
     show = SampleSettings([prompt], *size, defaults.num_inference_steps, defaults.guidance_scale, seed=seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.png")

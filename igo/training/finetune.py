@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from torch import Tensor
 from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 
@@ -25,7 +24,7 @@ from igo.training.degradations import PUBLISHED, Degradation
 from igo.training.diffusion import DiffusionTask, SampleSettings
 from igo.training.export import export
 from igo.training.folders import CaptionedSet
-from igo.training.hardware import Precision, precision
+from igo.training.hardware import Precision, precision, processes
 from igo.training.inpaint import InpaintTask, inpainting
 from igo.training.loop import LoopSettings, TrainingReport, train
 from igo.training.masks import MaskSet
@@ -103,9 +102,12 @@ def train_base(
     captions = [of_one[index % len(of_one)] for index, of_one in enumerate(data.captions[:SHOWN])]
     height, width = data.pictures.shape[1:3]
     show = SampleSettings(captions, width, height, min(base.defaults.num_inference_steps, 30))
-    task = DiffusionTask(pipeline, encoded(pipeline, data, work), show, text_rate=text_rate)
+    with processes().main_process_first():
+        latents = encoded(pipeline, data, work)
+    task = DiffusionTask(pipeline, latents, show, text_rate=text_rate)
     report = effort.train(task, work)
-    export(pipeline, out, defaults=_defaults(base, width, height))
+    if processes().is_main_process:
+        export(pipeline, out, defaults=_defaults(base, width, height))
     return report
 
 
@@ -117,7 +119,7 @@ def encoded(pipeline: Any, data: CaptionedSet, work: Path) -> Latents:
     tokens = tokens.view(len(data), most, *tokens.shape[1:])
     path = work / f"latents-{weights_digest(pipeline.vae.encoder)}-{digest(data.pictures, tokens)}.safetensors"
     if not path.exists():
-        pipeline.vae.to(PartialState().device)
+        pipeline.vae.to(processes().device)
         parts = [encode(pipeline.vae, some, batch_size=8) for some in torch.split(data.pictures, 256)]
         mean, spread = (torch.cat(kind) for kind in zip(*parts, strict=True))
         Latents(mean, spread, tokens).save(path)
@@ -137,7 +139,8 @@ def train_inpaint(
     guidance, steps = base.defaults.guidance_scale, min(base.defaults.num_inference_steps, 30)
     report = effort.train(InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance), work)
     height, width = masks.pictures.shape[1:3]
-    export(pipeline, out, defaults=_defaults(base, width, height))
+    if processes().is_main_process:
+        export(pipeline, out, defaults=_defaults(base, width, height))
     return report
 
 
@@ -168,7 +171,8 @@ def train_clipseg(
     check_replaceable(out)
     torch.manual_seed(effort.seed)
     report = effort.train(ClipsegTask(model, preprocessing, masks, held_out, decoder_only=decoder_only), work)
-    export_clipseg(model, tokenizer, preprocessing, out)
+    if processes().is_main_process:
+        export_clipseg(model, tokenizer, preprocessing, out)
     return report
 
 
@@ -190,7 +194,8 @@ def train_upscaler(
         raise SettingsError(f"{out} is no .safetensors file; give the upscaler's weights such a name")
     torch.manual_seed(effort.seed)
     report = effort.train(UpscalerTask(network, tiles, held_out, degradation, workers=workers), work)
-    export_srvgg(network, out)
+    if processes().is_main_process:
+        export_srvgg(network, out)
     return report
 
 

@@ -3,6 +3,8 @@
 from typing import Literal, get_args
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
 
 from igo.errors import SettingsError
 
@@ -26,6 +28,15 @@ def precision(wanted: Precision = "auto") -> Literal["no", "fp16", "bf16"]:
     if not torch.cuda.is_available():
         return "no"
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def processes() -> PartialState:
+    """This process among those that ``accelerate launch`` or ``torchrun`` started, and its device.
+
+    On CPUs accelerate finds the others only if told that there are no GPUs to look for (``accelerate launch --cpu``),
+    and it is the first call that counts.
+    """
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
 
 
 def batch_scale() -> int:

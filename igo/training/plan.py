@@ -4,9 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from accelerate import PartialState
-
 from igo.errors import SettingsError
+from igo.training.hardware import processes
 from igo.training.loop import LoopSettings
 from igo.training.pace import steps_in
 from igo.training.task import Task
@@ -25,7 +24,7 @@ def planned(folder: Path, minutes: float, task: Task, settings: LoopSettings) ->
         raise SettingsError(f"minutes is {minutes}; give the training time in minutes, above 0")
     path = folder / PLAN
     if not path.exists():
-        if PartialState().num_processes > 1:
+        if processes().num_processes > 1:
             raise SettingsError("several processes can't measure how long a step takes; give the number of steps")
         steps = steps_in(minutes, task, settings)
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The first training of mini/clipseg: parts without text, phrases without pictures."""
+"""The first training of mini/clipseg: every patch against every phrase."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from igo.mini import clipseg
-from igo.mini.parts import PHRASES, PartsTask, _words
+from igo.mini.parts import PartsTask, _words
 from igo.mini.phrases import GROUPS, phrases
 from igo.mini.pictures import balanced_figures
 from igo.training.clipseg import Preprocessing
@@ -19,7 +19,7 @@ def task(tmp_path_factory):
     tokenizer = clipseg.build_clipseg_tokenizer()
     figures = balanced_figures(6, seed=3)
     masks = clipseg.drawn_masks(tmp_path_factory.mktemp("drawn"), figures, tokenizer)
-    return PartsTask(tiny(tokenizer), Preprocessing(side=32), masks, figures, phrases())
+    return PartsTask(tiny(tokenizer), Preprocessing(side=32), masks, phrases())
 
 
 def test_phrases_become_class_numbers():
@@ -38,14 +38,25 @@ def test_batches_repeat_and_labels_stay_with_their_pixels(task):
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert one["pixels"].shape == (4, 3, 32, 32)
     assert one["labels"].shape == (4, 32, 32)
-    assert one["tokens"].shape[0] == one["words"].shape[0] == 4 * PHRASES
-    assert int(one["labels"].max()) < len(task.masks.codes)
+    assert one["tokens"].shape[0] == one["words"].shape[0] == len(phrases())
+    assert one["asked"].sum(1).tolist() == pytest.approx([1] * 4)
+    person = next(index for index, phrase in enumerate(phrases()) if phrase.text == "person")
+    assert one["named"][:, person].tolist() == [[0.0] + [1.0] * (len(task.masks.codes) - 1)] * 4
+
+
+def test_the_truth_of_a_patch_is_the_share_that_is_named(task):
+    labels = torch.zeros(1, 32, 32, dtype=torch.long)
+    labels[0, :8, :4] = 4
+    shares = task.module._shares(labels)
+    assert shares[0, 4, 0].item() == 0.5
+    assert shares[0, 0].sum().item() == shares.shape[-1] - 0.5
+    assert shares.sum().item() == shares.shape[-1]
 
 
 def test_parts_and_phrases_are_learned(task, tmp_path):
     train(task, LoopSettings(steps=60, batch_size=6, learning_rate=3e-3, warmup=5, ema_decay=0.8), tmp_path, quiet=True)
     rows = [json.loads(line) for line in (tmp_path / "losses.jsonl").read_text().splitlines()]
     first, last = ({name: sum(row[name] for row in part) for name in part[0]} for part in (rows[:8], rows[-8:]))
-    assert last["pixels"] > 1.3 * first["pixels"]
-    assert last["phrase"] < 0.8 * first["phrase"]
-    assert last["figure"] < first["figure"]
+    assert last["parts"] < 0.7 * first["parts"]
+    assert last["phrase"] < 0.9 * first["phrase"]
+    assert last["match"] < 0.85 * first["match"]
