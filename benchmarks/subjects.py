@@ -62,7 +62,8 @@ def _checked(fine: NDArray[np.float32], cloth: NDArray[np.bool_]) -> NDArray[np.
     y, x = np.mgrid[: cloth.shape[0], : cloth.shape[1]]
     square = SQUARE * FINE
     odd = ((np.floor((x - columns.min()) / square) + np.floor((y - rows.min()) / square)) % 2).astype(bool)
-    pattern = np.where(odd[..., None], *(np.float32(color) for color in CHECKS)) * shade
+    one, other = np.array(CHECKS, np.float32)
+    pattern = np.where(odd[..., None], one, other) * shade
     soft = cv2.GaussianBlur(cloth.astype(np.float32), (0, 0), 0.8)[..., None]
     return np.asarray(fine + soft * (pattern - fine), np.float32)
 

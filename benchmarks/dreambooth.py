@@ -1,0 +1,162 @@
+"""Two new subjects in one adapter: ``python -m benchmarks.dreambooth --work DIR``.
+
+Eight drawings of each (see ``benchmarks.subjects``) are taught by what ``igo train dreambooth`` runs. Pictures painted
+before, after, and with two adapters that were trained apart and then mixed, are judged by a judge of these subjects
+and, for the other garments, by the one that `mini` is measured with.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import igo
+from benchmarks.judge.verdicts import Judge
+from benchmarks.prompts import balanced_prompts
+from benchmarks.subject_judge import SubjectJudge
+from benchmarks.subjects import BAG, JACKET, caption, dressed, picture
+from igo.mini import NATIVE_SIZE
+from igo.mini.pictures import balanced_figures
+from igo.training.adapt import Adaptation, load_adaptable
+from igo.training.dreambooth import Prior, Subject, train_dreambooth
+from igo.training.finetune import Effort
+from igo.training.lora import LoraSettings
+from igo_plugins import Adapter
+
+SHOWN = 8
+SHOWN_SEED, ASKED_SEED = 203, 204
+PRIOR = {
+    "jacket": (
+        "fashion photo of a woman in a red {} and blue jeans, street background",
+        "fashion photo of a man in a black {} and gray trousers, studio background",
+        "fashion photo of a woman in a checked green {} and a pink skirt, park background",
+        "fashion photo of a man in an orange {} and brown shorts, beach background",
+    ),
+    "bag": (
+        "fashion photo of a woman in a red coat and blue jeans, with a black {}, street background",
+        "fashion photo of a man in a white t-shirt and black shorts, with a green {}, beach background",
+        "fashion photo of a woman in a yellow dress, with a red {}, park background",
+        "fashion photo of a man in a blue shirt and gray jeans, with a brown {}, shop background",
+    ),
+}
+EFFORT = Effort(minutes=15, batch_size=8, learning_rate=1e-3)
+ADAPTATION = Adaptation(LoraSettings(rank=16, targets="transformer"), text_rate=0.5)
+
+
+def shown(work: Path) -> list[Subject]:
+    """The subjects, with folders of eight captioned drawings each."""
+    subjects = []
+    figures = balanced_figures(2 * SHOWN, SHOWN_SEED)
+    for number, name in enumerate((JACKET, BAG)):
+        jacket, bag = number == 0, number == 1
+        token, kind = name.split()
+        folder = work / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = []
+        for index, figure in enumerate(figures[number * SHOWN : (number + 1) * SHOWN]):
+            worn = dressed(figure, jacket, bag)
+            Image.fromarray(picture(worn, jacket, bag)).save(folder / f"{index}.png")
+            lines.append(json.dumps({"file_name": f"{index}.png", "text": caption(worn, jacket, bag)}))
+        (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
+        values = {"token": token, "class": kind, "folder": folder, "prior": PRIOR[kind]}
+        subjects.append(Subject.model_validate(values))
+    return subjects
+
+
+def measured(
+    adapters: list[Adapter], subjects: SubjectJudge, judge: Judge, count: int, sheet: Path
+) -> dict[str, float]:
+    """Paint ``count`` prompts for the jacket, for the bag, for both and for ordinary clothes, and judge them."""
+    chain = igo.Chain(igo.TextToImage("mini"), *adapters)
+    figures = [figure for figure in balanced_figures(2 * count, ASKED_SEED) if figure.bottom != "none"][:count]
+    found: dict[str, float] = {}
+    rows = []
+    for name, jacket, bag in ((JACKET, True, False), (BAG, False, True), ("both", True, True)):
+        prompts = [caption(dressed(figure, jacket, bag), jacket, bag) for figure in figures]
+        pictures = _painted(chain, prompts, name)
+        right = subjects.verdicts(pictures)
+        wanted = right[:, [index for index, asked in enumerate((jacket, bag)) if asked]]
+        found[name] = float(wanted.all(1).mean())
+        bottoms = [verdict["bottom_color"] for verdict in judge.verdicts(pictures)]
+        found[f"bottom colour, {name}"] = _share(bottoms, [figure.bottom_color for figure in figures])
+        rows.append(np.concatenate(pictures[:10], 1))
+    ordinary = balanced_prompts(count)
+    pictures = _painted(chain, [one.prompt for one in ordinary], "ordinary clothes")
+    verdicts = judge.verdicts(pictures)
+    found["top colour"] = _share([v["top_color"] for v in verdicts], [one.figure.top_color for one in ordinary])
+    lower = [(v["bottom_color"], one.figure) for v, one in zip(verdicts, ordinary, strict=True)]
+    found["bottom colour"] = float(
+        np.mean([color == figure.bottom_color for color, figure in lower if figure.bottom != "none"])
+    )
+    found["subjects where not asked for"] = float(subjects.verdicts(pictures).any(1).mean())
+    rows.append(np.concatenate(pictures[:10], 1))
+    Image.fromarray(np.concatenate(rows)).resize((1600, 960), Image.Resampling.LANCZOS).save(sheet)
+    return found
+
+
+def _painted(chain: igo.Chain, prompts: list[str], name: str) -> NDArray[np.uint8]:
+    width, height = NATIVE_SIZE
+    painted = [
+        np.asarray(chain.run(prompt, seed=1000 + index, width=width, height=height, num_inference_steps=20).image)
+        for index, prompt in enumerate(track(prompts, f"painting {name}"))
+    ]
+    return np.stack(painted)
+
+
+def _share(seen: list[str], wanted: list[str]) -> float:
+    return float(np.mean([one == other for one, other in zip(seen, wanted, strict=True)]))
+
+
+def _trained(subjects: list[Subject], out: Path, effort: Effort, prior: Prior) -> float:
+    """Train one adapter for ``subjects``; the seconds that it took, prior pictures among them."""
+    began = time.monotonic()
+    work = out.with_suffix("")
+    train_dreambooth(load_adaptable("mini"), subjects, NATIVE_SIZE, out, work, effort, ADAPTATION, prior)
+    return time.monotonic() - began
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="benchmarks.dreambooth", description="Teach mini two subjects, and measure.")
+    parser.add_argument("--work", type=Path, required=True, help="folder for drawings, checkpoints and sheets")
+    parser.add_argument("--steps", type=int, help="steps of 8 pictures, in place of 15 minutes")
+    parser.add_argument("--pictures", type=int, default=50, help="pictures of each kind that are judged")
+    parser.add_argument("--apart", action="store_true", help="train two adapters too, half as long each, and mix them")
+    arguments = parser.parse_args()
+    work: Path = arguments.work
+    subjects = shown(work)
+    effort = Effort(**{**vars(EFFORT), "steps": arguments.steps})
+    eye, judge = SubjectJudge.trained(work), Judge()
+    jacket, bag = eye.ceiling(work)
+    columns = {"before": measured([], eye, judge, arguments.pictures, work / "before.png")}
+    seconds = _trained(subjects, work / "both.safetensors", effort, Prior(24))
+    both = [Adapter(str(work / "both.safetensors"))]
+    columns["together"] = measured(both, eye, judge, arguments.pictures, work / "together.png")
+    if arguments.apart:
+        half = Effort(**{**vars(effort), "minutes": effort.minutes / 2, "steps": effort.steps and effort.steps // 2})
+        files = [work / f"{subject.kind}.safetensors" for subject in subjects]
+        for subject, file in zip(subjects, files, strict=True):
+            _trained([subject], file, half, Prior(24))
+        mixed = [Adapter(str(file)) for file in files]
+        columns["apart, mixed"] = measured(mixed, eye, judge, arguments.pictures, work / "apart.png")
+    table = Table(title=f"two subjects, {arguments.pictures} pictures of each kind; trained in {seconds:.0f} s")
+    for name in ("measure", *columns):
+        table.add_column(name)
+    for measure in columns["before"]:
+        table.add_row(measure, *(f"{column[measure]:.3f}" for column in columns.values()))
+    console = Console()
+    console.print(table)
+    console.print(f"the judge's ceiling: {JACKET} {jacket:.3f}, {BAG} {bag:.3f}; {torch.get_num_threads()} threads")
+    (work / "measured.json").write_text(json.dumps({"seconds": seconds, **columns}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
