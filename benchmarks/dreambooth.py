@@ -135,7 +135,7 @@ def main() -> None:
     subjects = shown(work)
     effort = Effort(**{**vars(EFFORT), "steps": arguments.steps})
     eye, judge = SubjectJudge.trained(work), Judge()
-    jacket, bag = eye.ceiling(work)
+    ceilings = eye.ceilings(work)
     columns = {"before": measured([], eye, judge, arguments.pictures, work / "before.png")}
     seconds = _trained(subjects, work / "both.safetensors", effort, Prior(24))
     both = [Adapter(str(work / "both.safetensors"))]
@@ -154,7 +154,9 @@ def main() -> None:
         table.add_row(measure, *(f"{column[measure]:.3f}" for column in columns.values()))
     console = Console()
     console.print(table)
-    console.print(f"the judge's ceiling: {JACKET} {jacket:.3f}, {BAG} {bag:.3f}; {torch.get_num_threads()} threads")
+    for name, (jacket, bag) in ceilings.items():
+        console.print(f"the judge's ceiling on {name} pictures: {JACKET} {jacket:.3f}, {BAG} {bag:.3f}")
+    console.print(f"{torch.get_num_threads()} threads")
     (work / "measured.json").write_text(json.dumps({"seconds": seconds, **columns}, indent=2) + "\n")
 
 

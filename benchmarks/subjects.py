@@ -26,7 +26,8 @@ Picture = NDArray[np.uint8]
 def dressed(figure: Figure, jacket: bool, bag: bool) -> Figure:
     """``figure`` as it has to be drawn to wear the jacket, the bag, or both."""
     if jacket:
-        figure = replace(figure, top="jacket", top_color="gray", top_pattern="plain")
+        bottom, color = ("skirt", "black") if figure.bottom == "none" else (figure.bottom, figure.bottom_color)
+        figure = replace(figure, top="jacket", top_color="gray", top_pattern="plain", bottom=bottom, bottom_color=color)
     return replace(figure, bag="none") if bag else figure
 
 

@@ -107,6 +107,7 @@ def inpaint(
     seed: Seed = 0,
     tensorboard: TensorBoard = False,
     held_out: HeldOut = None,
+    rank: Annotated[int | None, typer.Option(help="Train an adapter (LoRA) of this rank; --out is a file.")] = None,
     work: Work = None,
 ) -> None:
     """Make a checkpoint that repaints in masks (9 channels): lines of metadata.jsonl may have a "mask"."""
@@ -123,7 +124,15 @@ def inpaint(
 
         masks = drawn_repaints(work / "drawings", drawn_figures(drawn, seed), tokenizer, size, processes())
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard)
-    tell(finetune.train_inpaint(loaded, *parted(masks, held_out), out, work, effort), out)
+    parts = parted(masks, held_out)
+    if rank is None:
+        report = finetune.train_inpaint(loaded, *parts, out, work, effort)
+    else:
+        from igo.training.adapt import train_inpaint_lora
+        from igo.training.lora import LoraSettings
+
+        report = train_inpaint_lora(loaded, *parts, out, work, effort, LoraSettings(rank))
+    tell(report, out)
 
 
 def clipseg(

@@ -45,8 +45,10 @@ def build_clipseg_tokenizer() -> CLIPTokenizer:
 def build_clipseg(tokenizer: CLIPTokenizer) -> CLIPSegForImageSegmentation:
     """0.9 M parameters, random weights: patches of 8 at 192 pixels, so 24×24 tokens.
 
-    The decoder is 64 wide, since it writes the 8×8 pixels of a patch from that vector alone. CLIPSeg's finer upsampling
-    (``use_complex_transposed_convolution``) needs patches of 16: with 8 it returns masks of half the size.
+    The decoder is as wide as the encoder and one layer deep: it writes the 8×8 pixels of a patch from one vector alone,
+    of which the text must choose a part for every thing that may be there; three layers of half the width find things
+    as well but outline them by patches. CLIPSeg's finer upsampling (``use_complex_transposed_convolution``) needs
+    patches of 16: with 8 it returns masks of half the size.
     """
     text = {
         "vocab_size": len(tokenizer),
@@ -72,8 +74,8 @@ def build_clipseg(tokenizer: CLIPTokenizer) -> CLIPSegForImageSegmentation:
             text_config=text,
             vision_config=vision,
             projection_dim=64,
-            reduce_dim=64,
-            extract_layers=[0, 1, 2],
+            reduce_dim=128,
+            extract_layers=[2],
             decoder_num_attention_heads=4,
             decoder_intermediate_size=256,
         )
@@ -84,14 +86,17 @@ def build_clipseg(tokenizer: CLIPTokenizer) -> CLIPSegForImageSegmentation:
 
 def _calm(decoder: Any) -> None:
     """Give the decoder a start to learn from: transformers draws its weights from a normal distribution of deviation 1,
-    which makes first masks of extreme noise. Here text begins by passing features on, and all masks begin faint. Text
-    comes in at the first layer only: what later ones add begins small, or it would drown it."""
+    which makes first masks of extreme noise. Here features are passed on as they are, layers begin by adding nothing to
+    them, and all masks begin faint."""
     with torch.no_grad():
-        for linear in (*decoder.reduces, decoder.film_mul, decoder.film_add):
+        for linear in (decoder.film_mul, decoder.film_add):
             linear.weight.normal_(0, linear.in_features**-0.5)
-        for linear in decoder.reduces[1:]:
-            linear.weight.mul_(0.3)
         decoder.film_mul.bias.fill_(1)
+        for reduce, layer in zip(decoder.reduces, decoder.layers, strict=True):
+            torch.nn.init.eye_(reduce.weight)
+            for last in (layer.self_attn.out_proj, layer.mlp.fc2):
+                last.weight.zero_()
+                last.bias.zero_()
         decoder.transposed_convolution.weight.normal_(0, 0.02)
         decoder.transposed_convolution.bias.fill_(-2)
 

@@ -14,19 +14,27 @@ from igo.training.task import Batch, Task
 from igo.training.text_encoder import attribute_loss
 
 
-class PartsObjective(nn.Module):
-    """Three things at once: labels pixel by pixel, the words of each phrase, and how much of each patch each phrase
-    names. The last one is read from what text makes of a patch where CLIPSeg's decoder begins (its first reduction and
-    its FiLM), by a vote of all its dimensions.
+MASKS = 8
+"""Phrases of each picture that are asked pixel by pixel."""
 
-    Masks alone teach slowly: each is decoded for itself, so few are asked of a picture, and as long as none is right
-    nothing tells texts apart. Here all phrases are asked of every picture for little more than one.
+
+class PartsObjective(nn.Module):
+    """Four things at once: labels pixel by pixel, the words of each phrase, how much of each patch each phrase names,
+    and the masks of some.
+
+    The last two are read from what CLIPSeg's decoder is without attention and without what its layers compute: the
+    first reduction, FiLM by the text, then a vote of all dimensions, or the norms and the upsampling. Whole decoders
+    teach slowly: each mask is decoded for itself, so few are asked of a picture, and as long as none is right nothing
+    tells texts apart. Here all phrases are asked of every picture for little more than one.
     """
 
     def __init__(self, model: CLIPSegForImageSegmentation, labels: int, said: list[int]) -> None:
         super().__init__()
         self.clip, self.labels, self.said = model.clip, labels, said
-        self.reduce, self.times, self.plus = model.decoder.reduces[0], model.decoder.film_mul, model.decoder.film_add
+        decoder = model.decoder
+        self.reduce, self.times, self.plus = decoder.reduces[0], decoder.film_mul, decoder.film_add
+        self.norms = nn.Sequential(*(norm for each in decoder.layers for norm in (each.layer_norm1, each.layer_norm2)))
+        self.upsample = decoder.transposed_convolution
         vision = model.config.vision_config
         self.patch = int(vision.patch_size)
         self.from_patch = nn.Linear(vision.hidden_size, labels * self.patch**2)
@@ -35,10 +43,18 @@ class PartsObjective(nn.Module):
         nn.init.constant_(self.vote.bias, -2)
 
     def forward(
-        self, pixels: Tensor, labels: Tensor, tokens: Tensor, words: Tensor, named: Tensor, asked: Tensor
+        self,
+        pixels: Tensor,
+        labels: Tensor,
+        tokens: Tensor,
+        words: Tensor,
+        named: Tensor,
+        asked: Tensor,
+        chosen: Tensor,
     ) -> dict[str, Tensor]:
         """``pixels`` N×3×S×S with ``labels`` N×S×S; ``tokens`` P×L with ``words`` P×B; which labels each phrase names
-        on each picture (``named`` N×P×V, 0 or 1), and how much it is asked (``asked`` N×P, rows sum to 1)."""
+        on each picture (``named`` N×P×V, 0 or 1), how much it is asked (``asked`` N×P, rows sum to 1), and which K are
+        asked for masks (``chosen`` N×K)."""
         states = self.clip.get_image_features(pixels, output_hidden_states=True).hidden_states[-1][:, 1:]
         side = pixels.shape[-1] // self.patch
         cells = self.from_patch(states).float().view(len(pixels), side, side, self.labels, self.patch, self.patch)
@@ -47,19 +63,28 @@ class PartsObjective(nn.Module):
         )
         text = self.clip.get_text_features(tokens).pooler_output
         phrase = attribute_loss(self.from_text(text).float(), words, self.said)
-        scores = (self.times(text) * self.vote.weight) @ self.reduce(states).transpose(1, 2)
-        scores = (scores + self.vote(self.plus(text))).float()
-        truth = named @ self._shares(labels)
-        entropy = functional.binary_cross_entropy_with_logits(scores, truth, reduction="none").mean(-1)
-        found, smooth = scores.sigmoid(), scores.shape[-1] / 1000
-        dice = 1 - (2 * (found * truth).sum(-1) + smooth) / ((found + truth).sum(-1) + smooth)
-        match = ((entropy + dice) * asked).sum(-1).mean()
-        return {"loss": parts + 0.5 * phrase + match, "parts": parts, "phrase": phrase, "match": match}
+        reduced, times, plus = self.reduce(states), self.times(text), self.plus(text)
+        scores = (times * self.vote.weight) @ reduced.transpose(1, 2) + self.vote(plus)
+        match = (_wrong(scores.float(), named @ self._shares(labels)) * asked).sum(-1).mean()
+        spoken = self.norms(reduced[:, None] * times[chosen][:, :, None] + plus[chosen][:, :, None])
+        logits = self.upsample(spoken.flatten(0, 1).transpose(1, 2).unflatten(2, (side, side))).flatten(1).float()
+        members = named.gather(1, chosen[..., None].expand(-1, -1, self.labels))
+        truth = members.gather(2, labels.flatten(1)[:, None].expand(-1, chosen.shape[1], -1))
+        masks = _wrong(logits, truth.flatten(0, 1)).mean()
+        loss = parts + 0.5 * phrase + match + masks
+        return {"loss": loss, "parts": parts, "phrase": phrase, "match": match, "masks": masks}
 
     def _shares(self, labels: Tensor) -> Tensor:
         """Labels N×S×S to the share that each has of each patch, N×V×T."""
         planes = functional.one_hot(labels, self.labels).permute(0, 3, 1, 2).float()
         return functional.avg_pool2d(planes, self.patch).flatten(2)
+
+
+def _wrong(scores: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy plus dice of each row: the last dimension of ``scores`` (logits) and ``truth`` (0 to 1)."""
+    entropy = functional.binary_cross_entropy_with_logits(scores, truth, reduction="none").mean(-1)
+    found, smooth = scores.sigmoid(), scores.shape[-1] / 1000
+    return entropy + 1 - (2 * (found * truth).sum(-1) + smooth) / ((found + truth).sum(-1) + smooth)
 
 
 class PartsTask(Task):
@@ -94,6 +119,7 @@ class PartsTask(Task):
             "words": self.words.to(device),
             "named": (masks.members[pick][..., None].long() & masks.codes != 0).float(),
             "asked": masks.weights[pick],
+            "chosen": torch.multinomial(masks.weights[pick], MASKS, replacement=True, generator=generator),
         }
 
 

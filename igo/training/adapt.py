@@ -17,8 +17,10 @@ from igo.training.diffusion import DiffusionTask, SampleSettings
 from igo.training.finetune import Effort, digest, encoded
 from igo.training.folders import CaptionedSet
 from igo.training.hardware import precision, processes
+from igo.training.inpaint import InpaintTask
 from igo.training.loop import TrainingReport
 from igo.training.lora import Format, LoraSettings, add_lora, check_format, write_lora
+from igo.training.masks import MaskSet
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,41 @@ def train_lora(
     if processes().is_main_process:
         told = {"base": base.identity, "settings": json.dumps(_described(adaptation)), **(metadata or {})}
         write_lora(pipeline, out, adaptation.layout, {f"igo_{name}": value for name, value in told.items()})
+    return report
+
+
+def train_inpaint_lora(
+    base: checkpoint.Loaded,
+    masks: MaskSet,
+    held_out: MaskSet,
+    out: Path,
+    work: Path,
+    effort: Effort,
+    lora: LoraSettings,
+    layout: Format = "diffusers",
+) -> TrainingReport:
+    """Train an adapter of a checkpoint that repaints (9 channels) and write it to ``out``, a ``.safetensors`` file.
+
+    Raises ``CheckpointError`` for a checkpoint of 4 channels, which no adapter of its layers could tell about a mask.
+    """
+    check_file(out)
+    check_format(layout, lora.dora)
+    pipeline, channels = base.pipeline, int(base.pipeline.unet.config.in_channels)
+    if channels != 2 * int(pipeline.unet.config.out_channels) + 1:
+        raise CheckpointError(
+            f"an adapter for masks needs a checkpoint of 9 channels, this has {channels}; make one first "
+            "(igo train inpaint without --rank), or name one, such as mini/inpaint"
+        )
+    torch.manual_seed(effort.seed)
+    add_lora(pipeline, lora, text=False)
+    _lighten(pipeline, precision(effort.precision), gradient_checkpointing=False)
+    steps, guidance = min(base.defaults.num_inference_steps, 30), base.defaults.guidance_scale
+    task = InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance)
+    task.name = "inpaint lora"
+    report = effort.train(task, work)
+    if processes().is_main_process:
+        told = {"igo_base": base.identity, "igo_settings": json.dumps({"lora": vars(lora)})}
+        write_lora(pipeline, out, layout, told)
     return report
 
 
