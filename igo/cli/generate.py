@@ -38,6 +38,7 @@ def generate(
     config: Annotated[str | None, typer.Option(help="For a .safetensors file: a checkpoint of the same shape.")] = None,
     safety: Annotated[str | None, typer.Option(help="What becomes of flagged pictures: blur, keep or refuse.")] = None,
     memory: Annotated[str | None, typer.Option(help="auto, full, slicing, offload, tiling or sequential.")] = None,
+    adapter: options.Adapters = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
     quiet: options.Quiet = False,
@@ -64,7 +65,7 @@ def generate(
             memory=memory,
         ),
     )
-    chain = Chain(base, runtime=Runtime(**given(device=device, dtype=dtype)))
+    chain = Chain(base, *options.adapters_from(adapter), runtime=Runtime(**given(device=device, dtype=dtype)))
     with options.progress(quiet) as observers:
         look = chain.run(
             prompt,

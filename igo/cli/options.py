@@ -35,6 +35,10 @@ Guidance = Annotated[float | None, typer.Option(help="How closely to follow the 
 Strength = Annotated[float | None, typer.Option(help="How much of --image is replaced, 0 to 1.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps …")]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloat16.")]
+Adapters = Annotated[
+    list[str] | None,
+    typer.Option("--adapter", help="A LoRA, FILE or FILE:SCALE, such as jacket.safetensors:0.8. Repeatable."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 
@@ -47,6 +51,21 @@ def layers_from(given: list[str] | None) -> dict[str, Path]:
             raise SettingsError(f"--layer is {item!r}; expected NAME=FILE, such as mask=mask.png")
         found[name] = Path(file)
     return found
+
+
+def adapters_from(given: list[str] | None) -> list[object]:
+    """``FILE`` and ``FILE:SCALE`` options as steps of a chain. Raises ``SettingsError``."""
+    from igo import registry
+
+    steps: list[object] = []
+    for item in given or []:
+        file, colon, number = item.rpartition(":")
+        try:
+            scale = float(number) if colon else 1.0
+        except ValueError:  # the colon is the file name's own, as in C:\adapters
+            file, scale = item, 1.0
+        steps.append(registry.load("adapter")(file if colon else item, scale))
+    return steps
 
 
 def without_advice() -> None:

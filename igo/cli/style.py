@@ -54,6 +54,7 @@ def style(
     mask_model: Annotated[
         str | None, typer.Option(help=f"CLIPSeg: mini's own with mini, else {PHOTOGRAPHS} or another.")
     ] = None,
+    adapter: options.Adapters = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
     quiet: options.Quiet = False,
@@ -79,7 +80,8 @@ def style(
         strength=strength,
         mask_model=mask_model or ("mini" if checkpoint == "mini" else PHOTOGRAPHS),
     )
-    chains = [Chain(base, styling(target, garment, **settings), runtime=runtime) for garment in garments]
+    adapters = options.adapters_from(adapter)
+    chains = [Chain(base, *adapters, styling(target, garment, **settings), runtime=runtime) for garment in garments]
     layers = {} if mask is None else {"mask": mask}
     asked: dict[str, Any] = given(
         negative_prompt=negative_prompt,

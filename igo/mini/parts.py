@@ -13,7 +13,6 @@ from igo.training.masks import MaskSet
 from igo.training.task import Batch, Task
 from igo.training.text_encoder import attribute_loss
 
-
 MASKS = 8
 """Phrases of each picture that are asked pixel by pixel."""
 

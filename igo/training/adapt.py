@@ -17,7 +17,7 @@ from igo.training.diffusion import DiffusionTask, SampleSettings
 from igo.training.finetune import Effort, digest, encoded
 from igo.training.folders import CaptionedSet
 from igo.training.hardware import precision, processes
-from igo.training.inpaint import InpaintTask
+from igo.training.inpaint import InpaintTask, inpainting
 from igo.training.loop import TrainingReport
 from igo.training.lora import Format, LoraSettings, add_lora, check_format, write_lora
 from igo.training.masks import MaskSet
@@ -135,13 +135,14 @@ def train_inpaint_lora(
     """
     check_file(out)
     check_format(layout, lora.dora)
-    pipeline, channels = base.pipeline, int(base.pipeline.unet.config.in_channels)
-    if channels != 2 * int(pipeline.unet.config.out_channels) + 1:
+    channels = int(base.pipeline.unet.config.in_channels)
+    if channels != 2 * int(base.pipeline.unet.config.out_channels) + 1:
         raise CheckpointError(
             f"an adapter for masks needs a checkpoint of 9 channels, this has {channels}; make one first "
             "(igo train inpaint without --rank), or name one, such as mini/inpaint"
         )
     torch.manual_seed(effort.seed)
+    pipeline = inpainting(base.pipeline)
     add_lora(pipeline, lora, text=False)
     _lighten(pipeline, precision(effort.precision), gradient_checkpointing=False)
     steps, guidance = min(base.defaults.num_inference_steps, 30), base.defaults.guidance_scale

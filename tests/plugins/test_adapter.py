@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 
 import igo
-from igo import checkpoint
+from igo import checkpoint, cli
 from igo.errors import CheckpointError, SettingsError
 from igo.training.lora import LoraSettings, add_lora, write_lora
 from igo_plugins import Adapter
@@ -130,3 +131,18 @@ def test_files_that_are_no_adapters_are_one_line(content, message, paint, tmp_pa
 def test_settings_that_can_not_be_meant(wrong):
     with pytest.raises(SettingsError):
         Adapter(**wrong)
+
+
+def test_the_command_line_takes_adapters_with_scales(files, paint, tiny_checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    size = ["--width", "32", "--height", "48", "--steps", "4", "--guidance-scale", "5", "--seed", "3"]
+    given = ["generate", "a red coat", "--checkpoint", str(tiny_checkpoint), *size, "--quiet", "-o", "look.png"]
+    assert cli.run_command([*given, "--adapter", f"{files[0]}:0.5", "--adapter", files[1]]) == 0
+    expected = paint(Adapter(files[0], 0.5), Adapter(files[1]))
+    with Image.open(tmp_path / "look.png") as picture:
+        assert np.array_equal(np.asarray(picture).astype(int), expected)
+    capsys.readouterr()
+    assert cli.run_command([*given, "--adapter", "none.safetensors:0.5"]) == 2
+    errors = capsys.readouterr().err
+    assert "there is no adapter none.safetensors; expected a .safetensors file" in errors
+    assert errors.count("\n") == 1

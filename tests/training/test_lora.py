@@ -17,6 +17,7 @@ from igo.training.adapt import Adaptation
 from igo.training.finetune import Effort
 from igo.training.folders import CaptionedSet
 from igo.training.lora import LoraSettings, add_lora, lora_state, write_lora
+from igo.training.masks import MaskSet
 from tests.builders.tiny import make_xl_pipeline
 
 EFFORT = Effort(steps=4, batch_size=2, learning_rate=1e-2, quiet=True)
@@ -206,3 +207,25 @@ def test_what_can_not_be_adapted_is_refused(base, tmp_path):
         adapt.train_lora(base, [captioned()], tmp_path / "lora.bin", tmp_path / "work", EFFORT)
     assert not (tmp_path / "work").exists()
     assert checkpoint.load("mini", dtype=torch.float32).pipeline.unet.config.in_channels == 4
+
+
+def test_a_checkpoint_that_repaints_gets_an_adapter(tiny_checkpoint, tiny_inpaint_checkpoint, tmp_path):
+    pictures = captioned().pictures
+    masks = MaskSet(
+        pictures,
+        torch.zeros(4, 48, 32, dtype=torch.uint8),
+        codes=torch.tensor([1]),
+        asks=torch.zeros(4, 1, dtype=torch.long),
+        members=torch.zeros(4, 1, dtype=torch.long),
+        weights=torch.ones(4, 1),
+        tokens=adapt.tokenize(adapt.load_adaptable(str(tiny_checkpoint)).pipeline, ["a red hoodie"])[:, None],
+        groups=torch.zeros(1, dtype=torch.long),
+        names=("all",),
+    )
+    out, base = tmp_path / "lora.safetensors", finetune.load_base(str(tiny_inpaint_checkpoint))
+    adapt.train_inpaint_lora(base, *masks.hold_out(1), out, tmp_path / "work", EFFORT, LoraSettings(2))
+    plain = finetune.load_base(str(tiny_inpaint_checkpoint)).pipeline
+    plain.load_lora_weights(str(tmp_path), weight_name="lora.safetensors")
+    narrow = finetune.load_base(str(tiny_checkpoint))
+    with pytest.raises(CheckpointError, match="needs a checkpoint of 9 channels, this has 4; make one first"):
+        adapt.train_inpaint_lora(narrow, *masks.hold_out(1), out, tmp_path / "other", EFFORT, LoraSettings(2))
