@@ -96,9 +96,16 @@ def train(
     ``folder`` receives the checkpoint, every step's losses, held-out measures and sample sheets; a run that was
     killed goes on from its last checkpoint there, and a finished one returns at once. ``halt_at`` stops early at
     that step, as a kill right after a checkpoint would. Raises ``CheckpointError`` if ``folder`` holds another
-    task's run or the loss is no longer finite, ``SettingsError`` if the precision can't be had in this process.
+    task's run, can't be written to or the loss is no longer finite, ``SettingsError`` if the precision can't be had in
+    this process.
     """
-    return _Run(task, settings, folder, quiet).go(min(settings.steps, halt_at or settings.steps))
+    try:
+        return _Run(task, settings, folder, quiet).go(min(settings.steps, halt_at or settings.steps))
+    except OSError as error:
+        reason = error.strerror or error
+        raise CheckpointError(
+            f"can't write to {folder}: {reason}; make room and start again, the last checkpoint is kept"
+        ) from error
 
 
 def _optimizer(task: Task, settings: LoopSettings) -> Any:

@@ -1,8 +1,10 @@
 """The training loop."""
 
+import errno
 import json
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -106,6 +108,26 @@ def test_a_lost_loss_stops_the_run_and_keeps_the_checkpoint(line_task, tmp_path)
     with pytest.raises(CheckpointError, match="not finite at step 40"):
         train(task, SETTINGS, tmp_path, quiet=True)
     assert (tmp_path / "state.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("file", ["losses.jsonl", "measures.jsonl", "state.pt.partial"])
+def test_a_full_disk_is_one_line_and_the_checkpoint_stays(file, line_task, tmp_path, monkeypatch):
+    train(line_task(), SETTINGS, tmp_path, halt_at=20, quiet=True)
+    before, own = (tmp_path / "state.pt").read_bytes(), Path.open
+
+    def full(path, mode="r", *more, **options):
+        if path.name == file and mode != "r":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return own(path, mode, *more, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(CheckpointError, match=r"can't write .*: No space left on device") as caught:
+        train(line_task(), SETTINGS, tmp_path, quiet=True)
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    if file != "measures.jsonl":  # which come last of all
+        assert (tmp_path / "state.pt").read_bytes() == before
+    assert train(line_task(), SETTINGS, tmp_path, quiet=True).step == SETTINGS.steps
 
 
 def test_the_rate_warms_up_and_falls_to_its_floor():
