@@ -31,7 +31,7 @@ PREPROCESSING = Preprocessing(side=192)
 
 ABSENT_SHARE = 0.4
 _SHARES = {"top": 4.0, "bottom": 3.0, "shoes": 2.0, "hat": 2.0, "bag": 2.0, "hair": 2.0, "background": 1.5}
-FIRST = 0.25
+FIRST = 0.5
 LOWEST_ARM = 0.54
 """No arm reaches further down, as a share of the picture's height: skin below it is legs."""
 
@@ -171,7 +171,6 @@ def train_clipseg(
         minutes=FIRST * effort.minutes,
         steps=effort.steps and max(1, int(FIRST * effort.steps)),
         batch_size=2 * effort.batch_size,
-        learning_rate=2 * effort.learning_rate,
     )
     parts = PartsTask(model, PREPROCESSING, learned, phrases())
     first.train(parts, work / "clipseg-parts")

@@ -55,7 +55,7 @@ def make(
     if "inpaint" in parts:
         _inpaint(out, work, recipe, _effort(recipe, minutes["inpaint"], 16, 5e-4))
     if "clipseg" in parts:
-        effort = _effort(recipe, minutes["clipseg"], 4, 5e-4)
+        effort = _effort(recipe, minutes["clipseg"], 8, 1e-3)
         train_clipseg(work, out / "clipseg", effort, pictures=recipe.pictures, held_out=HELD_OUT)
     if "upscaler" in parts:
         folder = out / "upscaler"
