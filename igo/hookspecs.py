@@ -21,7 +21,7 @@ Each hook is called for one step at a time; the chain combines the answers (see 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
@@ -73,12 +73,17 @@ def preprocess(request: Request, runtime: Runtime) -> Request | None:
 
 
 @_spec
-def generate(request: Request, inner: Callable[[Request], list[Frame]], runtime: Runtime) -> list[Frame] | None:
+def generate(
+    request: Request,
+    inner: Callable[[Request], list[Frame]],
+    scores: Callable[[Sequence[Frame], Request], list[float] | None],
+    runtime: Runtime,
+) -> list[Frame] | None:
     """Make pictures. Nest: the first step is innermost, the last outermost.
 
     Ignore ``inner`` to replace what stands before in the chain; call it, with the same or another request, once or n
     times, to wrap it. Return at least one frame. A frame for each of ``request.num_images`` is what callers expect;
-    fewer is allowed (the best of n).
+    fewer is allowed (the best of n, by ``scores``: see ``score``).
     """
 
 
@@ -91,18 +96,32 @@ def provide(name: str, frame: Frame, request: Request, runtime: Runtime) -> Imag
 
 
 @_spec
+def score(frame: Frame, request: Request, runtime: Runtime) -> float | None:
+    """Say how good ``frame`` is as an answer to ``request``, in any unit; more is better.
+
+    ``request.prompt`` says what is to be seen, ``request.layers["mask"]`` where, if only a part was painted. Asked by
+    ``scores(frames, request)`` in ``generate`` and ``postprocess``, for steps that paint several and keep the best. The
+    first step that has a number for each of the frames wins; numbers of two scorers are never compared. The asking
+    step isn't asked: where nobody scores, ``scores`` gives ``None``, and it judges as it would by itself. So what a
+    user adds to a chain takes the place of what its steps bring.
+    """
+
+
+@_spec
 def postprocess(
     frame: Frame,
     request: Request,
     layer: Callable[[str], Image],
     paint: Callable[[Request], list[Frame]],
+    scores: Callable[[Sequence[Frame], Request], list[float] | None],
     runtime: Runtime,
 ) -> Frame | None:
     """Change a picture. Fold, in chain order, for each picture of the batch by itself.
 
     ``layer(name)`` gives a layer of the frame's size: the user's own, the asking step's, one that the frame carries,
     or the first that another step provides. ``paint(request)`` asks the chain's own ``generate``, so that a step works
-    on whatever base stands in the chain. Use ``frame.with_image(...)``; don't change ``frame.image`` in place.
+    on whatever base stands in the chain; ``scores`` judges what it painted (see ``score``). Use
+    ``frame.with_image(...)``; don't change ``frame.image`` in place.
     """
 
 
@@ -119,6 +138,7 @@ RESULT_TYPES: dict[str, type | None] = {
     "preprocess": Request,
     "generate": list,
     "provide": None,
+    "score": None,
     "postprocess": Frame,
     "observe": None,
 }

@@ -1,8 +1,8 @@
-"""One run of a chain: who listens, and the five ways to combine what the steps answer.
+"""One run of a chain: who listens, and the ways to combine what the steps answer.
 
-``prepare``, ``preprocess`` and ``postprocess`` are folded, ``generate`` nests, ``provide`` takes the first answer and
-``observe`` tells everybody; all of them by asking one step at a time (``Step.ask``). pluggy's own way, one global
-manager that returns the answers of all plugins to the same input, can't express a chain.
+``prepare``, ``preprocess`` and ``postprocess`` are folded, ``generate`` nests, ``provide`` and ``score`` take the first
+answer and ``observe`` tells everybody; all of them by asking one step at a time (``Step.ask``). pluggy's own way, one
+global manager that returns the answers of all plugins to the same input, can't express a chain.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass, replace
 from functools import cache, partial
+from math import isfinite
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from igo.errors import ChainError, MissingLayerError, PluginError
@@ -58,7 +60,13 @@ class Run:
                 continue
             inner = partial(self.generate, depth=index)
             with self.told(step, "generate") as made:
-                frames = step.ask("generate", request=request, inner=inner, runtime=self.view(step, "generate"))
+                frames = step.ask(
+                    "generate",
+                    request=request,
+                    inner=inner,
+                    scores=partial(self.scores, asking=step),
+                    runtime=self.view(step, "generate"),
+                )
                 if frames is not None:
                     made += [_kept_outside(frame, request) for frame in _checked(frames, step)]
             if made:
@@ -76,6 +84,7 @@ class Run:
                     request=request,
                     layer=layer,
                     paint=self.generate,
+                    scores=partial(self.scores, asking=step),
                     runtime=self.view(step, "postprocess"),
                 )
                 if result is not None:
@@ -112,6 +121,25 @@ class Run:
                 raise PluginError(f"made {got} as layer '{name}'; expected {wanted}").at(step.name, "provide")
             return answer
         return None
+
+    def scores(self, frames: Sequence[Frame], request: Request, *, asking: Step) -> list[float] | None:
+        """A number for each frame, by the first other step that has one for all; ``None`` if there is no such step."""
+        for step in self.asked("score"):
+            if step is not asking:
+                found = [self.score(step, frame, request) for frame in frames]
+                if None not in found:
+                    return [number for number in found if number is not None]
+        return None
+
+    def score(self, step: Step, frame: Frame, request: Request) -> float | None:
+        """The step's answer. Raises ``PluginError`` for one that can't be compared."""
+        answer = step.ask("score", frame=frame, request=request, runtime=self.view(step, "score"))
+        if answer is None:
+            return None
+        if not isinstance(answer, Real) or not isfinite(answer):
+            got = answer if isinstance(answer, Real) else type(answer).__name__
+            raise PluginError(f"returned {got}; expected a finite number, or None for 'not me'").at(step.name, "score")
+        return float(answer)
 
     def prepare(self, pipeline: Any) -> Any:
         """Fold a loaded pipeline through the steps."""

@@ -9,7 +9,7 @@ import igo
 from igo.errors import FoundEverythingError, MaskError, MissingLayerError, NothingFoundError, SettingsError, UnsureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from PIL.Image import Image
 
@@ -58,7 +58,8 @@ class VirtualStyling:
     negative_prompt: str | None = None
     """In place of the chain's."""
     candidates: int = 1
-    """How many are painted; the one in which the text mask finds ``to`` best is taken."""
+    """How many are painted; the best is taken: by a step of the chain that scores, else the one in which the text mask
+    finds most of ``to``."""
     strength: float | None = None
     """How much of the zone is new, 0 to 1; the base's default is all of it."""
     num_inference_steps: int | None = None
@@ -89,6 +90,7 @@ class VirtualStyling:
         request: igo.Request,
         layer: Callable[[str], Image],
         paint: Callable[[igo.Request], list[igo.Frame]],
+        scores: Callable[[Sequence[igo.Frame], igo.Request], list[float] | None],
         runtime: igo.Runtime,
     ) -> igo.Frame | None:
         """Find the zone, repaint it, keep the best candidate."""
@@ -102,28 +104,32 @@ class VirtualStyling:
 
         scene = _scene(frame, request)
         prompt = self.prompt or dressed(scene, self.target, self.to, self.weight)
+        styled = dressed(scene, self.target, self.to, 1)
         wanted: dict[str, Any] = {
             "negative_prompt": self.negative_prompt,
             "num_inference_steps": self.num_inference_steps,
             "guidance_scale": self.guidance_scale,
         }
-        painted = paint(
-            request.replace(
-                prompt=prompt,
-                image=frame.image,
-                layers={"mask": zone},
-                width=None,
-                height=None,
-                num_images=self.candidates,
-                seed=runtime.seed(frame.seed),
-                strength=self.strength,
-                **{name: value for name, value in wanted.items() if value is not None},
-            )
+        asked = request.replace(
+            prompt=prompt,
+            image=frame.image,
+            layers={"mask": zone},
+            width=None,
+            height=None,
+            num_images=self.candidates,
+            seed=runtime.seed(frame.seed),
+            strength=self.strength,
+            **{name: value for name, value in wanted.items() if value is not None},
         )
-        best = painted[0] if len(painted) == 1 else self._best(painted, zone, runtime)
+        painted = paint(asked)
+        best = painted[0]
+        if len(painted) > 1:
+            plain = asked.replace(prompt=self.prompt or styled)  # a scorer doesn't read weights
+            found = scores(painted, plain) or self._scores(painted, zone, runtime)
+            best = painted[found.index(max(found))]
+            report["scores"] = [round(number, 4) for number in found]
         told = {**report, "candidates": len(painted), "seam": _seam(best)}
-        styled = frame.with_image(best.image, styled=dressed(scene, self.target, self.to, 1), prompt=prompt, **told)
-        return styled.with_layer("zone", zone)
+        return frame.with_image(best.image, styled=styled, prompt=prompt, **told).with_layer("zone", zone)
 
     def _zone(self, image: Image, layer: Callable[[str], Image], runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
         """The zone to repaint (mode L) and what there is to say about it."""
@@ -194,8 +200,8 @@ class VirtualStyling:
                 confidence,
             )
 
-    def _best(self, painted: list[igo.Frame], zone: Image, runtime: igo.Runtime) -> igo.Frame:
-        """The candidate in whose zone the text mask finds most of ``to``; the first of equals."""
+    def _scores(self, painted: list[igo.Frame], zone: Image, runtime: igo.Runtime) -> list[float]:
+        """How sure the text mask is, on average, that it sees ``to`` in each candidate's zone."""
         import numpy as np
 
         masks = self._masks(runtime)
@@ -204,7 +210,7 @@ class VirtualStyling:
             soft = masks.soft(frame.image, (self.to,))[0]
             inside = np.asarray(zone.resize((soft.shape[1], soft.shape[0]))) > 127
             scores.append(float(soft[inside].mean()) if inside.any() else 0.0)
-        return painted[scores.index(max(scores))]
+        return scores
 
 
 def _scene(frame: igo.Frame, request: igo.Request) -> str:

@@ -198,6 +198,77 @@ def test_a_layer_that_a_step_makes_for_the_canvas_is_not_the_users():
     assert masks_seen(igo.Chain(Canvas(), Masks(1), Asks()).run(image=gray(0))) == [1]
 
 
+@dataclass
+class Judges:
+    """Scores by the first pixel's red times ``factor``; says "not me" of pictures that are darker than ``least``."""
+
+    factor: float = 1.0
+    least: int = 0
+
+    @igo.hookimpl
+    def score(self, frame: igo.Frame) -> float | None:
+        red = frame.image.getpixel((0, 0))[0]
+        return red * self.factor if red >= self.least else None
+
+
+@dataclass
+class ReportsScores:
+    """Reports the scores of three grays; may score by itself, which it isn't asked for."""
+
+    own: float | None = None
+
+    @igo.hookimpl
+    def score(self):
+        return self.own
+
+    @igo.hookimpl
+    def postprocess(self, frame, request, scores):
+        found = scores([igo.Frame(gray(value)) for value in (10, 30, 20)], request)
+        return frame.noted(scores=found)
+
+
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [
+        ([], None),
+        ([Judges()], [10, 30, 20]),
+        ([Judges(-1), Judges()], [-10, -30, -20]),
+        ([Judges(2, least=15), Judges()], [10, 30, 20]),  # numbers of two scorers are never compared
+        ([Judges(2, least=15)], None),
+    ],
+)
+def test_the_first_other_step_that_scores_every_frame_is_taken(others, found):
+    look = igo.Chain(ReportsScores(own=7), *others).run(image=gray(0))
+    assert look[0].history[0].report["scores"] == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"), [("good", "str"), (float("nan"), "nan"), (float("inf"), "inf"), ([1.0], "list")]
+)
+def test_a_score_that_cannot_be_compared_is_blamed(answer, got):
+    class Wrong:
+        @igo.hookimpl
+        def score(self):
+            return answer
+
+    with pytest.raises(PluginError, match=rf"step 'wrong' \(score\): returned {got}; expected a finite number"):
+        igo.Chain(ReportsScores(), Wrong()).run(image=gray(0))
+
+
+def test_the_best_of_n_may_ask_for_scores():
+    class BestOfThree:
+        @igo.hookimpl
+        def generate(self, request, inner, scores):
+            frames = inner(request.replace(num_images=3))
+            found = scores(frames, request)
+            return [frames[found.index(max(found))]]
+
+    every = igo.Chain(PaintedBase()).run("a", seed=3, num_images=3).images
+    for factor, best in ((1, max), (-1, min)):
+        look = igo.Chain(PaintedBase(), BestOfThree(), Judges(factor)).run("a", seed=3)
+        assert look.image == best(every, key=lambda image: image.getpixel((0, 0))[0])
+
+
 def test_missing_layers_are_named_before_anything_is_made():
     class Explodes:
         @igo.hookimpl

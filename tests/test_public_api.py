@@ -16,9 +16,10 @@ PUBLIC = {
 HOOKS = {
     "prepare": ["pipeline", "runtime"],
     "preprocess": ["request", "runtime"],
-    "generate": ["request", "inner", "runtime"],
+    "generate": ["request", "inner", "scores", "runtime"],
     "provide": ["name", "frame", "request", "runtime"],
-    "postprocess": ["frame", "request", "layer", "paint", "runtime"],
+    "score": ["frame", "request", "runtime"],
+    "postprocess": ["frame", "request", "layer", "paint", "scores", "runtime"],
     "observe": ["event"],
 }
 REQUEST = [

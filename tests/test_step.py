@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     pass
 
 
+ARGUMENTS = {"request": igo.Request(), "layer": None, "paint": None, "scores": None, "runtime": None}
+"""Of ``postprocess``, beside the frame."""
+
+
 def plugin(**members):
     """An instance of a class named Odd with these members."""
     return type("Odd", (), members)()
@@ -122,7 +126,7 @@ def test_own_exceptions_are_blamed_and_kept_as_cause(photo):
 
     step = Step(plugin(postprocess=igo.hookimpl(postprocess)))
     with pytest.raises(PluginError, match=r"^step 'odd' \(postprocess\): ZeroDivisionError: by zero$") as caught:
-        step.ask("postprocess", frame=igo.Frame(photo), request=igo.Request(), layer=None, paint=None, runtime=None)
+        step.ask("postprocess", **ARGUMENTS, frame=igo.Frame(photo))
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
@@ -132,7 +136,7 @@ def test_igo_errors_keep_their_type_and_get_the_place(photo):
 
     step = Step(plugin(postprocess=igo.hookimpl(postprocess)))
     with pytest.raises(ImageError, match=r"^step 'odd' \(postprocess\): too dark$"):
-        step.ask("postprocess", frame=igo.Frame(photo), request=igo.Request(), layer=None, paint=None, runtime=None)
+        step.ask("postprocess", **ARGUMENTS, frame=igo.Frame(photo))
 
 
 def test_keyboard_interrupt_passes_through():

@@ -203,6 +203,26 @@ def test_the_candidate_that_shows_the_garment_best_is_taken(boxes, photo, monkey
     look = chain.run(image=photo, seed=7)
     assert len(seen) == 3
     assert look.image == seen[1]
+    assert look[0].history[-1].report["scores"] == pytest.approx([0.2, 0.7, 0.4])
+
+
+@pytest.mark.parametrize("best", [0, 2])
+def test_a_step_that_scores_takes_the_place_of_the_text_mask(best, boxes, photo):
+    seen = []
+
+    class Judge:
+        @igo.hookimpl
+        def score(self, frame, request):
+            seen.append((frame.image, request.prompt, request.layers["mask"]))
+            return len(seen) - 1 == best
+
+    chain = igo.Chain(PaintedBase(), VirtualStyling("t-shirt", to="a hoodie", candidates=3), Judge())
+    look = chain.run("a man in a t-shirt", image=photo, seed=7, strength=0)
+    assert len(seen) == 3
+    assert look.image == seen[best][0]
+    assert {prompt for _, prompt, _ in seen} == {"a man in a hoodie"}
+    assert seen[0][2] == look[0].layers["zone"]
+    assert ("a hoodie",) not in boxes.asked
 
 
 def test_what_was_found_in_a_picture_is_remembered_until_the_next_one(photo, monkeypatch):
