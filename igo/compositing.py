@@ -47,13 +47,12 @@ def composite(original: Image.Image, painted: Image.Image, mask: Image.Image, fe
     after = before.copy()
     box = mask.getbbox()
     if box is not None:  # blending is done where something can change: a large photo's zone is often small
-        left, top, right, bottom = box
-        opacity = zone.astype(np.float32) / 255 * _inward(zone, feather)
-        part = (slice(top, bottom), slice(left, right))
+        part = _around(box, 1)  # with the nearest pixels outside, to which the feather measures its distance
+        opacity = zone[part].astype(np.float32) / 255 * _inward(zone[part], feather)
         start = before[part].astype(np.float32)
-        blended = start + (np.asarray(painted)[part].astype(np.float32) - start) * opacity[part][..., None]
+        blended = start + (np.asarray(painted)[part].astype(np.float32) - start) * opacity[..., None]
         after[part] = np.rint(blended).astype(np.uint8)
-    if not np.array_equal(after[zone == 0], before[zone == 0]):
+    if _differs(after, before, zone == 0):
         raise ImageError("pixels outside the zone were about to change; nothing was written, please report this")
     return Image.fromarray(after)
 
@@ -65,7 +64,7 @@ def restored_outside(original: Image.Image, painted: Image.Image, mask: Image.Im
     """
     before, after = np.asarray(original), np.asarray(painted)
     outside = np.asarray(mask.convert("L")) == 0
-    if np.array_equal(after[outside], before[outside]):
+    if not _differs(after, before, outside):
         return painted
     return Image.fromarray(np.where(outside[..., None], before, after))
 
@@ -101,8 +100,7 @@ def color_matched(painted: Image.Image, original: Image.Image, mask: Image.Image
     smoothed from the ring into the zone (normalised convolution, Knutsson & Westin), is taken back. Shifts of more than
     ``LARGEST_SHIFT`` levels are differences of content and don't count. Without a ring nothing changes.
     """
-    left, top, right, bottom = mask.getbbox() or (0, 0, 0, 0)
-    part = (slice(max(top - ring, 0), bottom + ring), slice(max(left - ring, 0), right + ring))
+    part = _around(mask.getbbox() or (0, 0, 0, 0), ring)
     zone = np.asarray(mask.convert("L"))[part] > 0
     after = np.asarray(painted)[part].astype(np.float32)
     shift = np.asarray(original)[part].astype(np.float32) - after
@@ -132,8 +130,9 @@ def seam_score(image: Image.Image, mask: Image.Image) -> float:
     """How visible the zone's border is in an RGB picture: the mean difference of neighbours across it, over the mean
     difference of neighbours one step inside and one step outside of it. 1 is no seam; nan where there is no border.
     """
-    pixels = np.asarray(image).astype(np.float32)
-    zone = np.asarray(mask.convert("L")) > 0
+    part = _around(mask.getbbox() or (0, 0, 0, 0), 2)
+    pixels = np.asarray(image)[part].astype(np.float32)
+    zone = np.asarray(mask.convert("L"))[part] > 0
     across, beside = [], []
     for values, inside in ((pixels, zone), (pixels.swapaxes(0, 1), zone.T)):
         if len(values) < 4:
@@ -149,9 +148,21 @@ def seam_score(image: Image.Image, mask: Image.Image) -> float:
     return float((np.concatenate(across).mean() + SMALLEST_STEP) / (np.concatenate(beside).mean() + SMALLEST_STEP))
 
 
+def _around(box: Box, pixels: int) -> tuple[slice, slice]:
+    """Rows and columns of ``box`` with so many pixels on each side, as far as the picture goes."""
+    left, top, right, bottom = box
+    return slice(max(top - pixels, 0), bottom + pixels), slice(max(left - pixels, 0), right + pixels)
+
+
+def _differs(one: Bytes, other: Bytes, where: npt.NDArray[np.bool_]) -> bool:
+    """Whether any of the pixels (H×W×3) differ that ``where`` (H×W) names."""
+    return bool((where[..., None] & (one != other)).any())
+
+
 def _grown(zone: npt.NDArray[np.bool_], pixels: int) -> npt.NDArray[np.bool_]:
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-    return np.asarray(cv2.dilate(zone.astype(np.uint8), kernel) > 0)
+    """All that is at most ``pixels`` away from the zone (H×W, not empty)."""
+    distance = cv2.distanceTransform((~zone).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance <= pixels)
 
 
 def _inward(zone: Bytes, feather: float) -> npt.NDArray[np.float32]:

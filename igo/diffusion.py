@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from igo.errors import CheckpointError, OverflowInVAEError, SettingsError
+from igo.errors import CheckpointError, SettingsError
 from igo.prompts.cache import PromptCache
 from igo.prompts.chunks import TokenReport
 from igo.prompts.encode import Emphasis, encode, supports
+from igo.vae import care_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -73,10 +74,7 @@ class Diffusion:
         self._auto = memory == "auto"
         self._mode = _fitting(pipeline, device) if self._auto else memory
         self._siblings = {_task_of(pipeline): pipeline}
-        for part in ("encoder", "decoder"):
-            network = getattr(getattr(pipeline, "vae", None), part, None)
-            if network is not None:
-                network.register_forward_hook(_redo_in_fp32, with_kwargs=True)
+        care_for(getattr(pipeline, "vae", None))
         self._place(pipeline)
 
     def paint(self, job: Job, on_step: Callable[[int, int], None] | None = None) -> Painted:
@@ -287,22 +285,3 @@ def _reporting(on_step: Callable[[int, int], None]) -> Callable[..., dict[str, A
 def _continued(on_step: Callable[[int, int], None], k: int, pictures: int) -> Callable[[int, int], None]:
     """The progress of picture ``k`` as a part of the whole batch's."""
     return lambda done, total: on_step(k * total + done, pictures * total)
-
-
-def _redo_in_fp32(network: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-    """Half precision overflows in some VAEs, and the picture turns black: then the network runs once more in fp32."""
-    if torch.isfinite(output).all():
-        return output
-    if not torch.isfinite(inputs[0]).all():
-        raise OverflowInVAEError("the denoiser gave no finite latents; try dtype='bfloat16' or 'float32'")
-    dtype = next(network.parameters()).dtype
-    if dtype != torch.float32:
-        network.to(torch.float32)
-        try:
-            output = network.forward(inputs[0].float(), *inputs[1:], **kwargs)
-        finally:
-            network.to(dtype)
-    if not torch.isfinite(output).all():
-        raise OverflowInVAEError("the VAE gave no finite pixels, in fp32 too; the checkpoint's VAE may be damaged")
-    narrow = output.to(dtype)
-    return narrow if torch.isfinite(narrow).all() else output

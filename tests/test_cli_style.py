@@ -49,6 +49,9 @@ def test_each_of_many_garments_is_tried_on(command, tiny_checkpoint):
     assert output.splitlines() == ["book-1.png", "book-2.png", "book-1-sheet.png"]
     one, other = (read_image(f"book-{number}.png").image for number in (1, 2))
     assert one != other
+    alone = ["me.png", "t-shirt", "a blue coat", "-c", tiny_checkpoint, "-o", "alone.png", *SHORT]
+    assert command(*alone)[0] == 0
+    assert read_image("alone.png").image == other
 
 
 def test_a_mask_of_ones_own_is_taken(command, tiny_checkpoint):

@@ -31,6 +31,7 @@ def test_path_bytes_stream_pil_and_array_give_the_same_pixels(tmp_path):
     with path.open("rb") as opened:
         sources = [str(path), path, data, bytearray(data), stream, opened, image, Image.open(path), COLOURS]
         pictures = [read_image(source) for source in sources]
+    assert read_image(pictures[0]) is pictures[0]
     for picture in pictures:
         assert picture.image.mode == "RGB"
         assert picture.alpha is None

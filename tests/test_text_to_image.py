@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from PIL import Image, ImageChops
 
 import igo
@@ -323,6 +324,44 @@ def test_an_overflow_of_the_vae_is_redone_in_fp32_or_reported(tiny_checkpoint, f
             diffusion.pipeline.vae.decoder(latents)
     with pytest.raises(OverflowInVAEError, match="the denoiser gave no finite latents"):
         diffusion.pipeline.vae.decoder(latents * float("nan"))
+
+
+def test_what_the_vae_has_encoded_is_remembered_and_generators_draw_as_ever(tiny_checkpoint, monkeypatch):
+    photo, mask = picture(64, 96), box_mask((64, 96), (8, 8, 40, 40))
+    prompts = ("a red hoodie", "a blue coat")
+
+    def painted(chain, prompt, **settings):
+        return run(chain, prompt, image=photo, layers={"mask": mask}, **settings).images
+
+    def chain():
+        return igo.Chain(igo.TextToImage(str(tiny_checkpoint)), runtime=igo.Runtime("cpu", "float32"))
+
+    alone = [painted(chain(), prompt)[0] for prompt in prompts]
+    encoded, encode = [], AutoencoderKL._encode
+    monkeypatch.setattr(AutoencoderKL, "_encode", lambda self, pixels: encoded.append(1) or encode(self, pixels))
+    together = chain()
+    assert [painted(together, prompt)[0] for prompt in prompts] == alone
+    assert painted(together, prompts[0], num_images=2)[0] == alone[0]
+    painted(together, prompts[0], seed=8)
+    assert len(encoded) == 2  # the picture, and the picture without the zone
+    run(together, image=picture(64, 96, seed=1), layers={"mask": mask})
+    assert len(encoded) == 4
+
+
+def test_an_encoding_is_not_remembered_beyond_a_change_of_weights_or_tiling(tiny_checkpoint):
+    from diffusers import StableDiffusionPipeline
+
+    vae = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu")).pipeline.vae
+    pixels = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        first = vae.encode(pixels).latent_dist
+        assert vae.encode(pixels.clone()).latent_dist is first
+        vae.enable_tiling()
+        assert vae.encode(pixels).latent_dist is not first
+        vae.disable_tiling()
+        next(vae.encoder.parameters()).mul_(2)
+        assert not torch.equal(vae.encode(pixels).latent_dist.mean, first.mean)
+    assert vae.encode(pixels).latent_dist is not vae.encode(pixels).latent_dist  # with gradients
 
 
 def test_memory_is_saved_step_by_step_when_it_runs_out(tiny_checkpoint, monkeypatch):

@@ -65,6 +65,7 @@ def style(
     garments = [to] if to is not None else _garments(each)
     from igo import registry
     from igo.chain import Chain
+    from igo.images import read_image
     from igo.runtime import Runtime
     from igo.text_to_image import TextToImage
 
@@ -82,7 +83,8 @@ def style(
     )
     adapters = options.adapters_from(adapter)
     chains = [Chain(base, *adapters, styling(target, garment, **settings), runtime=runtime) for garment in garments]
-    layers = {} if mask is None else {"mask": mask}
+    photo = read_image(image)  # once for all garments, whose chains also share the models and what these remember
+    layers = {} if mask is None else {"mask": read_image(mask)}
     asked: dict[str, Any] = given(
         negative_prompt=negative_prompt,
         seed=seed,
@@ -92,7 +94,7 @@ def style(
     looks = []
     with options.progress(quiet) as observers:
         for chain in chains:
-            looks.append(chain.run(prompt, image=image, layers=layers, strength=0, observers=observers, **asked))
+            looks.append(chain.run(prompt, image=photo, layers=layers, strength=0, observers=observers, **asked))
             asked.setdefault("seed", looks[0].seed)
     names = options.saved(looks, output, stem=f"{image.stem}-styled")
     if sheet:

@@ -16,9 +16,6 @@ from igo.errors import ImageError
 from igo.images.opening import MAX_PIXELS, READABLE, check_size, load, open_picture, read_bytes, reason
 from igo.images.pixels import flatten, from_array
 
-ImageSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]
-"""What `read_image` takes. Bytes are the content of a file, not its path."""
-
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,6 +49,10 @@ class Picture:
     """What was converted, a short line each."""
 
 
+ImageSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any] | Picture
+"""What `read_image` takes. Bytes are the content of a file, not its path."""
+
+
 def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a picture of any kind that `READABLE` names, or a PIL picture, or an array.
 
@@ -59,11 +60,13 @@ def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
     is broken is noted), palettes, gray, CMYK, LAB, 16 bits and floats become 8-bit RGB, transparency is split off, and
     of animated files the first frame is taken. Arrays are H×W, H×W×1, ×2 (gray, alpha), ×3 (RGB) or ×4 (RGBA) in uint8,
     uint16 (0 to 65535), bool or floats (0 to 1). A stream that can seek is read from its start. The content decides the
-    format, not the name. The source itself is left as it is.
+    format, not the name. The source itself is left as it is. A `Picture` comes back as it is.
 
     Raises ``ImageError``, before any pixel is decoded where the header tells, for what is missing, unreadable, empty,
     truncated, no picture, in a format that is not read, out of range, or larger than ``max_pixels``.
     """
+    if isinstance(source, Picture):
+        return source
     if isinstance(source, Image.Image):
         return _read_pil(source, max_pixels)
     if isinstance(source, np.ndarray):

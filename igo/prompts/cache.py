@@ -69,15 +69,15 @@ def encoder_state(encoder: torch.nn.Module) -> Hashable:
         for name, module in encoder.named_modules()
         if isinstance(getattr(module, "scaling", None), dict) and hasattr(module, "merged_adapters")
     )
-    return (id(encoder), str(encoder.dtype), adapters, _probe(encoder))
+    return (id(encoder), str(encoder.dtype), adapters, weights_probe(encoder))
 
 
-def _probe(encoder: torch.nn.Module) -> bytes:
+def weights_probe(network: torch.nn.Module) -> bytes:
     """The first and the last number of each parameter, as bytes; one transfer for each device and dtype."""
     import torch
 
     corners: defaultdict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = defaultdict(list)
-    for parameter in encoder.parameters():
+    for parameter in network.parameters():
         if parameter.numel() and not parameter.is_meta:  # sequential offloading keeps the weights elsewhere
             found = corners[parameter.device, parameter.dtype]
             found.append(parameter.detach()[(0,) * parameter.ndim])

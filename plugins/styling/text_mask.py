@@ -131,6 +131,6 @@ def cleaned(mask: Mask) -> Mask:
 
 
 def grown(mask: Mask, pixels: int) -> Mask:
-    """``mask`` with all that is at most ``pixels`` away."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1,) * 2)
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
+    """``mask``, which is not empty, with all that is at most ``pixels`` away."""
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance <= pixels)
