@@ -13,15 +13,19 @@ from dataclasses import is_dataclass, replace
 from functools import cache, partial
 from math import isfinite
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from igo.errors import ChainError, MissingLayerError, PluginError
+from igo.errors import ChainError, LayerError, MissingLayerError, PluginError
 from igo.runtime import Runtime
 from igo.step import Step
-from igo.values import Entry, Event, Frame, Request, check_layers
+from igo.values import SOFT_LAYERS, Entry, Event, Frame, Request, check_layers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+Followed: TypeAlias = "Image | str"
+"""A layer that the user gave, as it has followed the picture; or what is said of it to who asks, if it could not."""
 
 
 class Run:
@@ -32,7 +36,7 @@ class Run:
         self.runtime = runtime
         self.listeners = [step for step in (*steps, *observers) if step.implements("observe")]
         self.preparing = [step for step in steps if step.implements("prepare")]
-        self.layers: Mapping[str, Image] = {}  # the user's own
+        self.layers: Mapping[str, Followed] = {}  # the user's own, for pictures as they are generated
         self.identities: dict[str, str] = {}  # of the models that take part
 
     def frames(self, request: Request) -> list[Frame]:
@@ -42,8 +46,8 @@ class Run:
         for step in self.asked("preprocess"):
             with self.told(step, "preprocess"):
                 request = step.ask("preprocess", request=request, runtime=self.view(step, "preprocess")) or request
-        self.layers = {name: layer for name, layer in request.layers.items() if name in brought}
-        alpha = request.layers.get("alpha")
+        alpha = request.layers.get("alpha")  # which every frame carries
+        self.layers = {name: layer for name, layer in request.layers.items() if name in brought - {"alpha"}}
         return [self.postprocess(_with_alpha(frame, alpha), request) for frame in self.generate(request)]
 
     def generate(self, request: Request, depth: int | None = None) -> list[Frame]:
@@ -75,8 +79,10 @@ class Run:
 
     def postprocess(self, frame: Frame, request: Request) -> Frame:
         """Fold one frame through the steps."""
-        for step in self.asked("postprocess"):
-            layer = cache(partial(self.layer, frame=frame, request=request, asking=step))
+        layers = self.layers
+        steps = self.asked("postprocess")
+        for step in steps:
+            layer = cache(partial(self.layer, frame=frame, request=request, asking=step, layers=layers))
             with self.told(step, "postprocess") as made:
                 result = step.ask(
                     "postprocess",
@@ -88,15 +94,23 @@ class Run:
                     runtime=self.view(step, "postprocess"),
                 )
                 if result is not None:
+                    if layers and step is not steps[-1]:
+                        layers = _followed(layers, frame, result, step.name)
+                    result = replace(result, place=None)
                     frame = _stamped(_with_alpha(result, frame.layers.get("alpha")), step)
                 made.append(frame)
         return frame
 
-    def layer(self, name: str, *, frame: Frame, request: Request, asking: Step) -> Image:
+    def layer(
+        self, name: str, *, frame: Frame, request: Request, asking: Step, layers: Mapping[str, Followed]
+    ) -> Image:
         """The user's layer, else the asking step's own, else the frame's, else the first that another step makes."""
-        if name in self.layers:
-            check_layers(frame.image, {name: self.layers[name]})
-            return self.layers[name]
+        if name in layers:
+            given = layers[name]
+            if isinstance(given, str):
+                raise LayerError(f"the layer '{name}' that you gave {given}")
+            check_layers(frame.image, {name: given})
+            return given
         others = [step for step in self.steps if step is not asking]
         made = self.provided(name, [asking], frame, request)
         if made is None:
@@ -236,6 +250,37 @@ def _stamped(frame: Frame, step: Step) -> Frame:
     if all(entry.step for entry in frame.history):
         return frame
     return replace(frame, history=tuple(Entry(entry.step or step.name, entry.report) for entry in frame.history))
+
+
+def _followed(layers: Mapping[str, Followed], before: Frame, after: Frame, step: str) -> Mapping[str, Followed]:
+    """The user's layers for the frame ``after``, which a step made of ``before``, where it says where that lies in it.
+
+    A mask marks nothing of what is new; what another layer would say there isn't known.
+    """
+    width, height = after.image.size
+    if after.place is None:
+        if before.image.size == after.image.size:
+            return layers
+        lost = (
+            f"is for the picture before step '{step}' made it {width}x{height}, without a word on where that lies now"
+        )
+        return {name: layer if isinstance(layer, str) else lost for name, layer in layers.items()}
+    from PIL.Image import Resampling
+
+    from igo.images import placed
+
+    left, top, right, bottom = after.place
+    whole = left <= 0 and top <= 0 and right >= width and bottom >= height
+    moved = dict(layers)
+    for name, layer in layers.items():
+        if isinstance(layer, str) or layer.size != before.image.size:
+            continue
+        if whole or name == "mask":
+            resample = Resampling.BILINEAR if name in SOFT_LAYERS else Resampling.NEAREST
+            moved[name] = placed(layer, after.place, after.image.size, resample)
+        else:
+            moved[name] = f"doesn't reach over what step '{step}' added; give one to a chain that begins after it"
+    return moved
 
 
 def _with_alpha(frame: Frame, alpha: Image | None) -> Frame:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_SEED = 2**63 - 1
+SOFT_LAYERS = ("alpha", "mask", "depth")
+"""Layers whose values may be interpolated; others may hold the numbers of parts."""
 V = TypeVar("V")
 
 
@@ -135,23 +137,41 @@ class Frame:
     nsfw_content_detected: bool | None = None
     """The safety checker's verdict; ``None`` where the checkpoint has no checker or nothing was generated."""
     history: tuple[Entry, ...] = ()
+    place: tuple[int, int, int, int] | None = None
+    """Where the picture that a step was given lies in the one that it makes, if it moved, extended, cut or scaled it:
+    left, top, right, bottom in the new one's pixels, also beyond its edges. So that the user's layers can follow."""
 
     def __post_init__(self) -> None:
         check_rgb(self.image, "a frame")
+        if self.place is not None:
+            left, top, right, bottom = self.place
+            if not (left < right and top < bottom):
+                raise SettingsError(f"place is {self.place}; expected left, top, right and bottom, with an area")
         object.__setattr__(self, "layers", Frozen(self.layers))
         check_layers(self.image, self.layers)
 
-    def with_image(self, image: Image, *, keep: tuple[str, ...] = (), **report: Any) -> Frame:
+    def with_image(
+        self,
+        image: Image,
+        *,
+        keep: tuple[str, ...] = (),
+        place: tuple[int, int, int, int] | None = None,
+        **report: Any,
+    ) -> Frame:
         """The frame with another picture. Layers are dropped unless named in ``keep``: a stale mask is worse than none.
 
-        ``report`` goes to the history. Raises ``LayerError`` if a kept layer is not there or does not fit.
+        ``place`` is for steps that move, extend, cut or scale the picture that they were given: where that lies in the
+        new one. The user's own mask follows, black where the picture is new; other layers of the user follow if nothing
+        is. ``report`` goes to the history. Raises ``LayerError`` if a kept layer is not there or does not fit.
         """
         missing = [name for name in keep if name not in self.layers]
         if missing:
             have = ", ".join(sorted(self.layers)) or "none"
             raise LayerError(f"layer '{missing[0]}' is to be kept, but the frame has: {have}")
         kept = {name: self.layers[name] for name in keep}
-        return replace(self, image=image, layers=kept).noted(**report)
+        if place is None and image.size == self.image.size:
+            place = self.place
+        return replace(self, image=image, layers=kept, place=place).noted(**report)
 
     def with_layer(self, name: str, layer: Image) -> Frame:
         """The frame with one more layer."""

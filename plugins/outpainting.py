@@ -34,7 +34,8 @@ class Outpainting:
 
     After the base it extends what the base made. Before the base it extends a photo: with a prompt and no ``strength``
     of its own, the photo is then not repainted, and the prompt says what lies around it. Without a photo, both are the
-    same. Transparency goes on as it is at the edge; other layers of the frame are dropped.
+    same. Transparency goes on as it is at the edge; a mask that the user brought stays where it is on the old picture;
+    other layers of the frame are dropped.
 
     Raises ``SettingsError`` for sides and sizes that can't be meant, ``ChainError`` where no step paints.
     """
@@ -142,7 +143,7 @@ class Outpainting:
         runtime.progress(len(plan), len(plan), "outpainting")
         worst = max((seam for seam in seams if not isnan(seam)), default=None)
         report |= {"passes": len(seams), "overlap": overlap, "seam": None if worst is None else round(worst, 3)}
-        result = replace(frame.with_image(image, **report), nsfw_content_detected=_any(flags))
+        result = replace(frame.with_image(image, place=place, **report), nsfw_content_detected=_any(flags))
         alpha = frame.layers.get("alpha")
         return result if alpha is None else result.with_layer("alpha", continued(alpha, place, canvas))
 

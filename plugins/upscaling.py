@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 import igo
 from igo.errors import SettingsError, did_you_mean
+from igo.values import SOFT_LAYERS
 from igo_plugins.realesrgan import models, sizes
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ LARGEST = 16
 REST = 1.5
 """What may be missing after the network has been at work, and is left to Lanczos: another pass would cost many times
 the first."""
-SOFT_LAYERS = ("alpha", "mask", "depth")
-"""Layers whose values may be interpolated; others may hold the numbers of parts."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class Upscaling:
         if self.strength < 1:
             image = Image.blend(pictures.resized(Image.fromarray(visible), size), image, self.strength)
         report = {"model": model.name, "identity": model.identity, "backend": self.backend, "scale": round(factor, 4)}
-        larger = frame.with_image(image, **report)
+        larger = frame.with_image(image, place=(0, 0, *size), **report)
         for name, layer in frame.layers.items():
             if name == "alpha":
                 larger = larger.with_layer(name, self._enlarged_alpha(model.enlarger, layer, size, runtime))

@@ -199,6 +199,89 @@ def test_a_layer_that_a_step_makes_for_the_canvas_is_not_the_users():
 
 
 @dataclass
+class Moves:
+    """Puts the picture on another canvas, in ``place``; tells so, or not."""
+
+    place: tuple
+    size: tuple
+    tells: bool = True
+
+    @igo.hookimpl
+    def postprocess(self, frame):
+        left, top, right, bottom = self.place
+        canvas = Image.new("RGB", self.size)
+        canvas.paste(frame.image.resize((right - left, bottom - top)), (left, top))
+        return frame.with_image(canvas, place=self.place if self.tells else None)
+
+
+@dataclass
+class Keeps:
+    """Keeps the layer that it is given as the picture."""
+
+    name: str = "mask"
+
+    @igo.hookimpl
+    def postprocess(self, frame, layer):
+        return frame.with_image(layer(self.name).convert("RGB"))
+
+
+def marked(size, *pixels):
+    mask = Image.new("L", size)
+    for pixel in pixels:
+        mask.putpixel(pixel, 255)
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([Moves((3, 1, 5, 3), (6, 4))], marked((6, 4), (4, 1))),  # extended
+        ([Moves((0, 0, 2, 2), (4, 3)), Moves((1, 0, 5, 3), (5, 5))], marked((5, 5), (2, 0))),
+        ([Moves((-1, 0, 1, 2), (1, 2))], marked((1, 2), (0, 0))),  # cut
+        ([Moves((-2, 0, 0, 2), (1, 2))], marked((1, 2))),
+        ([Moves((-1, 0, 1, 2), (2, 2))], marked((2, 2), (0, 0))),  # moved, at the same size
+        ([Moves((1, 1, 3, 3), (4, 4)), Add(1)], marked((4, 4), (2, 1))),  # colours may change on the way
+    ],
+)
+def test_the_users_mask_follows_the_picture(steps, expected):
+    mask = marked((2, 2), (1, 0))
+    assert igo.Chain(*steps, Keeps()).run(image=gray(9), layers={"mask": mask}).image.convert("L") == expected
+
+
+def test_the_users_mask_is_scaled_softly_and_parts_keep_their_numbers():
+    layer = Image.new("L", (2, 2))
+    layer.paste(200, (0, 0, 1, 2))
+    doubled = Moves((0, 0, 4, 4), (4, 4))
+    for name, values in (("mask", {200, 150, 50, 0}), ("parse", {200, 0})):
+        look = igo.Chain(doubled, Keeps(name)).run(image=gray(9), layers={name: layer})
+        assert set(look.image.convert("L").tobytes()) == values
+
+
+def test_layers_that_could_not_follow_are_refused_and_never_stale():
+    mask = marked((2, 2), (1, 0))
+    there_and_back = [Moves((1, 1, 3, 3), (4, 4), tells=False), Moves((0, 0, 2, 2), (2, 2))]
+    told = r"step 'keeps' .*: the layer 'mask' that you gave is for the picture before step 'moves' made it 4x4"
+    with pytest.raises(LayerError, match=told):
+        igo.Chain(*there_and_back, Keeps()).run(image=gray(9), layers={"mask": mask})
+    with pytest.raises(LayerError, match="the layer 'depth' that you gave doesn't reach over what step 'moves' added"):
+        igo.Chain(Moves((1, 0, 3, 2), (2, 2)), Keeps("depth")).run(image=gray(9), layers={"depth": mask})
+    assert igo.Chain(*there_and_back, Masks(5), Add(1)).run(image=gray(9), layers={"depth": mask})
+
+
+def test_a_layer_that_the_frame_carries_for_all_is_the_frames():
+    photo = Image.merge("RGBA", [Image.new("L", (2, 2), 255)] * 4)
+
+    class Extends:
+        @igo.hookimpl
+        def postprocess(self, frame):
+            canvas = Image.new("RGB", (3, 2))
+            return frame.with_image(canvas, place=(0, 0, 2, 2)).with_layer("alpha", Image.new("L", (3, 2), 77))
+
+    photo.putpixel((0, 0), (255, 255, 255, 0))
+    assert igo.Chain(Extends(), Keeps("alpha")).run(image=photo).image.getpixel((1, 0)) == (77,) * 3
+
+
+@dataclass
 class Judges:
     """Scores by the first pixel's red times ``factor``; says "not me" of pictures that are darker than ``least``."""
 

@@ -72,6 +72,14 @@ def test_changing_the_image_drops_layers_that_are_not_kept(photo):
         frame.with_image(photo.resize((5, 5)), keep=("mask",))
 
 
+def test_the_place_of_the_picture_before_outlives_changes_of_colour_and_has_an_area(photo):
+    moved = Frame(photo).with_image(photo, place=(-3, 0, 34, 53))
+    assert moved.with_image(photo, blurred=True).place == (-3, 0, 34, 53)
+    assert moved.with_image(photo.resize((5, 5))).place is None
+    with pytest.raises(SettingsError, match=r"place is \(3, 0, 3, 9\); expected left, top, right and bottom"):
+        Frame(photo).with_image(photo, place=(3, 0, 3, 9))
+
+
 def test_numpys_numbers_become_plain_ones():
     request = Request(width=np.int64(8), strength=np.float32(0.5))
     assert (type(request.width), type(request.strength)) == (int, float)

@@ -5,7 +5,7 @@ and comes back with `read_text`. `pad_reflect` and `unpad` fit a picture to a mo
 """
 
 from igo.errors import ImageError
-from igo.images.geometry import Box, fit_size, pad_reflect, resized, unpad
+from igo.images.geometry import Box, fit_size, pad_reflect, placed, resized, unpad
 from igo.images.opening import MAX_PIXELS, READABLE
 from igo.images.reading import ImageSource, Picture, digest, read_image
 from igo.images.texts import read_text
@@ -24,6 +24,7 @@ __all__ = [
     "fit_size",
     "format_of",
     "pad_reflect",
+    "placed",
     "read_image",
     "read_text",
     "resized",

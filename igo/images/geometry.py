@@ -68,6 +68,20 @@ def resized(image: Image.Image, width: int | None, height: int | None) -> Image.
     return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
 
 
+def placed(layer: Image.Image, box: Box, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+    """A layer scaled to ``box`` on a canvas of ``size`` (width, height) that is black elsewhere.
+
+    The box may reach beyond the canvas, which then shows a part of the layer.
+    """
+    left, top, right, bottom = box
+    scaled = (
+        layer if layer.size == (right - left, bottom - top) else layer.resize((right - left, bottom - top), resample)
+    )
+    canvas = Image.new(layer.mode, size)
+    canvas.paste(scaled, (left, top))
+    return canvas
+
+
 def _mirrored(length: int, padded: int, before: int) -> NDArray[np.intp]:
     """For each of ``padded`` positions, ``before`` of which lie ahead of the picture, the pixel to show there."""
     if length == 1:

@@ -307,6 +307,22 @@ def test_transparency_goes_on_as_it_is_at_the_edge_and_other_layers_are_dropped(
     assert look[0].layers["alpha"] == expected
 
 
+def test_a_users_mask_stays_where_it_is_on_the_old_picture():
+    class Keeps:
+        @igo.hookimpl
+        def postprocess(self, frame, layer):
+            return frame.with_layer("kept", layer("mask"))
+
+    mask = Image.new("L", (40, 60))
+    mask.paste(255, (20, 30, 30, 40))
+    look = igo.Chain(Outpainting(left=20, top=5), PaintedBase(), Keeps()).run(
+        "a beach", image=noise(40, 60), layers={"mask": mask}, strength=0, seed=3
+    )
+    expected = Image.new("L", (60, 65))
+    expected.paste(255, (40, 35, 50, 45))
+    assert look[0].layers["kept"] == expected
+
+
 def test_a_verdict_on_a_painted_part_is_the_pictures():
     class Flags:
         @igo.hookimpl

@@ -8,7 +8,7 @@ import igo
 from igo.config import parse_chain
 from igo.errors import CheckpointError, FoundEverythingError, NothingFoundError, SettingsError, UnsureError
 from igo.testing import PaintedBase
-from igo_plugins import VirtualStyling
+from igo_plugins import Outpainting, Upscaling, VirtualStyling
 from igo_plugins.styling import text_mask
 from igo_plugins.styling.text_mask import TextMasks, cleaned, grown, refined, working_size
 from igo_plugins.styling.wording import bared, dressed, phrases
@@ -170,6 +170,21 @@ def test_a_users_mask_takes_the_place_of_the_text(boxes, photo):
     assert boxes.asked == []
     with pytest.raises(NothingFoundError, match="the mask is empty"):
         igo.Chain(VirtualStyling("t-shirt", to="a hoodie")).run(image=photo, layers={"mask": Image.new("L", SIZE)})
+
+
+def test_a_users_mask_follows_through_outpainting_and_upscaling(boxes, photo):
+    mask = Image.new("L", SIZE)
+    mask.paste(255, (10, 20, 30, 40))
+    styling = VirtualStyling("t-shirt", to="a hoodie")
+    chain = igo.Chain(PaintedBase(), Outpainting(left=16), Upscaling(2, strength=0), styling)
+    look = chain.run("a man in a t-shirt", image=photo, layers={"mask": mask}, strength=0, seed=3)
+    assert look.image.size == (160, 192)
+    zone = np.asarray(look[0].layers["zone"]) > 0
+    expected = np.zeros_like(zone)
+    expected[40:80, 52:92] = True
+    assert zone[expected].all()
+    assert not zone[~grown(expected, 2)].any()
+    assert boxes.asked == []
 
 
 def test_another_steps_mask_takes_the_place_of_the_text(boxes, photo):
