@@ -9,10 +9,10 @@ from rich.progress import Progress
 
 import igo
 from benchmarks.findings import Findings, Row, Sample
-from benchmarks.inpainting import Outcome, caption, hair_moved, outcome, outcome_rows, pixel_rows
 from benchmarks.judge.verdicts import Judge
 from benchmarks.masks import reddened
 from benchmarks.measures import share
+from benchmarks.outcomes import caption, garment_of, judged
 from benchmarks.prompts import LEADS, describe
 from benchmarks.recoloring import Recoloring, recolorings
 from igo.mini import NATIVE_SIZE
@@ -60,21 +60,10 @@ def evaluate_styling(
             steps_of = [styling(task.slot, task.color), styling(task.other, second), Upscaling(2, model=upscaler)]
             image = igo.Chain(chain_base, *steps_of, runtime=runtime).run(scene, image=picture, seed=index, **settings)
             both.append((task, second, image.image))
-    old = judge.verdicts(before)
     drawn = [draw(task.figure, *NATIVE_SIZE).labels for task in tasks]
-
-    def outcomes(pictures: list[Image.Image]) -> list[Outcome]:
-        hair = [labels == Part.HAIR for labels in drawn]
-        moved = map(hair_moved, before, pictures, hair)
-        return [outcome(*one) for one in zip(tasks, old, judge.verdicts(pictures), moved, strict=True)]
-
-    ideal = [Image.fromarray(draw(task.goal, *NATIVE_SIZE).image) for task in tasks]
-    worn = [
-        labels == (Part.TOP if task.slot == "top" else Part.BOTTOM) for task, labels in zip(tasks, drawn, strict=True)
-    ]
-    found = outcomes(after)
-    rows = outcome_rows(tasks, old, found, outcomes(ideal), outcomes(before))
-    rows += pixel_rows(before, after, ideal, worn)
+    hair = [labels == Part.HAIR for labels in drawn]
+    worn = [garment_of(*one) for one in zip(tasks, drawn, strict=True)]
+    rows, found = judged(judge, tasks, before, after, hair, worn, failed=[False] * len(tasks))
     verdicts = judge.verdicts([image for _, _, image in both])
     kept = [
         said[f"{task.slot}_color"] == task.color and said[f"{task.other}_color"] == second

@@ -25,11 +25,9 @@ def generate(
     image: options.Image = None,
     layer: options.Layer = None,
     strength: options.Strength = None,
-    checkpoint: Annotated[
-        str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
-    ] = "mini",
-    revision: Annotated[str | None, typer.Option(help="A hub's branch, tag or commit.")] = None,
-    inpaint_checkpoint: Annotated[str | None, typer.Option(help="Another checkpoint for masks.")] = None,
+    checkpoint: options.Checkpoint = "mini",
+    revision: options.Revision = None,
+    inpaint_checkpoint: options.InpaintCheckpoint = None,
     scheduler: Annotated[str | None, typer.Option(help="A scheduler class of diffusers.")] = None,
     preset: Annotated[str | None, typer.Option(help="A prompt template: auto, none, or its name.")] = None,
     emphasis: Annotated[str | None, typer.Option(help="What weights in the prompt do: mean, plain or off.")] = None,

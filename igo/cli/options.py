@@ -33,6 +33,11 @@ Height = Annotated[int | None, typer.Option(help="Pixels; by default the checkpo
 Steps = Annotated[int | None, typer.Option("--num-inference-steps", "--steps", help="Denoising steps.")]
 Guidance = Annotated[float | None, typer.Option(help="How closely to follow the prompt; 1 is not at all.")]
 Strength = Annotated[float | None, typer.Option(help="How much of --image is replaced, 0 to 1.")]
+Checkpoint = Annotated[
+    str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
+]
+Revision = Annotated[str | None, typer.Option(help="A hub's branch, tag or commit.")]
+InpaintCheckpoint = Annotated[str | None, typer.Option(help="Another checkpoint for masks.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps …")]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloat16.")]
 Adapters = Annotated[

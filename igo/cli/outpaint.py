@@ -38,11 +38,9 @@ def outpaint(
         float | None, typer.Option(help="How much of what the base is shown may be new in one pass, up to 1.")
     ] = None,
     tile: Annotated[int | None, typer.Option(help="For large photos: the longest side to paint at once.")] = None,
-    checkpoint: Annotated[
-        str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
-    ] = "mini",
-    revision: Annotated[str | None, typer.Option(help="A hub's branch, tag or commit.")] = None,
-    inpaint_checkpoint: Annotated[str | None, typer.Option(help="Another checkpoint for masks.")] = None,
+    checkpoint: options.Checkpoint = "mini",
+    revision: options.Revision = None,
+    inpaint_checkpoint: options.InpaintCheckpoint = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
     quiet: options.Quiet = False,

@@ -47,10 +47,9 @@ def style(
     num_inference_steps: options.Steps = None,
     guidance_scale: options.Guidance = None,
     strength: Annotated[float | None, typer.Option(help="How much of the zone is new, 0 to 1.")] = None,
-    checkpoint: Annotated[
-        str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
-    ] = "mini",
-    inpaint_checkpoint: Annotated[str | None, typer.Option(help="Another checkpoint for the mask.")] = None,
+    checkpoint: options.Checkpoint = "mini",
+    revision: options.Revision = None,
+    inpaint_checkpoint: options.InpaintCheckpoint = None,
     mask_model: Annotated[
         str | None, typer.Option(help=f"CLIPSeg: mini's own with mini, else {PHOTOGRAPHS} or another.")
     ] = None,
@@ -71,7 +70,7 @@ def style(
 
     options.check_output(output, len(garments), [image, mask, each])
     runtime, styling = Runtime(**given(device=device, dtype=dtype)), registry.load("virtual-styling")
-    base = TextToImage(checkpoint, **given(inpaint_checkpoint=inpaint_checkpoint))
+    base = TextToImage(checkpoint, **given(revision=revision, inpaint_checkpoint=inpaint_checkpoint))
     settings = given(
         protect=protect,
         margin=margin,

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 import igo
-from benchmarks.inpainting import evaluate_inpainting, hair_moved, outcome, pixels_left_alone, pixels_recolored
+from benchmarks.inpainting import evaluate_inpainting
+from benchmarks.outcomes import hair_moved, outcome, pixels_left_alone, pixels_recolored
 from benchmarks.recoloring import recolorings
 from igo.mini import wardrobe
 
