@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from igo import registry
-from igo.errors import ConfigError, LayerError
+from igo.errors import ConfigError, LayerError, MissingLayerError
 from igo.look import Look
 from igo.provenance import Origin, origin
 from igo.run import Run, check_needs
 from igo.runtime import Runtime
 from igo.settings import settings_of
 from igo.step import Step, default_name
-from igo.values import Request, check_layers
+from igo.values import Frame, Request, check_layers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,6 +65,34 @@ class Chain:
         )
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
         return Look(run.frames(request), chain=self, request=request, origins=origins, models=run.identities)
+
+    def caption(
+        self, images: Sequence[ImageSource], prompt: str = "", *, observers: Iterable[object] = ()
+    ) -> list[str]:
+        """What each of ``images`` shows, in the words of the first step that captions; without ``prompt``, which is how
+        the answer begins or a question to a model that takes questions (see ``igo.hookspecs.caption``).
+
+        Transparent pictures are laid on white. Raises ``IGOError``: ``ChainError`` if no step captions.
+        """
+        from igo.images import read_image
+
+        pictures = [read_image(image).on_white() for image in images]
+        run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
+        return run.captions(pictures, prompt) if pictures else []
+
+    def layer(self, name: str, image: ImageSource) -> Image:
+        """The layer ``name`` of a picture, by the first step that provides it, such as a ``"mask"`` in mode L.
+
+        Raises ``IGOError``: ``MissingLayerError`` if no step makes it.
+        """
+        from igo.images import read_image
+
+        picture = read_image(image).image
+        run = Run(self.steps, self.runtime)
+        made = run.provided(name, run.steps, Frame(picture), Request(image=picture, seed=0))
+        if made is None:
+            raise MissingLayerError(f"no step of this chain provides a layer '{name}'; add one that does")
+        return made
 
     def check(self, layers: Iterable[str] = ()) -> None:
         """Raise ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings."""

@@ -126,6 +126,17 @@ def postprocess(
 
 
 @_spec
+def caption(images: Sequence[Image], prompt: str, runtime: Runtime) -> list[str] | None:
+    """Say what each of ``images`` shows (PIL, mode RGB, sizes may differ), as people write prompts. First answer wins.
+
+    ``prompt`` is how the answer begins, such as ``"a photo of"``, or a question to a model that takes questions; empty
+    for the captioner's own way. Return a text for each image, without ``prompt``; an empty text where there is nothing
+    to say. Equal images and prompts must get equal texts. Asked by ``Chain.caption`` and ``igo caption``, never while
+    pictures are made; a batch is what is given at once.
+    """
+
+
+@_spec
 def observe(event: Event) -> None:
     """Hear what happens: steps that start and end, progress within them. The result is ignored.
 
@@ -140,6 +151,7 @@ RESULT_TYPES: dict[str, type | None] = {
     "provide": None,
     "score": None,
     "postprocess": Frame,
+    "caption": list,
     "observe": None,
 }
 """Each hook and the type of its result; ``None`` where the caller checks."""

@@ -1,8 +1,8 @@
 """One run of a chain: who listens, and the ways to combine what the steps answer.
 
-``prepare``, ``preprocess`` and ``postprocess`` are folded, ``generate`` nests, ``provide`` and ``score`` take the first
-answer and ``observe`` tells everybody; all of them by asking one step at a time (``Step.ask``). pluggy's own way, one
-global manager that returns the answers of all plugins to the same input, can't express a chain.
+``prepare``, ``preprocess`` and ``postprocess`` are folded, ``generate`` nests, ``provide``, ``score`` and ``caption`` take
+the first answer and ``observe`` tells everybody; all of them by asking one step at a time (``Step.ask``). pluggy's own
+way, one global manager that returns the answers of all plugins to the same input, can't express a chain.
 """
 
 from __future__ import annotations
@@ -154,6 +154,22 @@ class Run:
             got = answer if isinstance(answer, Real) else type(answer).__name__
             raise PluginError(f"returned {got}; expected a finite number, or None for 'not me'").at(step.name, "score")
         return float(answer)
+
+    def captions(self, images: Sequence[Image], prompt: str) -> list[str]:
+        """The texts of the first step that has some. Raises ``ChainError`` if there is no such step."""
+        for step in self.asked("caption"):
+            with self.told(step, "caption"):
+                runtime = self.view(step, "caption")
+                texts: list[str] | None = step.ask("caption", images=images, prompt=prompt, runtime=runtime)
+            if texts is None:
+                continue
+            if len(texts) != len(images) or not all(isinstance(text, str) for text in texts):
+                got = f"{len(texts)} answers" if len(texts) != len(images) else "a list with something else in it"
+                raise PluginError(f"returned {got}; expected {len(images)} texts, one for each picture").at(
+                    step.name, "caption"
+                )
+            return texts
+        raise ChainError("no step of this chain captions pictures; add one that does, such as Captioning()")
 
     def prepare(self, pipeline: Any) -> Any:
         """Fold a loaded pipeline through the steps."""

@@ -84,7 +84,7 @@ class Step:
             raise self._error(f"{type(error).__name__}: {text}", hook) from error
         expected = RESULT_TYPES[hook]
         if result is not None and expected is not None and not isinstance(result, expected):
-            raise self._error(f"returned {type(result).__name__}; expected {_described(expected)}", hook)
+            raise self._error(f"returned {type(result).__name__}; expected {_described(hook)}", hook)
         return result
 
     def settings(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Step:
             if expected is None or kind in (Any, type(None)) or not isinstance(kind, type):
                 continue
             if not issubclass(kind, expected) and not issubclass(expected, kind):
-                raise self._error(f"is declared to return {kind.__name__}; expected {_described(expected)}", hook)
+                raise self._error(f"is declared to return {kind.__name__}; expected {_described(hook)}", hook)
 
     def _error(self, message: str, hook: str | None = None) -> PluginError:
         error = PluginError(message)
@@ -162,5 +162,6 @@ def _equal(one: Any, other: Any) -> bool:
         return False
 
 
-def _described(expected: type) -> str:
-    return f"a {'list of Frames' if expected is list else expected.__name__}, or None for 'not me'"
+def _described(hook: str) -> str:
+    lists = {"generate": "list of Frames", "caption": "list of texts"}
+    return f"a {lists.get(hook) or getattr(RESULT_TYPES[hook], '__name__', '')}, or None for 'not me'"

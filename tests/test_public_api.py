@@ -20,6 +20,7 @@ HOOKS = {
     "provide": ["name", "frame", "request", "runtime"],
     "score": ["frame", "request", "runtime"],
     "postprocess": ["frame", "request", "layer", "paint", "scores", "runtime"],
+    "caption": ["images", "prompt", "runtime"],
     "observe": ["event"],
 }
 REQUEST = [

@@ -48,6 +48,12 @@ class Picture:
     notes: tuple[str, ...] = ()
     """What was converted, a short line each."""
 
+    def on_white(self) -> Image.Image:
+        """The image as it looks on white paper, RGB: what lies under transparent pixels may be anything."""
+        if self.alpha is None:
+            return self.image
+        return Image.composite(self.image, Image.new("RGB", self.image.size, "white"), self.alpha)
+
 
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any] | Picture
 """What `read_image` takes. Bytes are the content of a file, not its path."""
