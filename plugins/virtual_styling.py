@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import igo
-from igo.errors import FoundEverythingError, MaskError, MissingLayerError, NothingFoundError, SettingsError, UnsureError
+from igo.errors import MaskError, MissingLayerError, NothingFoundError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from igo_plugins.styling.text_mask import TextMasks
-
-SMALLEST, LARGEST = 0.002, 0.9
-"""Shares of the picture below and above which no garment is believed."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ class VirtualStyling:
                 raise NothingFoundError("the mask is empty; expected some of it to be white, where to paint", area=0.0)
             return brought, {"mask": "brought", "area": round(area, 5)}
         from igo_plugins.styling.wording import phrases
-        from igo_plugins.styling.zone import find
+        from igo_plugins.styling.zone import believe, find
 
         found = find(
             self._masks(runtime),
@@ -155,7 +152,8 @@ class VirtualStyling:
             self.threshold,
             self.margin,
         )
-        self._believe(found.area, found.confidence)
+        wanted, advice = self.confidence, "look at it with on_doubt='paint', or bring a mask"
+        believe(found, self.target, self.threshold, None if self.on_doubt == "paint" else wanted, advice)
         return found.zone, {
             "mask": self.mask_model,
             "area": round(found.area, 5),
@@ -172,33 +170,6 @@ class VirtualStyling:
 
         chosen: dict[str, tuple[Any, ...]] = {"none": (), "both": ("arms", "legs")}
         return tuple(bared(self.target, self.to)) if self.limbs == "auto" else chosen.get(self.limbs, (self.limbs,))
-
-    def _believe(self, area: float, confidence: float) -> None:
-        """Raise the ``MaskError`` that fits, if any."""
-        seen = f"area {area:.1%}, confidence {confidence:.2f}"
-        if area < SMALLEST:
-            raise NothingFoundError(
-                f"found no {self.target!r} ({seen}); name what is in the picture, lower threshold "
-                f"({self.threshold:g}), or bring a mask",
-                area,
-                confidence,
-            )
-        if self.on_doubt == "paint":
-            return
-        if area > LARGEST:
-            raise FoundEverythingError(
-                f"found {self.target!r} nearly everywhere ({seen}); name it more closely, raise threshold "
-                f"({self.threshold:g}), or bring a mask",
-                area,
-                confidence,
-            )
-        if confidence < self.confidence:
-            raise UnsureError(
-                f"not sure that this is {self.target!r} ({seen}, wanted {self.confidence:g}); look at it with "
-                "on_doubt='paint', or bring a mask",
-                area,
-                confidence,
-            )
 
     def _scores(self, painted: list[igo.Frame], zone: Image, runtime: igo.Runtime) -> list[float]:
         """How sure the text mask is, on average, that it sees ``to`` in each candidate's zone."""

@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from igo.errors import FoundEverythingError, NothingFoundError, UnsureError
 from igo_plugins.styling.text_mask import Mask, TextMasks, cleaned, grown, refined
 from igo_plugins.styling.wording import Limbs
 
 BARE: dict[Limbs, str] = {"arms": "bare skin", "legs": "bare legs"}
 """The phrase that finds each limb where it is bare."""
+SMALLEST, LARGEST = 0.002, 0.9
+"""Shares of the picture below and above which no garment is believed."""
 REACH = 0.5
 """How far from the garment a limb may lie, as a share of the garment's height."""
 
@@ -54,6 +57,34 @@ def find(
     height = len(garment)
     zone = grown(zone, round(margin * height)) & ~((kept >= threshold) & (kept > wanted)) if garment.any() else garment
     return Found(_picture(garment, image.size), _picture(zone, image.size), float(garment.mean()), confidence)
+
+
+def believe(found: Found, target: str, threshold: float, confidence: float | None, unsure: str) -> None:
+    """Raise the ``MaskError`` that fits, if any; without ``confidence`` (0 to 1) anything is believed that is there.
+
+    ``unsure`` is what to do about a mask that is doubted.
+    """
+    area, seen = found.area, f"area {found.area:.1%}, confidence {found.confidence:.2f}"
+    if area < SMALLEST:
+        raise NothingFoundError(
+            f"found no {target!r} ({seen}); name what is in the picture, lower threshold ({threshold:g}), "
+            "or bring a mask",
+            area,
+            found.confidence,
+        )
+    if confidence is None:
+        return
+    if area > LARGEST:
+        raise FoundEverythingError(
+            f"found {target!r} nearly everywhere ({seen}); name it more closely, raise threshold ({threshold:g}), "
+            "or bring a mask",
+            area,
+            found.confidence,
+        )
+    if found.confidence < confidence:
+        raise UnsureError(
+            f"not sure that this is {target!r} ({seen}, wanted {confidence:g}); {unsure}", area, found.confidence
+        )
 
 
 def _near(garment: Mask, limbs: npt.NDArray[np.float32], threshold: float) -> Mask:

@@ -1,0 +1,1 @@
+"""What captions are made by."""

@@ -1,0 +1,63 @@
+"""Text masks: where in a picture the thing is that a text names."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
+
+import igo
+from igo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from igo_plugins.styling.zone import Found
+
+
+@dataclass(frozen=True)
+class TextMask:
+    """Provide the layer ``"mask"`` from a text, by CLIPSeg: ``TextMask("t-shirt")``.
+
+    For steps that need a mask and have no text of their own, and for ``igo dataset mask``. The mask is the thing with
+    clean outlines, 255 inside. Raises ``NothingFoundError``, ``FoundEverythingError`` and ``UnsureError``, which have
+    ``area`` and ``confidence``, and ``SettingsError`` for settings that can't be meant.
+    """
+
+    provides = ("mask",)
+
+    target: str
+    """What to find: "t-shirt", or several phrases with commas between them: "jacket, shirt"."""
+    _: KW_ONLY
+    protect: str = ""
+    """What is never in the mask, phrases with commas between them."""
+    margin: float = 0.0
+    """What the mask grows by all around, as a share of the picture's height."""
+    threshold: float = 0.5
+    """How sure the model must be of a pixel, 0 to 1."""
+    confidence: float = 0.6
+    """How sure it must be of the whole, 0 to 1."""
+    mask_model: str = "mini"
+    """CLIPSeg: "mini" for pictures by mini; "CIDAS/clipseg-rd64-refined" or a folder for photographs."""
+
+    def __post_init__(self) -> None:
+        if not self.target.strip(" ,"):
+            raise SettingsError("target is empty; expected words such as 't-shirt'")
+        for name in ("margin", "threshold", "confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; expected a number from 0 to 1")
+
+    @igo.hookimpl
+    def provide(self, name: str, frame: igo.Frame, runtime: igo.Runtime) -> Image | None:
+        """The mask, mode L, 0 or 255; other layers are not this step's."""
+        if name != "mask":
+            return None
+        from igo_plugins.styling.text_mask import load
+        from igo_plugins.styling.wording import phrases
+        from igo_plugins.styling.zone import believe, find
+
+        masks, targets, protect = load(self.mask_model, runtime), phrases(self.target), phrases(self.protect)
+        found: Found = find(masks, frame.image, targets, protect, (), self.threshold, self.margin)
+        advice = f"name it more closely, or lower confidence ({self.confidence:g})"
+        believe(found, self.target, self.threshold, self.confidence, advice)
+        zone: Image = found.zone
+        return zone
