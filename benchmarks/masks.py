@@ -20,6 +20,7 @@ from igo.errors import CheckpointError
 from igo.mini.clipseg import drawn_masks
 from igo.mini.phrases import phrases
 from igo.mini.pictures import balanced_figures
+from igo.sheet import tinted
 from igo.training.clipseg import EMPTY
 
 Masks = NDArray[np.bool_]
@@ -126,10 +127,7 @@ def constant_overlap(truths: Masks) -> float:
 
 def reddened(picture: Image.Image, mask: Masks) -> Image.Image:
     """The picture with the mask in red over it, and the rest paler."""
-    pixels = np.asarray(picture.convert("RGB")).astype(np.float32)
-    pale = pixels * 0.45 + 255 * 0.55
-    red = pixels * 0.45 + np.array([225.0, 20.0, 60.0]) * 0.55
-    return Image.fromarray(np.where(mask[..., None], red, pale).astype(np.uint8))
+    return tinted(picture.convert("RGB"), Image.fromarray(mask))
 
 
 def _mean(values: dict[str, float], names: Sequence[str]) -> float:

@@ -11,6 +11,8 @@ import sys
 import typer
 
 from igo.cli import (
+    caption,
+    dataset,
     demo,
     doctor,
     generate,
@@ -50,6 +52,8 @@ for module in (
     replay,
     doctor,
     demo,
+    caption,
+    dataset,
     train,
     train_lora,
     mini,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from igo.errors import SettingsError
+from igo.errors import ConfigError, SettingsError
 
 if TYPE_CHECKING:
+    from igo.chain import Chain
     from igo.images import Written
     from igo.look import Look
+    from igo.settings import Setting
 
 Output = Annotated[
     Path | None,
@@ -43,6 +45,10 @@ Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloa
 Adapters = Annotated[
     list[str] | None,
     typer.Option("--adapter", help="A LoRA, FILE or FILE:SCALE, such as jacket.safetensors:0.8. Repeatable."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A setting of that plugin, NAME=VALUE (igo plugins PLUGIN lists them). Repeatable."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
@@ -73,6 +79,43 @@ def adapters_from(given: list[str] | None) -> list[object]:
     return steps
 
 
+def settings_from(items: list[str] | None) -> dict[str, str]:
+    """``NAME=VALUE`` options as a table. Raises ``SettingsError``."""
+    found = {}
+    for item in items or []:
+        name, equals, value = item.partition("=")
+        if not (name and equals):
+            raise SettingsError(f"--set is {item!r}; expected NAME=VALUE, such as num_beams=1")
+        found[name] = value
+    return found
+
+
+def chain_of(use: str, settings: Mapping[str, Any], device: str | None, dtype: str | None) -> Chain:
+    """A chain of one plugin. Settings that are text are read as TOML where the plugin doesn't take text.
+
+    Raises ``IGOError`` for a plugin that isn't there, or settings that it doesn't take.
+    """
+    from igo import registry
+    from igo.config import build
+    from igo.settings import settings_of
+
+    known = {setting.name: setting for setting in settings_of(registry.load(use))}
+    read = {name: _as_setting(known[name], value) if name in known else value for name, value in settings.items()}
+    runtime = given(device=device, dtype=dtype)
+    return build({"runtime": runtime, "step": [{"use": use, **read}]}, source=f"--with {use}").chain
+
+
+def _as_setting(setting: Setting, value: Any) -> Any:
+    import tomllib
+
+    if isinstance(value, str):
+        with suppress(ConfigError):
+            return setting.convert(value)
+        with suppress(tomllib.TOMLDecodeError):
+            return tomllib.loads(f"value = {value}")["value"]
+    return value
+
+
 def without_advice() -> None:
     """Keep transformers from advising to install what nothing here uses ("requires torchvision"), unless asked to."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -93,6 +136,20 @@ def progress(quiet: bool) -> Iterator[list[object]]:
 
     with ProgressBar() as bar:
         yield [bar]
+
+
+def telling(observers: Iterable[object], step: str, hook: str) -> Callable[[int, int], None]:
+    """What tells observers how far something has come that is no run of a chain."""
+    from igo.step import Step
+    from igo.values import Event
+
+    listeners = [Step(observer) for observer in observers]
+
+    def tell(done: int, total: int) -> None:
+        for listener in listeners:
+            listener.ask("observe", event=Event("progress", step, hook, done, total))
+
+    return tell
 
 
 def check_output(output: Path | None, count: int, inputs: Iterable[object]) -> None:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from igo.errors import ImageError, SettingsError
 from igo.images import read_image
+from igo.training.metadata import no_pictures, pictures_in
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 LONGEST = 1536
 
 
@@ -22,9 +22,9 @@ def load_tiles(folder: Path, side: int = 256, limit: int = 4000, seed: int = 0) 
     busier of two. Raises ``ImageError`` for a picture that can't be read or is smaller than a tile, ``SettingsError``
     if there is none.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = pictures_in(folder)
     if not paths:
-        raise SettingsError(f"{folder} holds no pictures; expected files that end in {', '.join(SUFFIXES)}")
+        raise SettingsError(no_pictures(folder))
     rng = np.random.default_rng(seed)
     paths = [paths[index] for index in rng.permutation(len(paths))[:limit]]
     each = max(1, min(limit // len(paths), 64))

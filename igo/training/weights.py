@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from igo.errors import CheckpointError, SettingsError
+from igo.training.writing import write_whole
 
 MARKS = ("model_index.json", "config.json")
 """What a folder of weights holds, one or the other."""
@@ -30,12 +31,9 @@ def write_weights(
             if not value.isfinite().all():
                 raise CheckpointError(f"'{name}' is not finite in {dtype}; train on, or export in 32 bit")
         tensors[name] = value.cpu().contiguous()
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Not by save_file, whose files only their owner may read.
-        partial.write_bytes(save(tensors, metadata={"format": "pt", **(metadata or {})}))
-        partial.replace(path)
+        write_whole(path, save(tensors, metadata={"format": "pt", **(metadata or {})}))
     except OSError as error:
         raise CheckpointError(f"can't write the weights {path}: {error.strerror or error}") from error
     return path.stat().st_size

@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from igo.errors import ImageError, SettingsError
-from igo.training.folders import load_captioned, load_masks, load_repaints
+from igo.training.buckets import draw_bucket
+from igo.training.folders import load_buckets, load_captioned, load_masks, load_repaints
 
 
 @pytest.fixture
@@ -79,14 +81,17 @@ def test_files_that_do_not_fit_are_named(folder, tokenizer):
     (folder / "metadata.jsonl").write_text("\n")
     with pytest.raises(SettingsError, match="is empty"):
         load_masks(folder, tokenizer, 16)
-    (folder / "metadata.jsonl").unlink()
+    (folder / "metadata.jsonl").write_bytes(b"\xff")
     with pytest.raises(SettingsError, match="can't read"):
         load_masks(folder, tokenizer, 16)
 
 
-def test_a_picture_without_mask_has_no_place_among_masks(folder, tokenizer):
+def test_captions_of_whole_pictures_have_no_place_among_masks(folder, tokenizer):
     write(folder, row(), {"file_name": "a.png", "text": "a red dress"})
-    with pytest.raises(SettingsError, match='line 2 has no "mask"'):
+    masks = load_masks(folder, tokenizer, 16)
+    assert masks.weights.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0]]
+    write(folder, {"file_name": "a.png", "text": "a red dress"})
+    with pytest.raises(SettingsError, match="has no masks; to make some, run: igo dataset mask"):
         load_masks(folder, tokenizer, 16)
 
 
@@ -116,3 +121,67 @@ def test_what_may_be_repainted_is_read(folder, tokenizer):
     write(folder, row(mask=None, text="a hat"))
     with pytest.raises(SettingsError, match="nothing that could be repainted"):
         load_repaints(folder, tokenizer, (16, 24))
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """Pictures of three shapes, captions beside them."""
+    for name, size in {"tall": (40, 60), "taller": (41, 60), "wide": (90, 60), "square": (50, 50)}.items():
+        Image.new("RGB", size, "red").save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text(f"{name}\n\nvery {name}\n")
+    return tmp_path
+
+
+def test_captions_lie_beside_pictures_where_there_is_no_list(shapes):
+    captioned = load_captioned(shapes, (16, 24))
+    assert captioned.captions[0] == ["square", "very square"]
+    assert captioned.size == (16, 24)
+    (shapes / "square.txt").write_text(" \n")
+    with pytest.raises(SettingsError, match=r"no \.txt beside 1 of 4 .*square\.png; .* run: igo caption"):
+        load_captioned(shapes, (16, 24))
+    write(shapes, {"file_name": "square.png", "text": "listed"}, {"file_name": "tall.png", "text": "also listed"})
+    captioned = load_captioned(shapes, (16, 24))
+    assert captioned.captions == [["listed"], ["also listed"], ["taller", "very taller"], ["wide", "very wide"]]
+
+
+def test_a_folder_without_pictures_is_named(tmp_path):
+    with pytest.raises(SettingsError, match="holds no pictures; expected files that end in"):
+        load_captioned(tmp_path, (16, 24))
+    with pytest.raises(SettingsError, match="is not a folder"):
+        load_captioned(tmp_path / "nowhere", (16, 24))
+
+
+def test_pictures_are_sorted_into_buckets_of_their_shapes(shapes):
+    buckets = load_buckets(shapes, (32, 48), multiple=8)
+    assert [bucket.size for bucket in buckets] == [(32, 32), (32, 48), (48, 32)]
+    assert sum(len(bucket) for bucket in buckets) == 4
+    tall = next(bucket for bucket in buckets if bucket.size == (32, 48))
+    assert tall.captions == [["tall", "very tall"], ["taller", "very taller"]]
+
+
+def test_a_batch_is_of_one_bucket_and_every_picture_is_as_likely(shapes):
+    buckets = load_buckets(shapes, (32, 48), multiple=8)
+    draws = [draw_bucket(buckets, torch.Generator().manual_seed(seed)).size for seed in range(400)]
+    assert draws == [draw_bucket(buckets, torch.Generator().manual_seed(seed)).size for seed in range(400)]
+    assert 0.42 < draws.count((32, 48)) / 400 < 0.58  # it holds two of four pictures
+
+
+def test_unreadable_pictures_are_told_or_fatal(shapes):
+    (shapes / "tall.png").write_bytes((shapes / "tall.png").read_bytes()[:60])
+    with pytest.raises(ImageError, match=r"^tall\.txt: .*tall\.png.* damaged"):
+        load_captioned(shapes, (16, 24))
+    told = []
+    assert len(load_captioned(shapes, (16, 24), told.append)) == 3
+    assert sum(len(bucket) for bucket in load_buckets(shapes, 32 * 48, on_unreadable=told.append)) == 3
+    assert len(told) == 2
+    for path in shapes.glob("*.png"):
+        path.write_bytes(b"no picture")
+    with pytest.raises(ImageError, match="no picture that can be read, of 4"):
+        load_captioned(shapes, (16, 24), told.append)
+
+
+def test_what_is_transparent_is_white(shapes):
+    Image.new("RGBA", (40, 60), (0, 0, 0, 0)).save(shapes / "tall.png")
+    captioned = load_captioned(shapes, (16, 24))
+    assert captioned.captions[1][0] == "tall"
+    assert (captioned.pictures[1] == 255).all()

@@ -1,0 +1,114 @@
+"""``igo dataset``: a folder of pictures before it is trained on: a look at it, and masks for it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from igo.cli import options
+from igo.cli.options import given
+from igo.cli.style import PHOTOGRAPHS
+from igo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from igo.training.inspection import Inspection
+
+TOLD = 20
+"""Remarks of a kind that are printed."""
+
+dataset_app = typer.Typer(
+    help="A folder of pictures before it is trained on: look at it, make masks for it.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
+)
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of pictures.")]
+
+
+def register(app: typer.Typer) -> None:
+    dataset_app.command()(look)
+    dataset_app.command()(mask)
+    app.add_typer(dataset_app, name="dataset")
+
+
+@dataset_app.callback()
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def look(
+    folder: Folder,
+    width: Annotated[int, typer.Option(help="Pixels; what is trained in has about this area.")] = 512,
+    height: Annotated[int, typer.Option(help="Pixels.")] = 768,
+    multiple: Annotated[int | None, typer.Option(help="Of what buckets' sides are multiples [64; 8 if small].")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", help="Pictures on the sheet, evenly picked.")] = 60,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The sheet's file [DIR-look.png].")] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """See what a trainer will see: a contact sheet of crops, captions and masks; counts, and what is wrong."""
+    if width < 1 or height < 1 or count < 1:
+        raise SettingsError(f"{width}×{height} and --count {count} can't be; expected numbers of at least 1")
+    from igo.images import format_of, write_image
+    from igo.training.inspection import inspect_folder
+
+    output = output or folder.resolve().with_name(f"{folder.resolve().name}-look.png")
+    format_of(output)
+    with options.progress(quiet) as observers:
+        progress = options.telling(observers, "look", "dataset")
+        found = inspect_folder(folder, (width, height), multiple, count, progress)
+    _tell(found, folder)
+    if found.tiles:
+        options.told(write_image(found.sheet(), output))
+
+
+def _tell(found: Inspection, folder: Path) -> None:
+    missing = found.pictures - found.captioned
+    absent = f" and {found.absent} things that are not there" if found.absent else ""
+    typer.echo(f"{folder}: {found.pictures} pictures, {found.captioned} with captions; {found.masks} masks{absent}")
+    shapes = ", ".join(f"{width}×{height} ({count})" for (width, height), count in sorted(found.buckets.items()))
+    typer.echo(f"buckets: {shapes or 'none'}")
+    if found.columns:
+        typer.echo(f"columns: {', '.join(f'{name} on {count} lines' for name, count in sorted(found.columns.items()))}")
+    for kind, lines in found.remarks.items():
+        for line in lines[:TOLD]:
+            typer.echo(f"{kind}: {options.printable(line)}")
+        if len(lines) > TOLD:
+            typer.echo(f"{kind}: and {len(lines) - TOLD} more")
+    if missing:
+        typer.echo(f"to write captions, run: igo caption {folder}")
+
+
+def mask(
+    folder: Folder,
+    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help='What to find, such as "the red hoodie".')],
+    mask_model: Annotated[
+        str | None, typer.Option(help=f'CLIPSeg: {PHOTOGRAPHS}, a folder, or "mini" for pictures by mini.')
+    ] = None,
+    use: Annotated[str, typer.Option("--with", help="Another plugin that provides masks of a target.")] = "text-mask",
+    settings: options.Settings = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find things by their names: mask files, and lines in DIR/metadata.jsonl, for pictures that have none of TEXT."""
+    options.without_advice()
+    from igo.chain import Chain
+    from igo.training.labelling import mask_folder
+
+    if mask_model is None and use == "text-mask":
+        mask_model = PHOTOGRAPHS
+    chosen: dict[str, Any] = {**given(mask_model=mask_model), **options.settings_from(settings)}
+    chains = [options.chain_of(use, {**chosen, "target": one}, device, dtype) for one in text]
+    if "mask" not in chains[0].steps[0].provides:
+        raise SettingsError(f"--with {use} provides no masks; choose a plugin that does, such as text-mask")
+    for one, chain in zip(text, chains, strict=True):
+        sharing = Chain(chain.steps[0].plugin, runtime=chains[0].runtime)  # loads the model once
+        with options.progress(quiet) as observers:
+            progress = options.telling(observers, one, "dataset")
+            done = mask_folder(folder, one, partial(sharing.layer, "mask"), progress)
+        for line in done.skipped:
+            typer.echo(f"igo: skipped: {options.printable(line)}", err=True)
+        typer.echo(f"{folder}: {done.written} masks of {one}, {done.kept} were there, {len(done.skipped)} skipped")
