@@ -24,7 +24,7 @@ train_app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option(help="The folder for the trained weights.")]
-Data = Annotated[Path | None, typer.Option(help="A folder of pictures with a metadata.jsonl.")]
+Data = Annotated[Path | None, typer.Option(help="A folder of pictures with a metadata.jsonl, or texts beside them.")]
 Drawn = Annotated[int | None, typer.Option(help="In place of --data: this many figures of mini's drawn world.")]
 Work = Annotated[Path | None, typer.Option(help="Where checkpoints, logs and samples are kept [OUT-training].")]
 Base = Annotated[str, typer.Option(help="What to train on: mini, a folder, a .safetensors file or a hub's name.")]
@@ -226,7 +226,7 @@ def check_source(data: Path | None, drawn: int | None) -> None:
     if (data is None) == (drawn is None):
         raise SettingsError("give either --data FOLDER, your pictures, or --drawn N, figures of mini's drawn world")
     if data is not None and not data.is_dir():
-        raise SettingsError(f"--data {data} is not a folder; expected one with pictures and a metadata.jsonl")
+        raise SettingsError(f"--data {data} is not a folder; expected one with pictures and their captions")
     if drawn is not None and drawn < 2:
         raise SettingsError(f"--drawn is {drawn}; expected at least 2 figures, one of them to measure with")
 
