@@ -1,8 +1,8 @@
 """One run of a chain: who listens, and the ways to combine what the steps answer.
 
-``prepare``, ``preprocess`` and ``postprocess`` are folded, ``generate`` nests, ``provide``, ``score`` and ``caption`` take
-the first answer and ``observe`` tells everybody; all of them by asking one step at a time (``Step.ask``). pluggy's own
-way, one global manager that returns the answers of all plugins to the same input, can't express a chain.
+``prepare``, ``preprocess`` and ``postprocess`` are folded, ``generate`` nests, ``provide``, ``score`` and ``caption``
+take the first answer and ``observe`` tells everybody; all of them by asking one step at a time (``Step.ask``). pluggy's
+own way, one global manager that returns the answers of all plugins to the same input, can't express a chain.
 """
 
 from __future__ import annotations

@@ -105,9 +105,7 @@ class Adapter:
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"can't read the adapter {file}: {error}") from error
         if not wanted:
-            raise CheckpointError(
-                f"{file} holds no LoRA; expected a file of igo train, diffusers or kohya's tools"
-            )
+            raise CheckpointError(f"{file} holds no LoRA; expected a file of igo train, diffusers or kohya's tools")
         try:
             with _quietly():
                 pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=name)

@@ -65,6 +65,7 @@ def lora(
     base: Base = "mini",
     width: Width = None,
     height: Height = None,
+    buckets: Annotated[bool, typer.Option(help="Keep the pictures' shapes, nearly; or crop all to one.")] = True,
     rank: Rank = 8,
     alpha: Alpha = None,
     targets: Targets = "attention",
@@ -101,9 +102,9 @@ def lora(
     loaded, work = adapt.load_adaptable(base), work or beside(out)
     size = size_for(loaded, width, height)
     if data is not None:
-        from igo.training.folders import load_captioned
+        from igo.training.folders import load_buckets, load_captioned
 
-        sets = [load_captioned(data, size)]
+        sets = load_buckets(data, size) if buckets else [load_captioned(data, size)]
     else:
         from igo.mini import wardrobe
         from igo.mini.drawings import draw_once

@@ -2,16 +2,12 @@
 Stable Diffusion), so that little of each is cropped and every batch has one size."""
 
 import math
-from collections.abc import Sequence, Sized
-from typing import TypeVar
-
-import torch
+from collections.abc import Sequence
 
 from igo.errors import SettingsError
 
 LONGEST = 2.0
 """How many times longer than the other a bucket's side may be. Narrower pictures are cropped to that."""
-S = TypeVar("S", bound=Sized)
 
 
 def bucket_sizes(size: tuple[int, int] | int, multiple: int | None = None) -> list[tuple[int, int]]:
@@ -44,12 +40,3 @@ def nearest_bucket(size: tuple[int, int], buckets: Sequence[tuple[int, int]]) ->
     """The bucket of which a picture of ``size`` loses least, by the ratio of its sides; the larger one of equals."""
     shape = math.log(size[0] / size[1])
     return min(buckets, key=lambda bucket: (abs(math.log(bucket[0] / bucket[1]) - shape), -bucket[0] * bucket[1]))
-
-
-def draw_bucket(buckets: Sequence[S], generator: torch.Generator) -> S:
-    """One of ``buckets``, each as likely as it is long, so that every picture in them is.
-
-    A batch is drawn from what this gives, and has one size: ``draw_bucket(latents, generator).draw(size, generator)``.
-    """
-    lengths = torch.tensor([float(len(bucket)) for bucket in buckets], device=generator.device)
-    return buckets[int(torch.multinomial(lengths, 1, generator=generator))]

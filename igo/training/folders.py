@@ -61,7 +61,7 @@ def load_buckets(
     """Pictures with captions as ``load_captioned`` reads them, each cropped to the shape that is nearest to its own.
 
     The shapes are those of ``bucket_sizes(size, multiple)``, in which order there is a set for each that has
-    pictures. ``draw_bucket`` draws from them. Raises as ``load_captioned`` does.
+    pictures. ``DiffusionTask`` draws a batch from one of them. Raises as ``load_captioned`` does.
     """
     return _captioned(folder, bucket_sizes(size, multiple), on_unreadable)
 

@@ -4,11 +4,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from igo.errors import ImageError, SettingsError
-from igo.training.buckets import draw_bucket
 from igo.training.folders import load_buckets, load_captioned, load_masks, load_repaints
 
 
@@ -157,13 +155,6 @@ def test_pictures_are_sorted_into_buckets_of_their_shapes(shapes):
     assert sum(len(bucket) for bucket in buckets) == 4
     tall = next(bucket for bucket in buckets if bucket.size == (32, 48))
     assert tall.captions == [["tall", "very tall"], ["taller", "very taller"]]
-
-
-def test_a_batch_is_of_one_bucket_and_every_picture_is_as_likely(shapes):
-    buckets = load_buckets(shapes, (32, 48), multiple=8)
-    draws = [draw_bucket(buckets, torch.Generator().manual_seed(seed)).size for seed in range(400)]
-    assert draws == [draw_bucket(buckets, torch.Generator().manual_seed(seed)).size for seed in range(400)]
-    assert 0.42 < draws.count((32, 48)) / 400 < 0.58  # it holds two of four pictures
 
 
 def test_unreadable_pictures_are_told_or_fatal(shapes):

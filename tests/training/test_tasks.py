@@ -84,6 +84,19 @@ def test_captions_are_left_out_as_often_as_asked(pipeline, latents):
     assert batch["timesteps"].tolist() == sorted(batch["timesteps"].tolist())
 
 
+def test_a_batch_is_of_one_size_and_pictures_come_by_their_weights(pipeline, latents):
+    wide = Latents(
+        latents.mean.transpose(2, 3)[..., :6], latents.spread[..., :6], latents.tokens, torch.tensor([3.0, 1])
+    )
+    task = DiffusionTask(pipeline, [latents, wide], mirror=False)
+    shapes = [task.batch(1, torch.Generator().manual_seed(seed))["latents"].shape[-1] for seed in range(300)]
+    assert shapes == [task.batch(1, torch.Generator().manual_seed(seed))["latents"].shape[-1] for seed in range(300)]
+    assert shapes.count(6) / 300 == pytest.approx(4 / 6, abs=0.07)
+    batch = task.batch(400, torch.Generator().manual_seed(2))
+    below = (batch["latents"].mean((1, 2, 3)) < 0).float().mean().item()
+    assert below == pytest.approx(0.75 if batch["latents"].shape[-1] == 6 else 0.5, abs=0.07)
+
+
 def test_a_frozen_text_encoder_has_no_parameters_to_train(pipeline, latents):
     task = DiffusionTask(pipeline, latents, text_rate=0)
     assert len(task.parameter_groups()) == 1
