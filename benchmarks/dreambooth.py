@@ -22,7 +22,7 @@ import igo
 from benchmarks.judge.verdicts import Judge
 from benchmarks.prompts import balanced_prompts
 from benchmarks.subject_judge import SubjectJudge
-from benchmarks.subjects import BAG, JACKET, caption, dressed, picture
+from benchmarks.subjects import BAG, JACKET, caption, dressed, picture, zone
 from igo.mini import NATIVE_SIZE
 from igo.mini.pictures import balanced_figures
 from igo.training.adapt import Adaptation, load_adaptable
@@ -47,8 +47,8 @@ PRIOR = {
         "fashion photo of a man in a blue shirt and gray jeans, with a brown {}, shop background",
     ),
 }
-EFFORT = Effort(minutes=15, batch_size=8, learning_rate=1e-3)
-ADAPTATION = Adaptation(LoraSettings(rank=16, targets="transformer"), text_rate=0.5)
+EFFORT = Effort(minutes=15, batch_size=6, learning_rate=3e-3)
+ADAPTATION = Adaptation(LoraSettings(rank=16, targets="all"), text_rate=0.5)
 
 
 def shown(work: Path) -> list[Subject]:
@@ -64,7 +64,10 @@ def shown(work: Path) -> list[Subject]:
         for index, figure in enumerate(figures[number * SHOWN : (number + 1) * SHOWN]):
             worn = dressed(figure, jacket, bag)
             Image.fromarray(picture(worn, jacket, bag)).save(folder / f"{index}.png")
-            lines.append(json.dumps({"file_name": f"{index}.png", "text": caption(worn, jacket, bag)}))
+            Image.fromarray(zone(worn, jacket, bag)).save(folder / f"{index}-mask.png")
+            file = {"file_name": f"{index}.png"}
+            lines.append(json.dumps(file | {"text": caption(worn, jacket, bag)}))
+            lines.append(json.dumps(file | {"text": name, "mask": f"{index}-mask.png"}))
         (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
         values = {"token": token, "class": kind, "folder": folder, "prior": PRIOR[kind]}
         subjects.append(Subject.model_validate(values))
@@ -127,7 +130,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.dreambooth", description="Teach mini two subjects, and measure.")
     parser.add_argument("--work", type=Path, required=True, help="folder for drawings, checkpoints and sheets")
-    parser.add_argument("--steps", type=int, help="steps of 8 pictures, in place of 15 minutes")
+    parser.add_argument("--steps", type=int, help="steps of 6 pictures, in place of 15 minutes")
     parser.add_argument("--pictures", type=int, default=50, help="pictures of each kind that are judged")
     parser.add_argument("--apart", action="store_true", help="train two adapters too, half as long each, and mix them")
     arguments = parser.parse_args()

@@ -44,6 +44,13 @@ def picture(figure: Figure, jacket: bool, bag: bool) -> Picture:
     return np.asarray(small.round().clip(0, 255), np.uint8)
 
 
+def zone(figure: Figure, jacket: bool, bag: bool) -> NDArray[np.uint8]:
+    """Where the jacket or the bag is: H×W, 255 where the picture is another than without it."""
+    with_it, without = (picture(figure, *which).astype(int) for which in ((jacket, bag), (False, False)))
+    changed = (np.abs(with_it - without).max(-1) > 8).astype(np.uint8) * 255
+    return np.asarray(cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)))
+
+
 def caption(figure: Figure, jacket: bool, bag: bool) -> str:
     """A caption in the words of the drawn world, with the subjects' own names."""
     top = f"a {JACKET}" if jacket else phrase(figure.top, figure.top_color, figure.top_pattern)

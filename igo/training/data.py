@@ -74,13 +74,15 @@ class Latents:
 
     ``mean`` and ``spread`` (standard deviation) are N×C×h×w half precision, before the VAE's scaling factor;
     ``tokens`` is N×K×L (for two text encoders N×K×2×L) integers, K captions of L tokens for each picture. A picture is
-    drawn in proportion to its ``weights`` (N, above 0), all alike unless told otherwise.
+    drawn in proportion to its ``weights`` (N, above 0), all alike unless told otherwise. ``zones`` (N×1×h×w, 1 on
+    average in each) say how much each place of a picture counts; without any, all places do alike.
     """
 
     mean: Tensor
     spread: Tensor
     tokens: Tensor
     weights: Tensor = field(default_factory=lambda: torch.empty(0))
+    zones: Tensor = field(default_factory=lambda: torch.empty(0))
 
     def __post_init__(self) -> None:
         if not len(self.weights):
@@ -103,11 +105,12 @@ class Latents:
         """Read what ``save`` wrote."""
         return cls(**load_file(path))
 
-    def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """``size`` random latents (C×h×w float, sampled from their posterior) and one caption each (L tokens)."""
+    def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+        """``size`` random latents (C×h×w float, sampled from their posterior), one caption each (L tokens), and their
+        zones if there are any."""
         device = generator.device
         pick = torch.multinomial(self.weights, size, replacement=True, generator=generator)
         caption = torch.randint(self.tokens.shape[1], (size,), generator=generator, device=device)
         mean, spread = self.mean[pick].float(), self.spread[pick].float()
         latents = mean + spread * torch.randn(mean.shape, generator=generator, device=device)
-        return latents, self.tokens[pick, caption].long()
+        return latents, self.tokens[pick, caption].long(), self.zones[pick] if len(self.zones) else None

@@ -172,12 +172,15 @@ class DiffusionTask(DenoisingTask):
         device = generator.device
         if self.buckets[0].mean.device.type != device.type:
             self.buckets = [bucket.to(device) for bucket in self.buckets]
-        latents, tokens = self._bucket(generator).draw(size, generator)
+        latents, tokens, zones = self._bucket(generator).draw(size, generator)
         latents = latents * float(self.pipeline.vae.config.scaling_factor)
         if self.mirror:
             flipped = torch.rand(size, 1, 1, 1, generator=generator, device=device) < 0.5
             latents = torch.where(flipped, latents.flip(-1), latents)
+            zones = None if zones is None else torch.where(flipped, zones.flip(-1), zones)
         batch = self.noised(latents, tokens, generator)
+        if zones is not None:
+            batch["weights"] = zones
         if self.conditions is not None:
             if self.conditions.states.device.type != device.type:
                 self.conditions = self.conditions.to(device)

@@ -21,10 +21,10 @@ from igo.images import read_image
 from igo.training.adapt import Adaptation, train_lora
 from igo.training.diffusion import SampleSettings, generate
 from igo.training.finetune import Effort
-from igo.training.folders import CaptionedSet, load_captioned
+from igo.training.folders import CaptionedSet, by_picture, fitted, load_captioned, read_mask, read_picture
 from igo.training.hardware import processes
 from igo.training.loop import TrainingReport
-from igo.training.metadata import METADATA
+from igo.training.metadata import METADATA, read_lines
 
 TEMPLATE = "fashion photo of {}"
 PRIOR_TEMPLATES = ("fashion photo of a person with a {}", "fashion photo of a {}")
@@ -123,13 +123,16 @@ def train_dreambooth(
     file's metadata names the subjects, so that who gets it knows what to write.
     """
     data, weights = [], []
+    zones = []
     for number, subject in enumerate(subjects):
         own = subject_pictures(subject, size)
+        zones.append(subject_zones(subject, size, len(own)))
         data.append(own)
         weights.append(torch.full((len(own),), subject.repeats / len(own)))
         if prior.count and prior.weight:
             painted = prior_pictures(base, subject, size, prior.count, work / "prior", seed=number * prior.count)
             data.append(painted)
+            zones.append(torch.ones(len(painted), size[1], size[0], dtype=torch.bool))
             weights.append(torch.full((len(painted),), prior.weight * subject.repeats / len(painted)))
     joined = CaptionedSet(torch.cat([one.pictures for one in data]), [texts for one in data for texts in one.captions])
     return train_lora(
@@ -140,6 +143,7 @@ def train_dreambooth(
         effort,
         adaptation,
         weights=[torch.cat(weights)],
+        zones=[torch.cat(zones)],
         validation_prompts=list(validation_prompts) or [TEMPLATE.format(_listed(subjects))] * 4,
         metadata={"subjects": ", ".join(subject.name for subject in subjects)},
     )
@@ -158,6 +162,27 @@ def subject_pictures(subject: Subject, size: tuple[int, int]) -> CaptionedSet:
     return CaptionedSet(
         torch.stack([_picture(path, size) for path in files]), [[subject.caption.format(subject.name)]] * len(files)
     )
+
+
+def subject_zones(subject: Subject, size: tuple[int, int], count: int) -> Tensor:
+    """Where the subject is in each of its ``count`` pictures, N×H×W booleans: in the masks that ``metadata.jsonl``
+    gives for texts with its class; anywhere in a picture without one.
+
+    With masks, what is around a subject is not learned with it: without, a jacket that is only shown on people without
+    bags is a jacket that goes with no bag. Raises ``SettingsError`` or ``ImageError``.
+    """
+    zones = torch.ones(count, size[1], size[0], dtype=torch.bool)
+    if not (subject.folder / METADATA).is_file():
+        return zones
+    rows = by_picture(read_lines(subject.folder))
+    order = [picture for picture, lines in rows.items() if any(line.whole for line in lines)]
+    for index, picture in enumerate(order):
+        found = [line for line in rows[picture] if line.mask and subject.kind.lower() in line.text.lower()]
+        if found:
+            own = read_picture(found[0]).size
+            masks = [fitted(read_mask(line.place, line.mask, own), size, "crop") for line in found if line.mask]
+            zones[index] = torch.from_numpy(np.maximum.reduce([np.asarray(mask) for mask in masks]) > 127)
+    return zones
 
 
 def prior_pictures(

@@ -52,7 +52,8 @@ def test_latents_are_drawn_around_their_mean_with_one_of_their_captions(tmp_path
     mean = torch.arange(4).view(4, 1, 1, 1).expand(4, 4, 2, 2).half().contiguous()
     tokens = torch.arange(8).view(4, 2, 1).expand(4, 2, 77).short().contiguous()
     Latents(mean, torch.full_like(mean, 0.01), tokens).save(tmp_path / "latents.safetensors")
-    drawn, captions = Latents.load(tmp_path / "latents.safetensors").draw(32, torch.Generator().manual_seed(0))
+    drawn, captions, zones = Latents.load(tmp_path / "latents.safetensors").draw(32, torch.Generator().manual_seed(0))
+    assert zones is None
     assert drawn.shape == (32, 4, 2, 2)
     assert captions.shape == (32, 77)
     assert torch.equal(drawn.mean((1, 2, 3)).round(), (captions[:, 0] // 2).float())

@@ -10,7 +10,15 @@ from safetensors import safe_open
 from igo.errors import SettingsError
 from igo.training import adapt, dreambooth
 from igo.training.adapt import Adaptation
-from igo.training.dreambooth import Prior, Subject, prior_pictures, read_subjects, subject_pictures, train_dreambooth
+from igo.training.dreambooth import (
+    Prior,
+    Subject,
+    prior_pictures,
+    read_subjects,
+    subject_pictures,
+    subject_zones,
+    train_dreambooth,
+)
 from igo.training.finetune import Effort
 from igo.training.lora import LoraSettings
 
@@ -59,6 +67,23 @@ def test_captions_name_the_subject(subjects):
     assert found.pictures.shape == (3, 48, 32, 3)
     assert subject_pictures(dress, SIZE).captions == [["photo of a qvk dress"]] * 3
     assert coat.captioned("a raincoat") == "zwx coat, a raincoat", "another word that ends like the class"
+
+
+def test_masks_say_where_the_subject_is(subjects, tmp_path):
+    """Those of its class alone; a picture without one counts as a whole."""
+    coat, dress = read_subjects(subjects)
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 64, 32))
+    mask.save(tmp_path / "coat" / "mask.png")
+    with (tmp_path / "coat" / "metadata.jsonl").open("a") as file:
+        file.write('\n{"file_name": "1.png", "text": "the coat", "mask": "mask.png"}')
+        file.write('\n{"file_name": "2.png", "text": "a hat", "mask": "mask.png"}')
+    zones = subject_zones(coat, SIZE, 3)
+    assert zones.shape == (3, 48, 32)
+    assert zones.float().mean((1, 2)).tolist() == [1, 0.5, 1]
+    assert zones[1, :24].all()
+    assert subject_zones(dress, SIZE, 3).all()
+    assert subject_pictures(coat, SIZE).pictures.shape[0] == 3
 
 
 def test_prior_pictures_are_painted_once(subjects, base, tmp_path, monkeypatch):

@@ -155,6 +155,18 @@ def test_sizes_of_pictures_are_trained_together(base, tmp_path):
     assert report.samples == 16
 
 
+def test_what_lies_outside_a_zone_hardly_counts(base, tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(Effort, "train", lambda self, task, work: seen.update(task=task))
+    zones = torch.zeros(4, 48, 32, dtype=torch.bool)
+    zones[:, :24, :16] = True
+    adapt.train_lora(base, [captioned()], tmp_path / "lora.safetensors", tmp_path / "work", EFFORT, zones=[zones])
+    counts = seen["task"].batch(2, torch.Generator().manual_seed(0))["weights"]
+    assert counts.mean((1, 2, 3)).tolist() == pytest.approx([1, 1])
+    assert (counts.amin() / counts.amax()).item() == pytest.approx(adapt.OUTSIDE)
+    assert counts[0, 0].argmax() == 0
+
+
 @pytest.mark.parametrize("text_rate", [0.0, 0.3])
 def test_an_xl_checkpoint_gets_an_adapter(text_rate, xl, tmp_path):
     base = adapt.load_adaptable(str(xl))
