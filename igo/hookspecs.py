@@ -15,7 +15,8 @@ A plugin is any object, by custom a dataclass whose fields are its settings. It 
         def postprocess(self, frame: igo.Frame) -> igo.Frame:
             return frame.with_image(ImageOps.mirror(frame.image))
 
-Optional class attributes: ``needs`` and ``provides``, tuples of layer names, checked before any model is loaded.
+Optional class attributes: ``needs`` and ``provides``, tuples of layer names, checked before any model is loaded, and
+``resizes = True`` for a plugin that changes the picture's size. ``igo.testing.check_plugin`` holds plugins to them.
 Each hook is called for one step at a time; the chain combines the answers (see ``igo.chain``).
 """
 
@@ -155,3 +156,7 @@ RESULT_TYPES: dict[str, type | None] = {
     "observe": None,
 }
 """Each hook and the type of its result; ``None`` where the caller checks."""
+
+RENAMED_ARGUMENTS: dict[str, dict[str, str]] = {}
+"""By hook, what an argument was called in an earlier version, and what it is called now. A plugin that takes one by its
+old name gets it, with a ``DeprecationWarning`` that names both."""

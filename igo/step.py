@@ -18,7 +18,7 @@ import pluggy
 
 from igo import hookspecs
 from igo.errors import ConfigError, IGOError, PluginError, did_you_mean
-from igo.hookspecs import INSTEAD_OF_WRAPPERS, PROJECT, RESULT_TYPES
+from igo.hookspecs import INSTEAD_OF_WRAPPERS, PROJECT, RENAMED_ARGUMENTS, RESULT_TYPES
 
 HOOKS = tuple(RESULT_TYPES)
 
@@ -37,6 +37,7 @@ class Step:
             raise PluginError(f"{plugin.__name__} is a class; expected an instance: write {plugin.__name__}(...)")
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(hookspecs)
+        self._offer_renamed(manager)
         try:
             manager.register(plugin, name=self.name)
         except pluggy.PluginValidationError as error:
@@ -52,11 +53,13 @@ class Step:
                 )
             if inspect.iscoroutinefunction(getattr(plugin, hook)):
                 raise self._error("is async; hooks are called and not awaited", hook)
+            self._check_defaults(hook, caller)
             self._check_return_annotation(hook)
         if not self._callers:
             raise self._error(f"implements no hook; mark one of {', '.join(HOOKS)} with igo.hookimpl")
         self.needs = self._names("needs")
         self.provides = self._names("provides")
+        self.resizes = self._flag("resizes")
 
     def __repr__(self) -> str:
         return f"Step({self.plugin!r}, name={self.name!r})"
@@ -74,6 +77,8 @@ class Step:
         caller = self._callers.get(hook)
         if caller is None:
             return None
+        for old, new in RENAMED_ARGUMENTS.get(hook, {}).items():
+            arguments[old] = arguments[new]
         try:
             result = caller(**arguments)
         except IGOError as error:
@@ -111,11 +116,37 @@ class Step:
                 found[item.name] = value
         return found
 
+    def _offer_renamed(self, manager: pluggy.PluginManager) -> None:
+        """Let the plugin take arguments by their old names.
+
+        pluggy wants these in the hook's own signature, for ever; this manager is the step's alone, so they may as well
+        be put into its copy of the specification.
+        """
+        for hook, renamed in RENAMED_ARGUMENTS.items():
+            spec = getattr(manager.hook, hook).spec
+            spec.argnames += tuple(renamed)
+            spec.warn_on_impl_args = {
+                old: DeprecationWarning(f"step '{self.name}' ({hook}): the argument '{old}' is called '{new}' now")
+                for old, new in renamed.items()
+            }
+
+    def _check_defaults(self, hook: str, caller: pluggy.HookCaller) -> None:
+        """A hook's argument with a default is one that pluggy never gives."""
+        offered = caller.spec.argnames if caller.spec else ()
+        for name in (name for impl in caller.get_hookimpls() for name in impl.kwargnames if name in offered):
+            raise self._error(f"the argument '{name}' has a default, and would never be given; take it without", hook)
+
     def _names(self, attribute: str) -> tuple[str, ...]:
         names = getattr(self.plugin, attribute, ())
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
             raise self._error(f"{attribute} is {names!r}; expected a tuple of layer names")
         return names
+
+    def _flag(self, attribute: str) -> bool:
+        value = getattr(self.plugin, attribute, False)
+        if not isinstance(value, bool):
+            raise self._error(f"{attribute} is {value!r}; expected True or False")
+        return value
 
     def _check_return_annotation(self, hook: str) -> None:
         """A wrong result is found when the chain is built, where the plugin says what it returns."""

@@ -40,6 +40,8 @@ class Outpainting:
     Raises ``SettingsError`` for sides and sizes that can't be meant, ``ChainError`` where no step paints.
     """
 
+    resizes = True
+
     left: int = 0
     """Pixels to add on the left."""
     right: int = 0

@@ -33,6 +33,8 @@ class Upscaling:
     result would still be readable (256 megapixels); Lanczos, most often by shrinking, makes it the size asked for.
     """
 
+    resizes = True
+
     scale: float | None = None
     """How many times larger, above 1 and up to 16, such as 2 or 1.5; 4 where ``to`` isn't given either."""
     to: str | None = None

@@ -21,7 +21,7 @@ ONLY = {
     "mini": {"errors", "mini", "training", "networks", "prompts"},
     "networks": {"errors", "networks"},
     "hookspecs": {"errors", "values", "runtime"},
-    "testing": {"errors", "values", "hookspecs", "runtime"},
+    "testing": {"errors", "values", "hookspecs", "step", "run", "chain", "config", "settings", "testing"},
 }
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "cv2", "numpy", "safetensors", "pydantic"}
 LIGHT = ("errors", "values", "hookspecs", "step", "run", "chain", "config", "replay", "look", "registry", "runtime")

@@ -1,5 +1,6 @@
 """A step blames whatever is wrong with a plugin on its name and hook, most of it before anything runs."""
 
+import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 import igo
+from igo import hookspecs
 from igo.errors import ConfigError, ImageError, PluginError
 from igo.step import Step, default_name
 
@@ -177,3 +179,46 @@ def test_properties_are_not_evaluated_when_a_plugin_is_registered():
         def observe(self, event): ...
 
     Step(Lazy())
+
+
+def test_an_argument_that_was_renamed_keeps_working_with_a_warning_that_names_both(photo, monkeypatch):
+    monkeypatch.setitem(hookspecs.RENAMED_ARGUMENTS, "postprocess", {"picture": "frame"})
+
+    def postprocess(self, picture, request):
+        return picture.noted(prompt=request.prompt)
+
+    expected = r"^step 'odd' \(postprocess\): the argument 'picture' is called 'frame' now$"
+    with pytest.warns(DeprecationWarning, match=expected) as warned:
+        chain = igo.Chain(plugin(postprocess=igo.hookimpl(postprocess)))
+    assert warned[0].filename == __file__
+    assert chain.run("a coat", image=photo)[0].history[-1].report["prompt"] == "a coat"
+    with pytest.raises(PluginError, match=r"there is no argument 'pictures'; choose one of: frame, "):
+        Step(plugin(postprocess=hook("postprocess", lambda self, pictures: pictures)))
+
+
+def test_new_names_of_renamed_arguments_say_nothing(photo, monkeypatch):
+    monkeypatch.setitem(hookspecs.RENAMED_ARGUMENTS, "postprocess", {"picture": "frame"})
+    assert igo.Chain(plugin(postprocess=hook("postprocess", lambda self, frame: frame))).run(image=photo).image == photo
+
+
+def test_every_renamed_argument_names_one_that_there_is():
+    for name, renamed in hookspecs.RENAMED_ARGUMENTS.items():
+        arguments = inspect.signature(getattr(hookspecs, name)).parameters
+        assert set(renamed.values()) <= set(arguments)
+        assert not set(renamed) & set(arguments)
+
+
+def test_an_argument_with_a_default_would_never_be_given_and_is_refused():
+    def postprocess(self, frame, layer=None, gamma=2.2):
+        return frame
+
+    with pytest.raises(PluginError, match=r"step 'odd' \(postprocess\): the argument 'layer' has a default, and would"):
+        Step(plugin(postprocess=igo.hookimpl(postprocess)))
+
+
+def test_whether_a_plugin_resizes_is_read_and_checked():
+    observe = hook("observe", lambda self, event: None)
+    assert not Step(plugin(observe=observe)).resizes
+    assert Step(plugin(observe=observe, resizes=True)).resizes
+    with pytest.raises(PluginError, match="step 'odd': resizes is 'yes'; expected True or False"):
+        Step(plugin(observe=observe, resizes="yes"))

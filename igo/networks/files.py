@@ -39,7 +39,8 @@ def network_of(state: Mapping[str, Tensor], source: object) -> Network:
     """The network that these weights belong to, in fp32. Raises ``CheckpointError``, which names the ``source``."""
     for kind in (RRDBNet, SRVGGNetCompact):
         try:
-            return kind.of(state)
+            with torch.random.fork_rng(devices=[]):  # its first weights, which these replace, are drawn at random
+                return kind.of(state)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
             continue
     raise CheckpointError(f"{source} holds neither an RRDBNet nor an SRVGGNetCompact of RGB pictures with PReLU")

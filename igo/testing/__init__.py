@@ -1,4 +1,9 @@
-"""For tests of plugins: a base that paints without a model, in milliseconds and without torch."""
+"""For tests of plugins: what every plugin must keep, a base without a model, drawn figures, and assertions on pictures.
+
+``check_plugin`` says by name which rule of a chain a plugin breaks; ``PaintedBase`` paints in milliseconds;
+``draw_figure`` draws a clothed person whose every pixel is known; the assertions write a picture of what differs.
+``igo.testing.fixtures`` is a pytest plugin. None of this loads torch unless a plugin under test does.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,28 @@ from random import Random
 from PIL import Image, ImageDraw
 
 from igo.hookspecs import hookimpl
+from igo.testing.colors import assert_color, color_shares
+from igo.testing.conformance import RULES, check_plugin
+from igo.testing.drawn import DrawnFigure, draw_figure
+from igo.testing.findings import ConformanceError
+from igo.testing.pictures import assert_images_equal, assert_psnr, assert_ssim, psnr, ssim
 from igo.values import Frame, Request
+
+__all__ = [
+    "RULES",
+    "ConformanceError",
+    "DrawnFigure",
+    "PaintedBase",
+    "assert_color",
+    "assert_images_equal",
+    "assert_psnr",
+    "assert_ssim",
+    "check_plugin",
+    "color_shares",
+    "draw_figure",
+    "psnr",
+    "ssim",
+]
 
 
 @dataclass(frozen=True)
