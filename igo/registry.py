@@ -2,8 +2,13 @@
 
 A distribution offers a plugin by naming its class::
 
+    [project]
+    dependencies = ["igo>=0.1,<0.2"]
+
     [project.entry-points."igo.plugins"]
     film-look = "igo_film:FilmLook"
+
+Which versions of IGO it fits is read from there too, so that one that doesn't fit is refused before it is imported.
 """
 
 from __future__ import annotations
@@ -13,11 +18,14 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import version as version_of
 
 from igo.errors import RegistryError, did_you_mean
 
 GROUP = "igo.plugins"
+OWN = "igo"
+"""The distribution whose names nobody else can take."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,24 @@ class Plugin:
     """``module:Class``."""
     distribution: str
     version: str
+    requires: str = ""
+    """The versions of IGO that its distribution wants, such as ``"<0.2,>=0.1"``; empty for any."""
+
+    def __str__(self) -> str:
+        return f"plugin '{self.name}' of {self.distribution} {self.version}"
+
+    @property
+    def misfit(self) -> str | None:
+        """Why this version of IGO can't use it, in one line; ``None`` if it can."""
+        if not self.requires:
+            return None
+        from packaging.specifiers import SpecifierSet
+
+        here = version_of(OWN)
+        if SpecifierSet(self.requires).contains(here, prereleases=True):
+            return None
+        todo = f"install versions that fit: pip install --upgrade igo {self.distribution}"
+        return f"{self} needs igo{self.requires}, and this is igo {here}; {todo}"
 
 
 def installed() -> tuple[Plugin, ...]:
@@ -51,37 +77,62 @@ def conflicts(plugins: Iterable[Plugin]) -> dict[str, tuple[Plugin, ...]]:
     return {name: tuple(claimants) for name, claimants in by_name.items() if len(claimants) > 1}
 
 
+def problems() -> list[str]:
+    """What metadata tells of installed plugins that can't be used as they are: a line each."""
+    found = installed()
+    lines = []
+    for name, claimants in conflicts(found).items():
+        others = [plugin for plugin in claimants if plugin.distribution != OWN]
+        if len(others) < len(claimants):
+            lines += [f"{other} has the name of one of IGO's own, which is used instead" for other in others]
+        else:
+            lines.append(_claimed_twice(name, claimants))
+    return lines + [plugin.misfit for plugin in found if plugin.misfit]
+
+
 def find(name: str) -> Plugin:
-    """The plugin of that name. Raises ``RegistryError`` if there is none, or if two distributions claim the name."""
+    """The plugin of that name; IGO's own, whoever else claims it.
+
+    Raises ``RegistryError`` if there is none, or if two other distributions claim the name.
+    """
     plugins = installed()
-    claimants = [plugin for plugin in plugins if plugin.name == name]
+    claimants = tuple(plugin for plugin in plugins if plugin.name == name)
     if not claimants:
         names = sorted({plugin.name for plugin in plugins})
         raise RegistryError(f"no plugin '{name}' is installed; {did_you_mean(name, names)}")
-    if len(claimants) > 1:
-        who = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in claimants)
-        raise RegistryError(f"two distributions offer a plugin '{name}': {who}; uninstall one of them")
-    return claimants[0]
+    own = [plugin for plugin in claimants if plugin.distribution == OWN]
+    if len(claimants) > 1 and not own:
+        raise RegistryError(_claimed_twice(name, claimants))
+    return own[0] if own else claimants[0]
 
 
 def load(name: str, importing: bool = True) -> type:
     """The class of the plugin ``name``, or of ``module:Class`` for one that is not registered.
 
     ``importing=False`` takes the latter only from a module that is imported already: naming a module in somebody else's
-    file must not run it. Raises ``RegistryError`` if it can't be found or imported; the message names the distribution.
+    file must not run it. Raises ``RegistryError`` if it can't be found or imported, or, before importing it, if its
+    distribution doesn't fit this version of IGO; the message names the distribution.
     """
-    if ":" not in name:
-        plugin = find(name)
-        return _import(plugin.target, f"plugin '{name}' of {plugin.distribution} {plugin.version}")
-    if not importing and name.partition(":")[0] not in sys.modules:
-        raise RegistryError(f"'{name}' is no installed plugin, and its module is not imported unless you trust it")
-    return _import(name, f"'{name}'")
+    registered = next((plugin for plugin in installed() if plugin.target == name), None) if ":" in name else find(name)
+    if registered is None:
+        if not importing and name.partition(":")[0] not in sys.modules:
+            raise RegistryError(f"'{name}' is no installed plugin, and its module is not imported unless you trust it")
+        return _import(name, f"'{name}'")
+    if registered.misfit:
+        raise RegistryError(registered.misfit)
+    return _import(registered.target, str(registered))
 
 
 def name_of(cls: type) -> str:
-    """The name under which a class is registered, else its ``module:Class``."""
+    """The name under which ``load`` finds a class: the registered one, if nobody else has it, else ``module:Class``."""
     target = f"{cls.__module__}:{cls.__qualname__}"
-    return next((plugin.name for plugin in installed() if plugin.target == target), target)
+    for plugin in installed():
+        try:
+            if plugin.target == target and find(plugin.name).target == target:
+                return plugin.name
+        except RegistryError:  # claimed twice
+            continue
+    return target
 
 
 def distribution_of(cls: type) -> tuple[str, str] | None:
@@ -91,8 +142,34 @@ def distribution_of(cls: type) -> tuple[str, str] | None:
 
 
 def _plugin(point: EntryPoint) -> Plugin:
-    name, version = (point.dist.name, point.dist.version) if point.dist is not None else ("unknown", "?")
-    return Plugin(point.name, point.value.replace(" ", ""), name, version)
+    target, distribution = point.value.replace(" ", ""), point.dist
+    if distribution is None:
+        return Plugin(point.name, target, "unknown", "?")
+    name, version = distribution.name or "unknown", distribution.version or "?"
+    return Plugin(point.name, target, name, version, _required(distribution))
+
+
+def _required(distribution: Distribution) -> str:
+    """The versions of IGO that a distribution wants. What can't be understood says nothing: pip refuses it anyway."""
+    lines = [line for line in distribution.requires or [] if line.lower().startswith(OWN)]
+    if not lines or distribution.name == OWN:
+        return ""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    wanted = []
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.name.lower() == OWN and (not requirement.marker or requirement.marker.evaluate({"extra": ""})):
+            wanted.append(str(requirement.specifier))
+    return ",".join(specifier for specifier in wanted if specifier)
+
+
+def _claimed_twice(name: str, claimants: Iterable[Plugin]) -> str:
+    who = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in claimants)
+    return f"two distributions offer a plugin '{name}': {who}; uninstall one of them, or use module:Class"
 
 
 def _import(target: str, who: str) -> type:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
+if TYPE_CHECKING:
+    from igo.registry import Plugin
+
 LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "pillow", "pluggy")
+IMPORT_LIMIT = 20
+"""Seconds for one plugin."""
+MARK = "igo can't import it: "
+IMPORT = f"""
+import sys
+sys.path[:] = sys.argv[2:]
+from igo import registry
+from igo.errors import RegistryError
+try:
+    registry.load(sys.argv[1])
+except RegistryError as error:
+    sys.exit({MARK!r} + str(error))
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -47,27 +65,46 @@ def _stack() -> list[str]:
 
 def _plugins() -> list[str]:
     from igo import registry
-    from igo.errors import RegistryError
 
-    found = registry.installed()
-    problems = [
-        f"two distributions offer '{name}': {' and '.join(f'{p.distribution} {p.version}' for p in claimants)}; "
-        "uninstall one of them"
-        for name, claimants in registry.conflicts(found).items()
-    ]
-    for plugin in found:
-        try:
-            registry.load(plugin.target)
-        except RegistryError:
-            pass
-        else:
-            typer.echo(f"plugin {plugin.name} ({plugin.distribution} {plugin.version})")
+    problems = registry.problems()
+    for plugin in registry.installed():
+        if plugin.misfit:  # told already, and not to be imported
             continue
-        try:
-            registry.load(plugin.name)
-        except RegistryError as error:
-            problems.append(str(error))
+        wrong = _wrong_with(plugin)
+        if wrong:
+            problems.append(wrong)
+        else:
+            fitting = f", for igo{plugin.requires}" if plugin.requires else ""
+            typer.echo(f"plugin {plugin.name} ({plugin.distribution} {plugin.version}{fitting})")
     return problems
+
+
+def _wrong_with(plugin: Plugin) -> str:
+    """Why a plugin can't be imported; empty if it can.
+
+    Tried in a process of its own: one that hangs, crashes or changes what all share must not take the others along.
+    What it prints goes to a file, since a process that it leaves behind would keep a pipe open.
+    """
+    import subprocess
+    import sys
+    from tempfile import TemporaryFile
+
+    with TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        try:
+            done = subprocess.run(  # noqa: S603  our own interpreter and code
+                [sys.executable, "-c", IMPORT, plugin.target, *sys.path],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                timeout=IMPORT_LIMIT,
+            )
+        except subprocess.TimeoutExpired:
+            return f"{plugin} can't be imported (it takes longer than {IMPORT_LIMIT} seconds)"
+        errors.seek(0)
+        told = [line.removeprefix(MARK).strip() for line in errors if line.startswith(MARK)]
+    if not done.returncode:
+        return ""
+    return told[-1] if told else f"{plugin} can't be imported (it ends Python with exit code {done.returncode})"
 
 
 def _checkpoints() -> list[str]:

@@ -26,9 +26,8 @@ def _list() -> None:
     wide = max((len(plugin.name) for plugin in found), default=0)
     for plugin in found:
         typer.echo(f"{plugin.name:<{wide}}  {plugin.distribution} {plugin.version}  {plugin.target}")
-    for name, claimants in registry.conflicts(found).items():
-        who = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in claimants)
-        typer.echo(f"igo: two distributions offer '{name}': {who}; uninstall one of them", err=True)
+    for problem in registry.problems():
+        typer.echo(f"igo: {problem}", err=True)
 
 
 def _describe(name: str) -> None:
@@ -39,7 +38,13 @@ def _describe(name: str) -> None:
     from igo.settings import settings_of
 
     cls = registry.load(name)
-    typer.echo(f"{name}: {cleandoc(cls.__doc__ or 'no description')}\n\nsettings:")
+    typer.echo(f"{name}: {cleandoc(cls.__doc__ or 'no description')}\n")
+    for declared in ("needs", "provides"):
+        if layers := getattr(cls, declared, ()):
+            typer.echo(f"{declared} layers: {', '.join(layers)}")
+    if getattr(cls, "resizes", False):
+        typer.echo("changes the size of pictures")
+    typer.echo("settings:")
     for setting in settings_of(cls):
         default = "(required)" if setting.required else f"= {_as_toml(setting.default)}"
         typer.echo(f"  {setting.name}: {setting.type_name} {default}")
