@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint downstream clean
 
 demo: $(VENV)/installed
 	$(BIN)/igo demo
@@ -17,6 +17,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# The examples of plugins against this tree; other packages by PACKAGES="../igo-film-look ...".
+downstream: $(VENV)/installed-dev
+	.ci/downstream $(PACKAGES)
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "IGO needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
