@@ -23,12 +23,11 @@ from igo.training.diffusion import SampleSettings, generate
 from igo.training.finetune import Effort
 from igo.training.folders import CaptionedSet, by_picture, fitted, load_captioned, read_mask, read_picture
 from igo.training.hardware import processes
+from igo.training.labelling import TEMPLATE
 from igo.training.loop import TrainingReport
-from igo.training.metadata import METADATA, read_lines
+from igo.training.metadata import METADATA, pictures_in, read_lines, texts_beside
 
-TEMPLATE = "fashion photo of {}"
 PRIOR_TEMPLATES = ("fashion photo of a person with a {}", "fashion photo of a {}")
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -36,7 +35,7 @@ class Subject(BaseModel):
     """One thing to learn, a table ``[[subject]]`` of a subjects file.
 
     ``token`` is a word that the checkpoint knows nothing by, ``class`` what the thing is an instance of; together
-    ("zwx jacket") they name it. ``folder`` has its pictures, with a ``metadata.jsonl`` of captions or without;
+    ("zwx jacket") they name it. ``folder`` has its pictures, with captions (``load_captioned``) or without;
     ``repeats`` says how often each is drawn. ``caption`` is for pictures without one, ``prior`` are prompts for other
     things of the class; in both ``{}`` stands for the name.
     """
@@ -153,10 +152,10 @@ def subject_pictures(subject: Subject, size: tuple[int, int]) -> CaptionedSet:
     """A subject's pictures with captions that name it. Raises ``SettingsError`` or ``ImageError``."""
     if not subject.folder.is_dir():
         raise SettingsError(f"{subject.folder} is not a folder; expected pictures of the {subject.name}")
-    if (subject.folder / METADATA).is_file():
+    files = pictures_in(subject.folder)
+    if (subject.folder / METADATA).is_file() or any(texts_beside(path) for path in files):
         found = load_captioned(subject.folder, size)
         return CaptionedSet(found.pictures, [[subject.captioned(text) for text in texts] for texts in found.captions])
-    files = sorted(path for path in subject.folder.iterdir() if path.suffix.lower() in PICTURES)
     if not files:
         raise SettingsError(f"{subject.folder} holds no pictures; put some of the {subject.name} there")
     return CaptionedSet(
@@ -213,7 +212,7 @@ def _paint(base: checkpoint.Loaded, prompt: str, seed: int, size: tuple[int, int
 
 
 def _picture(path: Path, size: tuple[int, int]) -> Tensor:
-    return torch.from_numpy(np.array(ImageOps.fit(read_image(path).image, size, Image.Resampling.LANCZOS)))
+    return torch.from_numpy(np.array(ImageOps.fit(read_image(path).on_white(), size, Image.Resampling.LANCZOS)))
 
 
 def _listed(subjects: Sequence[Subject]) -> str:

@@ -5,6 +5,7 @@ end, whatever ends it: who was interrupted calls again, and only what is missing
 they are. Pictures that can't be read are skipped.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ def mask_folder(
     todo = metadata.unmasked(text)
     result = Outcome(kept=len(metadata.pictures) - len(todo))
     slug = re.sub(r"\W+", "-", text).strip("-").lower() or "mask"
+    taken = {row.values["mask"] for row in metadata.rows if not row.whole}  # "T-shirt" and "t shirt" are one slug
     try:
         for index, [(picture, image)] in enumerate(_batches(todo, 1, result.skipped)):
             progress(index, len(todo))
@@ -124,7 +126,9 @@ def mask_folder(
             except MaskError as error:
                 result.skipped.append(f"{picture}: {error}")
                 continue
-            path = folder / MASKS / picture.relative_to(folder).with_name(f"{picture.name}.{slug}.png")
+            name = Path(MASKS) / picture.relative_to(folder).with_name(f"{picture.name}.{slug}.png")
+            names = itertools.chain([name], (name.with_stem(f"{name.stem}-{number}") for number in itertools.count(2)))
+            path = folder / next(name for name in names if name.as_posix() not in taken)
             write_image(made, path)
             metadata.add(picture, text, path)
             result.written += 1

@@ -66,6 +66,10 @@ def test_captions_name_the_subject(subjects):
     assert found.captions == [["a woman in a zwx coat"], ["a zwx coat"], ["zwx coat, street style"]]
     assert found.pictures.shape == (3, 48, 32, 3)
     assert subject_pictures(dress, SIZE).captions == [["photo of a qvk dress"]] * 3
+    for index, text in enumerate(("a blue dress", "street", "a qvk dress, park")):
+        (dress.folder / f"{index}.txt").write_text(text)
+    beside = [["a blue qvk dress"], ["qvk dress, street"], ["a qvk dress, park"]]
+    assert subject_pictures(dress, SIZE).captions == beside
     assert coat.captioned("a raincoat") == "zwx coat, a raincoat", "another word that ends like the class"
 
 

@@ -196,6 +196,8 @@ def test_masks_become_files_and_lines(folder):
     again = mask_folder(folder, "The red coat", left)
     assert (again.written, again.kept) == (0, 2)
     assert caption_folder(folder, Captioner()).kept == 5  # masks are no pictures
+    assert mask_folder(folder, "the-red coat", left).written == 2
+    assert rows(folder)[-1]["mask"] == "masks/b.jpg.the-red-coat-2.png"
     assert mask_folder(folder, "코트", left).written == 2
     assert rows(folder)[-1]["mask"] == "masks/b.jpg.코트.png"
 
