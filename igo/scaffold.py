@@ -124,8 +124,8 @@ def _write(folder: Path, files: dict[str, str]) -> None:
             (package / path).parent.mkdir(parents=True, exist_ok=True)
             (package / path).write_text(content, "utf-8", newline="\n")
         if folder.exists():  # and is empty
-            for path in package.iterdir():
-                path.rename(folder / path.name)
+            for part in package.iterdir():
+                part.rename(folder / part.name)
         else:
             package.rename(folder)
     finally:

@@ -41,6 +41,7 @@ def assert_color(image: Image.Image, color: str, region: Region = None, at_least
 
     Raises ``SettingsError`` for a colour that has no name here.
     """
+    __tracebackhide__ = True
     shares = color_shares(image, region)
     if color not in shares:
         raise SettingsError(f"there is no colour '{color}'; {did_you_mean(color, list(shares))}")

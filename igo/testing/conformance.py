@@ -61,6 +61,7 @@ def check_plugin(
     ``layers`` brings it. ``prompt`` and ``settings`` are those of ``Chain.run``; without a prompt the base takes
     ``image`` as it is. ``runtime`` shares loaded models with other tests.
     """
+    __tracebackhide__ = True
     from igo.runtime import Runtime
 
     step = _hooks(plugin)

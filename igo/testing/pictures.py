@@ -25,6 +25,7 @@ def assert_images_equal(image: Image.Image, expected: Image.Image, *, outside: I
 
     ``outside`` is a mask (mode L, of the pictures' size): where it isn't 0, anything goes.
     """
+    __tracebackhide__ = True
     got, wanted = _pair(image, expected)
     free = np.zeros(got.shape[:2], bool) if outside is None else _zone(outside, image)
     differing = (got != wanted).any(2) & ~free
@@ -44,6 +45,7 @@ def assert_images_equal(image: Image.Image, expected: Image.Image, *, outside: I
 
 def assert_psnr(image: Image.Image, expected: Image.Image, at_least: float) -> None:
     """Fail unless ``psnr`` is at least that many decibels. 40 is hard to see; 30 is plain to see."""
+    __tracebackhide__ = True
     value = psnr(image, expected)
     if value < at_least:
         _fail(f"the PSNR is {value:.2f} dB; expected at least {at_least:g} dB", image, expected)
@@ -51,6 +53,7 @@ def assert_psnr(image: Image.Image, expected: Image.Image, at_least: float) -> N
 
 def assert_ssim(image: Image.Image, expected: Image.Image, at_least: float) -> None:
     """Fail unless ``ssim`` is at least that."""
+    __tracebackhide__ = True
     value = ssim(image, expected)
     if value < at_least:
         _fail(f"the SSIM is {value:.4f}; expected at least {at_least:g}", image, expected)
@@ -115,6 +118,7 @@ def _zone(mask: Image.Image, image: Image.Image) -> npt.NDArray[np.bool_]:
 
 
 def _fail(message: str, image: Image.Image, expected: Image.Image, free: npt.NDArray[np.bool_] | None = None) -> None:
+    __tracebackhide__ = True
     path = _written(_difference(image, expected, free))
     raise AssertionError(f"{message}; expected, got and difference side by side: {path}")
 
