@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint downstream clean
+.PHONY: demo test lint docs pictures downstream clean
 
 demo: $(VENV)/installed
 	$(BIN)/igo demo
@@ -17,6 +17,12 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+pictures: $(VENV)/installed
+	$(BIN)/python -m tests.pages
 
 # The examples of plugins against this tree; other packages by PACKAGES="../igo-film-look ...".
 downstream: $(VENV)/installed-dev
@@ -38,5 +44,9 @@ $(VENV)/installed-dev: $(VENV)/installed-test
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	$(PIP) --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info out
+	rm -rf $(VENV) build dist *.egg-info out site

@@ -47,8 +47,9 @@ def test_each_of_many_garments_is_tried_on(command, tiny_checkpoint):
     code, output, errors = command("me.png", "t-shirt", "--each", "garments.txt", *options)
     assert code == 0, errors
     assert output.splitlines() == ["book-1.png", "book-2.png", "book-1-sheet.png"]
-    one, other = (read_image(f"book-{number}.png").image for number in (1, 2))
+    one, other, sheet = (read_image(f"book-{name}.png").image for name in ("1", "2", "1-sheet"))
     assert one != other
+    assert sheet.width < 5 * 384 * one.width / one.height, "before, zone and both garments, side by side"
     alone = ["me.png", "t-shirt", "a blue coat", "-c", tiny_checkpoint, "-o", "alone.png", *SHORT]
     assert command(*alone)[0] == 0
     assert read_image("alone.png").image == other

@@ -1,59 +1,130 @@
-"""What the documents say, runs: Python blocks, shell commands, chain files, links."""
+"""What the documents say, runs and is complete: blocks, commands, chain files, pictures, links, hooks, public names."""
 
+import inspect
 import re
-from pathlib import Path
+from importlib import import_module
 
 import pytest
 
-from igo import cli
-from igo.config import parse_chain
+import igo
+from igo import hookspecs
+from tests.pages import DOCS, PAGES, ROOT, blocks, pictures, run
 
-ROOT = Path(__file__).parent.parent
-ELSEWHERE = {ROOT / "docs" / "writing-plugins.md", *(ROOT / "docs" / "examples").rglob("*.md")}
-"""Run by test_writing_plugins and test_examples, since they are about packages that have to be installed."""
-DOCUMENTS = [ROOT / "README.md", *sorted({*(ROOT / "docs").rglob("*.md")} - ELSEWHERE)]
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-def blocks(path, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-
-
-def every(language):
-    return [
-        pytest.param(block, id=f"{path.name}-{number}")
-        for path in DOCUMENTS
-        for number, block in enumerate(blocks(path, language), 1)
-    ]
-
-
-@pytest.mark.parametrize("block", every("python"))
-def test_python_blocks_run(block, tmp_path, monkeypatch):
+@each_page
+def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
+    """And the pictures that it shows are those that its commands make, but for what WebP and another machine lose."""
     monkeypatch.chdir(tmp_path)
-    exec(compile(block, "block", "exec"), {"__name__": "__main__"})
+    monkeypatch.syspath_prepend(tmp_path)
+    run(page, output=lambda: "".join(capsys.readouterr()))
+    for shown, made in pictures(page, tmp_path).items():
+        assert difference(shown, made) < 4, f"{shown.name} is not what {page.name} makes; look at it: make pictures"
 
 
-@pytest.mark.parametrize("block", every("toml"))
-def test_chain_files_are_understood(block):
-    parse_chain(block)
+def difference(one, other):
+    """How many levels two pictures of one size differ by, on average."""
+    from PIL import Image, ImageChops, ImageStat
+
+    first, second = (Image.open(path).convert("RGB") for path in (one, other))
+    assert first.size == second.size
+    return sum(ImageStat.Stat(ImageChops.difference(first, second)).mean) / 3
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_igo_commands_run_in_their_order(path, tmp_path, monkeypatch, capsys):
-    import shlex
-
-    monkeypatch.chdir(tmp_path)
-    for block in blocks(path, "sh"):
-        for line in block.splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:1] == ["igo"]:
-                assert cli.run_command(words[1:]) == 0, f"{line}\n{capsys.readouterr().err}"
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_make_targets_and_linked_files_exist(path):
-    text, makefile = path.read_text("utf-8"), (ROOT / "Makefile").read_text("utf-8")
+@each_page
+def test_make_targets_and_linked_files_exist(page):
+    text, makefile = page.read_text("utf-8"), (ROOT / "Makefile").read_text("utf-8")
     for target in re.findall(r"^make (?:\w+=\S+ )?(\w+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
     for link in re.findall(r"\]\(([^)#]+)", text):
         if not link.startswith("http"):
-            assert (path.parent / link).exists(), link
+            assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("hook", hookspecs.RESULT_TYPES)
+def test_every_hook_is_documented_with_its_signature_and_an_example(hook):
+    text = (DOCS / "hooks.md").read_text("utf-8")
+    signature = f"{hook}({', '.join(inspect.signature(getattr(hookspecs, hook)).parameters)})"
+    section = re.search(rf"^## `{re.escape(signature)}`\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+    assert section, f"docs/hooks.md has no section `{signature}`"
+    assert re.search(rf"^```python\n(?:(?!^```).)*@igo\.hookimpl\n    def {hook}\(", section[1], re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("module", "page"),
+    [
+        ("igo", "igo"),
+        ("igo.hookspecs", "hookspecs"),
+        ("igo.images", "images"),
+        ("igo.compositing", "compositing"),
+        ("igo.errors", "errors"),
+        ("igo.testing", "testing"),
+        ("igo_plugins", "plugins"),
+    ],
+)
+def test_every_public_signature_is_documented(module, page):
+    """By name in docs/api/, or with its whole module; what has no docstring is left out there."""
+    text = (DOCS / "api" / f"{page}.md").read_text("utf-8")
+    documented = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+    for name, thing in public(import_module(module)).items():
+        assert module in documented or f"{module}.{name}" in documented, f"docs/api/{page}.md has no ::: {module}.{name}"
+        assert inspect.getdoc(thing), f"{module}.{name}"
+        for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+            if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+                assert inspect.getdoc(value), f"{module}.{name}.{member}"
+
+
+def public(module):
+    """The classes and functions that a module offers: its ``__all__``, hooks, or what it defines."""
+    names = getattr(module, "__all__", None) or [
+        name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__
+    ]
+    if module is hookspecs:
+        names = list(hookspecs.RESULT_TYPES)
+    found = {name: getattr(module, name) for name in names if not name.startswith("_")}
+    return {name: thing for name, thing in found.items() if inspect.isclass(thing) or inspect.isfunction(thing)}
+
+
+def test_every_setting_of_the_bundled_plugins_is_documented():
+    """In the class itself, from where `igo plugins NAME` and the reference take it; a setting that stands in the
+    signature alone is one that only its author understands."""
+    import igo_plugins
+    from igo.settings import settings_of
+
+    for cls in (igo.TextToImage, *(getattr(igo_plugins, name) for name in igo_plugins.__all__)):
+        for setting in settings_of(cls):
+            assert setting.help, f"{cls.__name__}.{setting.name}"
+
+
+def test_the_command_reference_has_every_command_and_option():
+    import typer
+
+    from igo.cli import app
+    from mkdocs_hooks import PLACE, commands, on_page_markdown
+
+    text = commands()
+    assert on_page_markdown(f"before {PLACE}") == f"before {text}"
+    assert PLACE in (DOCS / "cli.md").read_text("utf-8")
+
+    def look(command, path):
+        assert f"# `{path}`\n" in text
+        for parameter in command.params:
+            assert not parameter.opts or parameter.hidden or parameter.opts[0] in text, f"{path} {parameter.opts}"
+        for name, inner in getattr(command, "commands", {}).items():
+            look(inner, f"{path} {name}")
+
+    look(typer.main.get_command(app), "igo")
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
+    for page in DOCS.glob("*.md"):
+        assert f": {page.name}\n" in navigation, f"{page.name} is not in mkdocs.yml"
+
+
+def test_fences_are_ones_that_run_or_say_that_they_do_not():
+    """A misspelt language would leave a block out in silence."""
+    for page in PAGES:
+        for block in blocks(page):
+            assert block.language in ("python", "toml", "sh", "console", "text", "json"), f"{page}: {block.language}"

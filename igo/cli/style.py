@@ -12,8 +12,6 @@ from igo.cli.options import given
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
-
     from igo.look import Look
 
 PHOTOGRAPHS = "CIDAS/clipseg-rd64-refined"
@@ -114,15 +112,16 @@ def _garments(path: Path | None) -> list[str]:
 
 
 def _write_sheet(looks: list[Look], garments: list[str], first: Path) -> None:
-    """Before, mask, after; for several garments one before and mask, and every after."""
+    """Before, mask, after; for several garments one before, one mask, and every after."""
     from igo.images import write_image
     from igo.sheet import contact_sheet
 
     frame, before = looks[0].frames[0], looks[0].request.image
     zone = frame.layers.get("zone")
-    start: list[Picture] = [picture for picture in (before, zone) if picture is not None]
+    named = [(name, picture) for name, picture in (("before", before), ("mask", zone)) if picture is not None]
     if len(looks) == 1:
-        made = contact_sheet([[*start, frame.image]], garments)
+        made = contact_sheet([[*(picture for _, picture in named), frame.image]], garments)
     else:
-        made = contact_sheet([start, *([look.image] for look in looks)], ["before, mask", *garments], columns=4)
+        named += [(garment, look.image) for garment, look in zip(garments, looks, strict=True)]
+        made = contact_sheet([[picture] for _, picture in named], [name for name, _ in named], columns=4)
     options.told(write_image(made, first.with_name(f"{first.stem}-sheet.png")))

@@ -1,0 +1,104 @@
+"""Running a page of the documentation from top to bottom, as a reader would, in one folder.
+
+A Python block runs by itself, ``igo`` lines of a shell block run, a block with a title becomes a file of that name, a
+TOML block has to be a chain, and a console block shows what its commands print (``...`` stands for anything).
+
+    python -m tests.pages          makes the pictures of all pages anew: `make pictures`
+
+Where a page shows ``images/NAME.webp`` and its commands write ``NAME.png``, the one is the other.
+"""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+
+from igo import cli
+from igo.config import parse_chain
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+QUALITY = 88
+"""Of the WebP pictures that pages show."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    language: str
+    title: str | None
+    body: str
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(language, title or None, body) for language, title, body in FENCE.findall(page.read_text("utf-8"))]
+
+
+def run(page: Path, output: Callable[[], str]) -> None:
+    """Run a page in the current folder. ``output`` gives what has been printed since it was asked last.
+
+    Raises ``AssertionError`` for a command that fails or prints something else than the page says.
+    """
+    for block in blocks(page):
+        if block.title:
+            Path(block.title).write_text(block.body, "utf-8")
+        if block.language == "python":
+            exec(compile(block.body, f"a block of {page.name}", "exec"), {"__name__": "__main__"})
+        elif block.language == "toml":
+            parse_chain(block.body)
+        elif block.language == "sh":
+            for line in block.body.replace("\\\n", " ").splitlines():
+                code = command(line)
+                assert not code, f"{line}\n{output()}"
+        elif block.language == "console":
+            for line, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.body, re.MULTILINE):
+                output()
+                command(line)
+                printed = output()
+                same = doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
+                assert same, f"{line}\nprints:\n{printed}\nand not:\n{expected}"
+
+
+def command(line: str) -> int | None:
+    """The exit code of a line that calls ``igo``; ``None`` for any other, which is not run.
+
+    The folder is on Python's path in any case.
+    """
+    words = shlex.split(line.removeprefix("PYTHONPATH=. "), comments=True)
+    return cli.run_command(words[1:]) if words[:1] == ["igo"] else None
+
+
+def pictures(page: Path, folder: Path) -> dict[Path, Path]:
+    """The pictures that a page shows and has made in ``folder``: file shown -> file made."""
+    shown = re.findall(r"\((images/[\w.-]+\.webp)\)", page.read_text("utf-8"))
+    made = {page.parent / name: folder / f"{Path(name).stem}.png" for name in shown}
+    return {name: path for name, path in made.items() if path.exists()}
+
+
+def main() -> None:
+    """Make the pictures of all pages anew, each with the record that its command gave it."""
+    from igo.images import read_image, read_text, write_image
+
+    for page in PAGES:
+        if not re.search(r"\(images/[\w.-]+\.webp\)", page.read_text("utf-8")):
+            continue
+        with tempfile.TemporaryDirectory() as folder, chdir(folder):
+            sys.path.insert(0, folder)
+            run(page, output=str)
+            for shown, made in pictures(page, Path(folder)).items():
+                write_image(read_image(made).image, shown, text=read_text(made), quality=QUALITY)
+                print(f"{shown.relative_to(ROOT)}: {shown.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
