@@ -3,7 +3,8 @@
 A Python block runs by itself, ``igo`` lines of a shell block run, a block with a title becomes a file of that name, a
 TOML block has to be a chain, and a console block shows what its commands print (``...`` stands for anything).
 
-    python -m tests.pages          makes the pictures of all pages anew: `make pictures`
+    python -m tests.pages                     makes the pictures of all pages anew: `make pictures`
+    python -m tests.pages docs/gallery.md     of one
 
 Where a page shows ``images/NAME.webp`` and its commands write ``NAME.png``, the one is the other.
 """
@@ -44,8 +45,9 @@ def blocks(page: Path) -> list[Block]:
     return [Block(language, title or None, body) for language, title, body in FENCE.findall(page.read_text("utf-8"))]
 
 
-def run(page: Path, output: Callable[[], str]) -> None:
-    """Run a page in the current folder. ``output`` gives what has been printed since it was asked last.
+def run(page: Path, output: Callable[[], str] | None = None) -> None:
+    """Run a page in the current folder. ``output`` gives what has been printed since it was asked last; without it
+    nobody compares what console blocks print.
 
     Raises ``AssertionError`` for a command that fails or prints something else than the page says.
     """
@@ -59,8 +61,8 @@ def run(page: Path, output: Callable[[], str]) -> None:
         elif block.language == "sh":
             for line in block.body.replace("\\\n", " ").splitlines():
                 code = command(line)
-                assert not code, f"{line}\n{output()}"
-        elif block.language == "console":
+                assert not code, f"{line}\n{output() if output else ''}"
+        elif block.language == "console" and output:
             for line, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.body, re.MULTILINE):
                 output()
                 command(line)
@@ -78,24 +80,24 @@ def command(line: str) -> int | None:
     return cli.run_command(words[1:]) if words[:1] == ["igo"] else None
 
 
-def pictures(page: Path, folder: Path) -> dict[Path, Path]:
-    """The pictures that a page shows and has made in ``folder``: file shown -> file made."""
+def pictures(page: Path) -> dict[Path, str]:
+    """The pictures that a page shows and its commands make: file shown -> name of the file made."""
     shown = re.findall(r"\((images/[\w.-]+\.webp)\)", page.read_text("utf-8"))
-    made = {page.parent / name: folder / f"{Path(name).stem}.png" for name in shown}
-    return {name: path for name, path in made.items() if path.exists()}
+    return {page.parent / name: f"{Path(name).stem}.png" for name in shown}
 
 
 def main() -> None:
-    """Make the pictures of all pages anew, each with the record that its command gave it."""
+    """Make the pictures of the pages that are named, or of all, each with the record that its command gave it."""
     from igo.images import read_image, read_text, write_image
 
-    for page in PAGES:
-        if not re.search(r"\(images/[\w.-]+\.webp\)", page.read_text("utf-8")):
+    for page in [Path(name).absolute() for name in sys.argv[1:]] or PAGES:
+        wanted = pictures(page)
+        if not wanted:
             continue
         with tempfile.TemporaryDirectory() as folder, chdir(folder):
             sys.path.insert(0, folder)
-            run(page, output=str)
-            for shown, made in pictures(page, Path(folder)).items():
+            run(page)
+            for shown, made in wanted.items():
                 write_image(read_image(made).image, shown, text=read_text(made), quality=QUALITY)
                 print(f"{shown.relative_to(ROOT)}: {shown.stat().st_size:,} bytes")
 
