@@ -26,7 +26,9 @@ from igo.config import parse_chain
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+EXAMPLES = DOCS / "examples"
+"""Packages that have to be installed first: `test_examples` runs what their READMEs say."""
+PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.rglob("*.md")) if EXAMPLES not in page.parents)]
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 QUALITY = 88
 """Of the WebP pictures that pages show."""
