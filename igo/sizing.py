@@ -25,6 +25,8 @@ class Fitted:
 
     job: Job
     restore: Callable[[Image.Image], Image.Image]
+    scale: float = 1.0
+    """How long a side is painted, as a multiple of what it is in the picture; below 1, what is painted is enlarged."""
 
 
 def fitted(job: Job, native: tuple[int, int], latent_scale: int, multiple: int = 8, context: float = 0.5) -> Fitted:
@@ -64,7 +66,8 @@ def _fitted_image(
     if mask is not None:
         mask = _whole_blocks(pad_reflect(_shrunk_mask(mask, working), multiple)[0], latent_scale)
     fitting = replace(job, image=padded, mask=mask, width=padded.width, height=padded.height)
-    return Fitted(fitting, lambda painted: _scaled(unpad(painted, box), size))
+    scale = sqrt(working[0] * working[1] / (size[0] * size[1]))
+    return Fitted(fitting, lambda painted: _scaled(unpad(painted, box), size), scale)
 
 
 def _working_size(size: tuple[int, int], native_area: int) -> tuple[int, int]:

@@ -92,7 +92,8 @@ class TextToImage:
         zones: list[dict[str, Any]] = [{}] * len(images)
         if job.image is not None and job.mask is not None:
             stitched = [self._stitched(job.image, image, job.mask) for image in images]
-            images, zones = [image for image, _ in stitched], [{"zone": report} for _, report in stitched]
+            images, scale = [image for image, _ in stitched], round(fitting.scale, 3)
+            zones = [{"zone": {**told, "scale": scale}} for _, told in stitched]
         flags = model.diffusion.check(images)
         report = {"checkpoint": model.name, "identity": model.identity, **painted.report}
         return [

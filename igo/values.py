@@ -106,7 +106,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a frame's history: which step did something, and what it reports (JSON-able)."""
+    """One line of a frame's history: which step did something, and what it reports (JSON-able).
+
+    A ``note`` in the report is a line for people, which the command line shows.
+    """
 
     step: str
     report: Mapping[str, Any] = field(default_factory=dict)

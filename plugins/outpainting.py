@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import partial
@@ -23,6 +23,8 @@ Paint = Callable[[igo.Request], list[igo.Frame]]
 SIDES = ("left", "right", "top", "bottom")
 LEAST_OVERLAP, OVERLAP_SHARE = 8, 24
 """The overlap by default: that many pixels, or one part in so many of the picture's shorter side."""
+SOFT = 0.5
+"""What is painted at less than this share of its size is seen to be enlarged."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ class Outpainting:
     """How much of what the base is shown may be new in one pass, above 0 to 1; three times as much above and below, so
     that a figure which is cut off is finished in one. With more, sideways, there is room for a second figure."""
     tile: int | None = None
-    """The longest side, in pixels (64 or more), of what the base is shown at once; by default the old picture's. For
-    photos much larger than what the checkpoint paints, which are else painted small and enlarged."""
+    """The longest side, in pixels (64 or more), of what the base is shown at once; by default the old picture's. Beside
+    photos much larger than what the checkpoint paints, what is new is then painted small and enlarged: soft, but of one
+    piece, while parts that see little of each other may each become a scene of its own."""
 
     def __post_init__(self) -> None:
         for name in (*SIDES, "overlap", "tile"):
@@ -135,17 +138,20 @@ class Outpainting:
         if not plan:
             return frame.noted(**report, passes=0)
         overlap = self._overlap(frame.image.size)
-        image, known, flags = frame.image, place, [frame.nsfw_content_detected]
-        seams: list[float] = []
+        image, known, painted = frame.image, place, list[_Band]()
         for number, grown in enumerate(plan):
             runtime.progress(number, len(plan), "outpainting")
             seed = partial(runtime.seed, frame.seed, number)
-            image, found, flagged = self._passed(image, known, grown, view, overlap, request, seed, paint)
-            known, seams, flags = grown, seams + found, flags + flagged
+            image, found = self._passed(image, known, grown, view, overlap, request, seed, paint)
+            known, painted = grown, painted + found
         runtime.progress(len(plan), len(plan), "outpainting")
-        worst = max((seam for seam in seams if not isnan(seam)), default=None)
-        report |= {"passes": len(seams), "overlap": overlap, "seam": None if worst is None else round(worst, 3)}
-        result = replace(frame.with_image(image, place=place, **report), nsfw_content_detected=_any(flags))
+        worst = max((band.seam for band in painted if not isnan(band.seam)), default=None)
+        report |= {"passes": len(painted), "overlap": overlap, "seam": None if worst is None else round(worst, 3)}
+        scale = min(band.scale for band in painted)
+        if scale < SOFT:
+            report["note"] = self._advice(scale, len(painted), place, canvas, overlap)
+        flag = _any([frame.nsfw_content_detected, *(band.flag for band in painted)])
+        result = replace(frame.with_image(image, place=place, **report), nsfw_content_detected=flag)
         alpha = frame.layers.get("alpha")
         return result if alpha is None else result.with_layer("alpha", continued(alpha, place, canvas))
 
@@ -189,20 +195,33 @@ class Outpainting:
         request: igo.Request,
         seed: Callable[[int], int],
         paint: Paint,
-    ) -> tuple[Image, list[float], list[bool | None]]:
-        """The picture after one pass, with the seam scores and the verdicts of its bands; ``seed`` is for a band."""
+    ) -> tuple[Image, list[_Band]]:
+        """The picture after one pass, and what there is to say of its bands; ``seed`` is for a band."""
         from igo.compositing import seam_score
         from igo_plugins.canvas.fill import cut, extended
 
         canvas, mask = extended(image, known, grown, overlap)
-        seams, flags = [], []
+        found = []
         for number, (shown, band) in enumerate(bands(known, grown, view, overlap)):
             start, zone = cut(canvas, mask, shown, band)
             painted = self._painted(start, zone, request, seed(number), paint)
             canvas.paste(painted.image, shown[:2])
-            seams.append(seam_score(painted.image, zone))
-            flags.append(painted.nsfw_content_detected)
-        return canvas, seams, flags
+            seam = seam_score(painted.image, zone)
+            found.append(_Band(seam, painted.nsfw_content_detected, _scale(painted)))
+        return canvas, found
+
+    def _advice(self, scale: float, count: int, place: Box, canvas: tuple[int, int], overlap: int) -> str:
+        """What to say where bands were painted at ``scale`` and enlarged."""
+        side = view_of((place[2] - place[0], place[3] - place[1]), self.tile)[0]
+        tile = max(LEAST_VIEW, round(side * scale))
+        known, more = place, 0
+        for grown in passes(place, canvas, (tile, tile), self.reach):
+            more += len(list(bands(known, grown, (tile, tile), overlap)))
+            known = grown
+        return (
+            f"what is new was painted at {scale:.0%} of its size and enlarged, so it is softer than the picture; "
+            f"tile={tile} paints it at its size, in {more} parts in place of {count}, each of which sees little else"
+        )
 
     def _painted(
         self,
@@ -237,6 +256,16 @@ class Outpainting:
 
 
 @dataclass(frozen=True)
+class _Band:
+    """What is known of a part that was painted: how visible its border is, the safety checker's verdict, and how large
+    it was painted, as a share of its size."""
+
+    seam: float
+    flag: bool | None
+    scale: float
+
+
+@dataclass(frozen=True)
 class _Kept(igo.Request):
     """A request with ``strength`` 0, at which a base takes the photo as it is.
 
@@ -249,6 +278,12 @@ class _Kept(igo.Request):
 
 def _values(request: igo.Request) -> dict[str, Any]:
     return {item.name: getattr(request, item.name) for item in fields(igo.Request)}
+
+
+def _scale(frame: igo.Frame) -> float:
+    """How large the base says that it painted the zone, as a share of its size; 1 if it doesn't say."""
+    zones = [entry.report["zone"] for entry in frame.history if isinstance(entry.report.get("zone"), Mapping)]
+    return float(zones[-1].get("scale", 1)) if zones else 1.0
 
 
 def _any(flags: list[bool | None]) -> bool | None:

@@ -45,6 +45,15 @@ def test_without_a_name_it_is_named_after_the_photo(command):
         assert extended.size == (40, 48)
 
 
+def test_a_photo_that_is_too_large_for_the_checkpoint_is_told_of_tiles(command):
+    Image.open("photo.png").resize((320, 480)).save("large.png")
+    code, output, errors = command("large.png", "--right", 32, "-o", "out.png", "--quiet")
+    assert (code, output.strip()) == (0, "out.png")
+    assert errors.startswith("igo: outpainting: what is new was painted at ")
+    assert "tile=" in errors
+    assert errors.count("\n") == 1
+
+
 def test_with_a_prompt_the_photo_is_kept_too(command):
     code, _, errors = command("photo.png", "a beach", "--bottom", 8, "-o", "tall.png", "--seed", 3, "-n", 2, "--quiet")
     assert (code, errors) == (0, "")

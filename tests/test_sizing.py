@@ -32,6 +32,7 @@ def test_near_the_native_area_an_image_is_padded_and_not_scaled(size):
     fitting = fitted(job(image=image), NATIVE, 4)
     assert fitting.job.image.size == (fitting.job.width, fitting.job.height)
     assert fitting.restore(fitting.job.image) == image
+    assert fitting.scale == 1
 
 
 @pytest.mark.parametrize("size", [(3001, 4001), (20, 30), (1, 4000), (4000, 1)])
@@ -42,6 +43,7 @@ def test_far_from_the_native_area_an_image_is_scaled_to_it(size):
     restored = fitting.restore(fitting.job.image)
     assert restored.size == size
     assert restored.getpixel((0, 0)) == (9, 8, 7)
+    assert fitting.scale == pytest.approx((128 * 192 / (size[0] * size[1])) ** 0.5, rel=0.15)
 
 
 def test_a_thin_part_of_the_mask_survives_to_the_latent_grid():

@@ -184,6 +184,9 @@ def saved(looks: Sequence[Look], output: Path | None, stem: str | None = None) -
         names = numbered(Path(f"{stem}-take-{attempt}.png"), len(frames))
     for (look, index), name in zip(frames, names, strict=True):
         told(look.save_frame(index, name))
+        for entry in look.frames[index].history:
+            if "note" in entry.report:
+                typer.echo(f"igo: {entry.step}: {printable(str(entry.report['note']))}", err=True)
         if look.frames[index].nsfw_content_detected:
             typer.echo(
                 f"igo: the checkpoint's safety checker flagged the picture of seed {look.frames[index].seed}", err=True

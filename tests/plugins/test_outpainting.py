@@ -1,5 +1,6 @@
 """Outpainting: what is refused, where the old picture stands, what stays of it, and how it sits in a chain."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -358,6 +359,25 @@ def test_the_history_says_canvas_passes_and_worst_seam():
     assert reported.keys() == {"canvas", "picture", "passes", "overlap", "seam"}
     assert (reported["canvas"], reported["picture"], reported["overlap"]) == ([90, 120], [15, 0, 75, 120], 5)
     assert reported["seam"] > 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.3])
+def test_what_was_painted_small_and_enlarged_is_told_with_the_option_and_what_it_costs(scale):
+    class Small:
+        @igo.hookimpl
+        def generate(self, request):
+            frames = PaintedBase().generate(request)
+            return frames and [frame.noted(zone={"scale": scale}) for frame in frames]
+
+    photo = noise(400, 300)
+    reported = report(outpainted(Outpainting(left=60), photo, base=Small()))
+    assert ("note" in reported) == (scale < 0.5)
+    if scale < 0.5:
+        told = (
+            r"painted at 30% of its size .* softer than the picture; tile=120 paints it .* in (\d+) parts in place of 1"
+        )
+        parts = re.match(f".*{told}", reported["note"])[1]
+        assert report(outpainted(Outpainting(left=60, tile=120), photo, base=Small()))["passes"] == int(parts)
 
 
 def test_it_can_be_written_in_a_chain_file():
