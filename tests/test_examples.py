@@ -34,11 +34,13 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def installed(site, monkeypatch, tmp_path):
+    """In an empty folder, with the examples on the path; afterwards nothing of them is left in memory."""
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.chdir(tmp_path)
+    before = set(sys.modules)
     yield
-    for name in list(sys.modules):  # or they would look installed to whoever asks next
-        if name.partition(".")[0] in {path.name.replace("-", "_") for path in EXAMPLES}:
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in {path.name for path in site.iterdir()}:
             del sys.modules[name]
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 
 from igo_grabcut import GrabCut
 
-WORN = {
+WORN: dict[str, Any] = {
     "top": "hoodie",
     "top_color": "red",
     "top_pattern": "plain",
@@ -28,7 +28,7 @@ WORN = {
 @pytest.fixture(scope="module")
 def figure() -> DrawnFigure:
     """A red hoodie in a studio: nothing else there is red."""
-    return draw_figure(4, bag="none", **WORN)
+    return draw_figure(4, **WORN)
 
 
 def around(mask: Image.Image, pixels: int = 3) -> tuple[float, float, float, float]:
@@ -86,7 +86,7 @@ def test_a_scribble_says_what_a_box_cannot(figure: DrawnFigure) -> None:
 
 
 def test_large_pictures_are_cut_small_and_the_mask_is_as_large(figure: DrawnFigure) -> None:
-    large = draw_figure(4, 512, 768, bag="none", **WORN)
+    large = draw_figure(4, 512, 768, **WORN)
     top = large.mask("top")
     mask = masked(GrabCut(around(top, 12), working_size=192, margin=0), large.image)
     assert mask.size == (512, 768)
