@@ -83,10 +83,8 @@ def add_lora(pipeline: Any, settings: LoraSettings, text: bool) -> None:
     try:
         pipeline.unet.add_adapter(settings.config(targets, settings.dora))
     except ValueError as error:
-        known = sorted({name.rpartition(".")[2] for name, _ in pipeline.unet.named_modules()} | TARGETS.keys())
-        raise SettingsError(
-            f"the UNet has no layers '{settings.targets}'; {did_you_mean(targets[0], known)}"
-        ) from error
+        hint = did_you_mean(targets[0], [*TARGETS, *TARGETS["all"]])
+        raise SettingsError(f"the UNet has no layers '{settings.targets}'; {hint}") from error
     for name in TEXT_ENCODERS if text else ():
         if getattr(pipeline, name, None) is not None:
             getattr(pipeline, name).add_adapter(settings.config(TEXT_TARGETS))
