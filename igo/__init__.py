@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from igo.errors import IGOError as IGOError
     from igo.hookspecs import hookimpl as hookimpl
     from igo.look import Look as Look
-    from igo.replay import replay as replay
+    from igo.replaying import replay as replay
     from igo.runtime import Runtime as Runtime
     from igo.text_to_image import TextToImage as TextToImage
     from igo.values import Entry as Entry
@@ -32,7 +32,7 @@ _HOMES = {
     "TextToImage": "text_to_image",
     "hookimpl": "hookspecs",
     "load_chain": "config",
-    "replay": "replay",
+    "replay": "replaying",
 }
 
 __all__ = list(_HOMES)

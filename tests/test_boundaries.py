@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "igo").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
-LAYERS = ("errors", "values", "hookspecs", "step", "run", "chain", "config", "replay", "cli")
+LAYERS = ("errors", "values", "hookspecs", "step", "run", "chain", "config", "replaying", "cli")
 """Each may import those before it."""
 ONLY = {
     "errors": set(),
@@ -24,7 +24,7 @@ ONLY = {
     "testing": {"errors", "values", "hookspecs", "step", "run", "chain", "config", "settings", "testing"},
 }
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "cv2", "numpy", "safetensors", "pydantic"}
-LIGHT = ("errors", "values", "hookspecs", "step", "run", "chain", "config", "replay", "look", "registry", "runtime")
+LIGHT = ("errors", "values", "hookspecs", "step", "run", "chain", "config", "replaying", "look", "registry", "runtime")
 FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testing", "igo.values", "igo.hookspecs"}
 FOR_PLUGINS |= {"igo.mini"}  # which is light, and says where embedded weights lie
 FOR_PLUGINS |= {"igo.networks"}  # which training and plugins share
@@ -77,7 +77,7 @@ def test_the_core_keeps_its_layers(path):
 @pytest.mark.parametrize("name", LIGHT)
 def test_light_modules_import_nothing_heavy(name):
     found = {module.split(".")[0] for module in imports(ROOT / "igo" / f"{name}.py", everywhere=False)}
-    assert not found & (HEAVY | {"PIL"} if name not in ("replay",) else HEAVY)
+    assert not found & (HEAVY | {"PIL"} if name not in ("replaying",) else HEAVY)
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))

@@ -10,7 +10,7 @@ import igo
 from igo import provenance
 from igo.errors import ConfigError, ImageError, ProvenanceError
 from igo.images import read_text, write_image
-from igo.replay import replay
+from igo.replaying import replay
 from igo.testing import PaintedBase
 
 

@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -34,6 +35,12 @@ def test_names():
     assert set(dir(igo)) >= PUBLIC
     with pytest.raises(AttributeError, match="module 'igo' has no attribute 'Chian'"):
         _ = igo.Chian
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_no_public_name_is_a_modules_too(name):
+    """Whoever imports the module first would get it in place of what has its name."""
+    assert find_spec(f"igo.{name}") is None
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))

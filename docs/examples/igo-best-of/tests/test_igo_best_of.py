@@ -81,9 +81,26 @@ def test_a_photo_that_is_taken_as_it_is_is_taken_once(drawn_figure: DrawnFigure)
         asked.append(request.seed)
         return [igo.Frame(request.image, request.seed or 0)]  # type: ignore[arg-type]
 
-    frames = BestOf(5).generate(igo.Request(image=drawn_figure.image, seed=3), inner, igo.Runtime("cpu"))
+    request = igo.Request(image=drawn_figure.image, seed=3)
+    frames = BestOf(5).generate(request, inner, lambda frames, request: None, igo.Runtime("cpu"))
     assert asked == [3]
     assert_images_equal(frames[0].image, drawn_figure.image)
+
+
+@dataclass(frozen=True)
+class Blurry:
+    """A step for which the largest last digit of a seed is the best."""
+
+    @igo.hookimpl
+    def score(self, frame: igo.Frame) -> float:
+        return float(frame.seed % 10)
+
+
+def test_a_step_of_the_chain_that_scores_is_listened_to() -> None:
+    look = igo.Chain(Blurring(), BestOf(6), Blurry()).run("a coat", seed=0)
+    report = look[0].history[-1].report
+    assert report["by"] == "the chain"
+    assert look[0].seed % 10 == max(seed % 10 for seed in report["seeds"])
 
 
 def test_progress_is_told() -> None:

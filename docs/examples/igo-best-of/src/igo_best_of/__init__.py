@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import igo
 from igo.errors import SettingsError
 from PIL import Image, ImageColor
+
+Scores = Callable[[Sequence[igo.Frame], igo.Request], list[float] | None]
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,8 @@ class BestOf:
 
     It stands behind the base whose pictures it chooses from. Within a mask only what was painted counts. The first
     candidate is what the base would have painted alone; the others have seeds of their own, so that each picture of a
-    batch is the one that its seed gives alone. Scores and seeds of all candidates are in the history.
+    batch is the one that its seed gives alone. Scores and seeds of all candidates are in the history. Where a step of
+    the chain scores pictures itself (the hook ``score``), its judgement counts.
 
     Raises ``SettingsError`` for settings that can't be meant.
     """
@@ -46,7 +49,11 @@ class BestOf:
 
     @igo.hookimpl
     def generate(
-        self, request: igo.Request, inner: Callable[[igo.Request], list[igo.Frame]], runtime: igo.Runtime
+        self,
+        request: igo.Request,
+        inner: Callable[[igo.Request], list[igo.Frame]],
+        scores: Scores,
+        runtime: igo.Runtime,
     ) -> list[igo.Frame]:
         """One candidate at a time, since a batch of them might not fit the device."""
         total, kept = self.candidates * request.num_images, []
@@ -59,21 +66,25 @@ class BestOf:
                 painted += inner(request.replace(seed=seed, num_images=1))[:1]
                 if painted[0].image is request.image:  # taken as it is: all candidates would be the same
                     break
-            kept.append(self._best(painted, request.layers.get("mask")))
+            kept.append(self._best(painted, request, scores))
         runtime.progress(total, total, "candidates")
         return kept
 
-    def _best(self, painted: list[igo.Frame], mask: Image.Image | None) -> igo.Frame:
+    def _best(self, painted: list[igo.Frame], request: igo.Request, scores: Scores) -> igo.Frame:
         """The first of those with the highest score."""
         if len(painted) == 1:
             return painted[0]
+        judged, by = scores(painted, request), "the chain"
+        if judged is None:
+            judged, by = self._scores(painted, request.layers.get("mask")), self.by
+        best = judged.index(max(judged))
+        told = {"by": by, "scores": [round(score, 3) for score in judged], "kept": best}
+        return painted[best].noted(**told, seeds=[frame.seed for frame in painted])
+
+    def _scores(self, painted: list[igo.Frame], mask: Image.Image | None) -> list[float]:
         from igo_best_of.scores import palette_score, sharpness
 
         if self.by == "sharpness":
-            scores = [sharpness(frame.image, mask) for frame in painted]
-        else:
-            colors = [ImageColor.getrgb(color)[:3] for color in self.palette]
-            scores = [palette_score(frame.image, mask, colors) for frame in painted]
-        best = scores.index(max(scores))
-        told = {"by": self.by, "scores": [round(score, 3) for score in scores], "kept": best}
-        return painted[best].noted(**told, seeds=[frame.seed for frame in painted])
+            return [sharpness(frame.image, mask) for frame in painted]
+        colors = [ImageColor.getrgb(color)[:3] for color in self.palette]
+        return [palette_score(frame.image, mask, colors) for frame in painted]
