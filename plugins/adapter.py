@@ -96,6 +96,7 @@ class Adapter:
 
     def _load(self, pipeline: Any, name: str) -> None:
         """Add the file's layers under ``name``; all of them, or it is an error."""
+        import torch
         from safetensors import SafetensorError, safe_open
 
         file = self._file()
@@ -107,7 +108,8 @@ class Adapter:
         if not wanted:
             raise CheckpointError(f"{file} holds no LoRA; expected a file of igo train, diffusers or kohya's tools")
         try:
-            with _quietly():
+            # peft draws the first values of each layer, which the file's replace, from everybody's random numbers
+            with _quietly(), torch.random.fork_rng(devices=[]):
                 pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=name)
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"{file} doesn't fit this checkpoint, for it was made for another shape") from error

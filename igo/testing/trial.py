@@ -38,7 +38,7 @@ class Outcome:
     """What came of a trial."""
 
     pictures: tuple[str, ...]
-    """A digest for each frame, its layers included."""
+    """A digest for each frame: its image and layers, and how the plugin scores and captions it, if it does."""
     asked: frozenset[str]
     """The layers that were asked for."""
     made: frozenset[str]
@@ -89,7 +89,12 @@ def tried(plugin: object, scene: Scene, runtime: Runtime, without: Iterable[str]
         if run.provided(name, [step], frames[0], request) is not None
         or (name in step.provides and name in frames[0].layers)
     }
-    pictures = tuple(_digest([frame.image, *dict(sorted(frame.layers.items())).values()]) for frame in frames)
+    scores = [run.score(step, frame, request) for frame in frames]
+    texts = run.captions([frame.image for frame in frames], "") if step.implements("caption") else [""] * len(frames)
+    pictures = tuple(
+        _digest([frame.image, *dict(sorted(frame.layers.items())).values()], f"{score} {text}")
+        for frame, score, text in zip(frames, scores, texts, strict=True)
+    )
     return Outcome(pictures, frozenset(step.asked), frozenset(made), tuple(step.findings))
 
 
@@ -172,7 +177,7 @@ class _Handed:
             self.add(f"{what}'s image", value.image)
             for name, layer in value.layers.items():
                 self.add(f"{what}'s layer '{name}'", layer)
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             for one in value:
                 self.add(what, one)
 
@@ -191,8 +196,8 @@ class _Handed:
         return [what for what, image, digest in self._pictures if _digest([image]) != digest]
 
 
-def _digest(images: Iterable[Image.Image]) -> str:
-    digest = hashlib.sha256()
+def _digest(images: Iterable[Image.Image], said: str = "") -> str:
+    digest = hashlib.sha256(said.encode())
     for image in images:
         digest.update(f"{image.mode} {image.size} ".encode() + image.tobytes())
     return digest.hexdigest()

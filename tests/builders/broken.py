@@ -60,6 +60,20 @@ class WrongLayer:
 
 
 @dataclass(frozen=True)
+class WrongScore:
+    @igo.hookimpl
+    def score(self, frame):
+        return float("nan")
+
+
+@dataclass(frozen=True)
+class WrongCaptions:
+    @igo.hookimpl
+    def caption(self, images):
+        return ["a coat"] * (len(images) + 1)
+
+
+@dataclass(frozen=True)
 class Unwritable:
     """A setting that no file can hold; at its default it is never written, and still a user can't set it."""
 
@@ -282,12 +296,30 @@ class BatchSeed:
         return shifted(frame, request.seed)
 
 
+@dataclass(frozen=True)
+class Moody:
+    """Another judgement each time."""
+
+    @igo.hookimpl
+    def score(self, frame):
+        return next(COUNTER)
+
+
+@dataclass(frozen=True)
+class Chatters:
+    """Says of a picture what depends on how many come with it."""
+
+    @igo.hookimpl
+    def caption(self, images):
+        return [f"one of {len(images)}" for _ in images]
+
+
 def shifted(frame, levels):
     return frame.with_image(Image.eval(frame.image, lambda value: (value + levels) % 256))
 
 
 BROKEN = {
-    "hooks": [Unmarked, Misspelt, WrongType, WrongLayer],
+    "hooks": [Unmarked, Misspelt, WrongType, WrongLayer, WrongScore, WrongCaptions],
     "settings": [Unwritable, Doubling, NoDataclass],
     "pickle": [Loaded],
     "runs": [Raises, Divides],
@@ -297,5 +329,5 @@ BROKEN = {
     "size": [Crops, CropsInner],
     "random": [Seeds, DrawsNumpy, SeedsTorch],
     "torch": [NoGrad, Threads],
-    "determinism": [Counts, Hashes, BatchSeed],
+    "determinism": [Counts, Hashes, BatchSeed, Moody, Chatters],
 }

@@ -10,7 +10,7 @@ from PIL import Image
 import igo
 from igo.errors import ImageError
 from igo.testing import RULES, ConformanceError, PaintedBase, check_plugin, draw_figure
-from igo_plugins import Outpainting, Upscaling, VirtualStyling
+from igo_plugins import Adapter, Captioning, Outpainting, TextMask, Upscaling, VirtualStyling
 from tests.builders import broken
 from tests.builders.broken import BROKEN
 
@@ -140,6 +140,31 @@ def test_upscaling():
 def test_virtual_styling():
     figure = draw_figure(top="hoodie", top_color="gray", top_pattern="plain")
     check_plugin(VirtualStyling("hoodie", to="a red coat"), image=figure.image, prompt=figure.prompt, strength=0)
+
+
+def test_text_mask():
+    figure = draw_figure(top="hoodie", top_color="gray", top_pattern="plain")
+    check_plugin(TextMask("hoodie"), image=figure.image)
+
+
+def test_captioning(tmp_path):
+    from tests.builders.captioners import save_blip2  # here: it imports torch, and with it this module would
+
+    check_plugin(Captioning(str(save_blip2(tmp_path)), num_beams=2, max_new_tokens=5))
+
+
+def test_adapter(tiny_checkpoint, tmp_path):
+    import torch
+
+    from igo.checkpoint import load
+    from igo.training.lora import LoraSettings, add_lora, write_lora
+
+    pipeline = load(str(tiny_checkpoint), dtype=torch.float32).pipeline
+    add_lora(pipeline, LoraSettings(rank=2), text=True)
+    write_lora(pipeline, tmp_path / "adapter.safetensors")
+    base = igo.TextToImage(str(tiny_checkpoint))
+    asked = {"num_inference_steps": 2, "width": 16, "height": 16}
+    check_plugin(Adapter(str(tmp_path / "adapter.safetensors")), base=base, **asked)
 
 
 def test_text_to_image():
