@@ -41,6 +41,14 @@ def in_another_process(plugin: object, scene: Scene, runtime: Runtime) -> Report
     """Import the plugin's module with a fresh interpreter, unpickle the plugin there, try it on ``scene``."""
     described = runtime.describe().get("runtime", {})
     job = {"module": type(plugin).__module__, "runtime": described, "trial": pickle.dumps((plugin, scene))}
+    threads = {}
+    if "torch" in sys.modules:
+        import torch
+
+        # MKL counts cores by itself until it is told, and other counts round otherwise: both processes are told.
+        count = torch.get_num_threads()
+        torch.set_num_threads(count)
+        threads = {"OMP_NUM_THREADS": str(count), "MKL_NUM_THREADS": str(count)}
     salt = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     with tempfile.TemporaryDirectory() as folder:
         asked, told = Path(folder, "job"), Path(folder, "report.json")
@@ -48,7 +56,7 @@ def in_another_process(plugin: object, scene: Scene, runtime: Runtime) -> Report
         try:
             done = subprocess.run(  # noqa: S603  our own interpreter and code
                 [sys.executable, "-c", CODE, asked, told, *sys.path],
-                env={**os.environ, "PYTHONHASHSEED": salt},
+                env={**os.environ, **threads, "PYTHONHASHSEED": salt},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

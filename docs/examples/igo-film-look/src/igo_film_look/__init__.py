@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import igo
 from igo.errors import SettingsError
@@ -59,5 +60,5 @@ class FilmLook:
         lut = luts.load(self.lut)
         if lut is not None:
             image = Image.blend(image, image.filter(lut.table), self.lut_strength)
-        report = {"lut": self.lut, "lut_sha256": lut.sha256 if lut else None}
+        report: dict[str, Any] = {"lut": self.lut, "lut_sha256": lut.sha256 if lut else None}
         return frame.with_image(image, keep=tuple(frame.layers), **report)  # nothing has moved: masks still hold
