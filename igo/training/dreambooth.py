@@ -173,10 +173,10 @@ def subject_zones(subject: Subject, size: tuple[int, int], count: int) -> Tensor
     zones = torch.ones(count, size[1], size[0], dtype=torch.bool)
     if not (subject.folder / METADATA).is_file():
         return zones
-    rows = by_picture(read_lines(subject.folder))
-    order = [picture for picture, lines in rows.items() if any(line.whole for line in lines)]
-    for index, picture in enumerate(order):
-        found = [line for line in rows[picture] if line.mask and subject.kind.lower() in line.text.lower()]
+    lines = read_lines(subject.folder)
+    named = by_picture(line for line in lines if line.mask and subject.kind.lower() in line.text.lower())
+    for index, picture in enumerate(by_picture(line for line in lines if line.whole)):  # in load_captioned's order
+        found = named.get(picture, [])
         if found:
             own = read_picture(found[0]).size
             masks = [fitted(read_mask(line.place, line.mask, own), size, "crop") for line in found if line.mask]

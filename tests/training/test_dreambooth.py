@@ -90,6 +90,15 @@ def test_masks_say_where_the_subject_is(subjects, tmp_path):
     assert subject_pictures(coat, SIZE).pictures.shape[0] == 3
 
 
+def test_masks_stay_with_their_pictures_whatever_the_order_of_lines(subjects, tmp_path):
+    coat, _ = read_subjects(subjects)
+    Image.new("L", (64, 64)).save(tmp_path / "coat" / "empty.png")
+    metadata = tmp_path / "coat" / "metadata.jsonl"
+    first = '{"file_name": "2.png", "text": "the coat", "mask": "empty.png"}\n'
+    metadata.write_text(first + metadata.read_text())
+    assert subject_zones(coat, SIZE, 3).any(-1).any(-1).tolist() == [True, True, False]
+
+
 def test_prior_pictures_are_painted_once(subjects, base, tmp_path, monkeypatch):
     _, dress = read_subjects(subjects)
     first = prior_pictures(base, dress, SIZE, 3, tmp_path / "prior", seed=5)
