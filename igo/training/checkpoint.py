@@ -1,6 +1,5 @@
 """Training state on disk: written whole or not at all, read without running any code from the file."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from igo.errors import CheckpointError
+from igo.training.writing import writing_whole
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` (tensors, numbers, strings, and dicts and lists of these) so that no kill leaves half a file.
-
-    The bytes go to a neighbour file, are flushed to the disk, and then take the place of ``path`` in one rename,
-    which POSIX makes atomic. Until then the previous checkpoint stays readable.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    """Write ``state`` (tensors, numbers, strings, and dicts and lists of these) so that no kill leaves half a file:
+    until it is complete the previous checkpoint stays readable. Raises ``CheckpointError``."""
     try:
-        with partial.open("wb") as file:
+        with writing_whole(path) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except OSError as error:
         raise CheckpointError(f"can't write the checkpoint {path}: {error.strerror or error}") from error
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from igo.training.task import Batch
+from igo.training.weights import write_tensors
 
 
 class TextConditioner(nn.Module):
@@ -89,10 +90,8 @@ class Conditions:
         return {"states": self.states[row]} | ({} if self.pooled is None else {"pooled": self.pooled[row]})
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        named = {name: value.contiguous() for name, value in vars(self).items() if value is not None}
-        save_file(named, path)
+        """Write a safetensors file, whole or not at all."""
+        write_tensors({name: value for name, value in vars(self).items() if value is not None}, path)
 
     @classmethod
     def load(cls, path: Path) -> "Conditions":

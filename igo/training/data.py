@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from igo.errors import ImageError
+from igo.training.weights import write_tensors
 
 
 def load_pictures(path: Path) -> Tensor:
@@ -96,9 +97,8 @@ class Latents:
         return replace(self, **{name: value.to(device) for name, value in vars(self).items()})
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.contiguous() for name, value in vars(self).items()}, path)
+        """Write a safetensors file, whole or not at all."""
+        write_tensors(vars(self), path)
 
     @classmethod
     def load(cls, path: Path) -> "Latents":

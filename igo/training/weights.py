@@ -30,10 +30,16 @@ def write_weights(
             value = value.detach().to("cpu", dtype)
             if not value.isfinite().all():
                 raise CheckpointError(f"'{name}' is not finite in {dtype}; train on, or export in 32 bit")
-        tensors[name] = value.cpu().contiguous()
+        tensors[name] = value
+    return write_tensors(tensors, path, metadata)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> int:
+    """Write ``tensors`` as they are; otherwise like ``write_weights``."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     try:
-        # Not by save_file, whose files only their owner may read.
-        write_whole(path, save(tensors, metadata={"format": "pt", **(metadata or {})}))
+        # Not by save_file, whose files only their owner may read, and half written if it is killed.
+        write_whole(path, save(plain, metadata={"format": "pt", **(metadata or {})}))
     except OSError as error:
         raise CheckpointError(f"can't write the weights {path}: {error.strerror or error}") from error
     return path.stat().st_size
