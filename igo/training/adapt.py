@@ -1,7 +1,7 @@
 """Training an adapter (LoRA) on captioned pictures, in buckets of one size each, and writing it as one file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -85,7 +85,7 @@ def train_lora(
     weights: Sequence[Tensor] | None = None,
     zones: Sequence[Tensor] | None = None,
     validation_prompts: Sequence[str] = (),
-    metadata: dict[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> TrainingReport:
     """Train an adapter of ``base`` on ``data``, one set for each size of picture, and write it to ``out``.
 
@@ -101,8 +101,7 @@ def train_lora(
         raise SettingsError("there are no pictures to learn from")
     adaptation, pipeline = adaptation or Adaptation(), base.pipeline
     torch.manual_seed(effort.seed)
-    with processes().main_process_first():
-        buckets = [encoded(pipeline, one, work) for one in data]
+    buckets = [encoded(pipeline, one, work) for one in data]
     if weights is not None:
         buckets = [replace(bucket, weights=own) for bucket, own in zip(buckets, weights, strict=True)]
     if zones is not None:
@@ -123,9 +122,8 @@ def train_lora(
     )
     task.name = "lora"
     report = effort.train(task, work)
-    if processes().is_main_process:
-        told = {"base": base.identity, "settings": json.dumps(_described(adaptation)), **(metadata or {})}
-        write_lora(pipeline, out, adaptation.layout, {f"igo_{name}": value for name, value in told.items()})
+    settings = {**vars(adaptation), "lora": vars(adaptation.lora)}
+    _write(base, pipeline, out, adaptation.layout, settings, metadata or {})
     return report
 
 
@@ -145,14 +143,12 @@ def train_inpaint_lora(
     work: Path,
     effort: Effort,
     lora: LoraSettings,
-    layout: Format = "diffusers",
 ) -> TrainingReport:
     """Train an adapter of a checkpoint that repaints (9 channels) and write it to ``out``, a ``.safetensors`` file.
 
     Raises ``CheckpointError`` for a checkpoint of 4 channels, which no adapter of its layers could tell about a mask.
     """
     check_file(out)
-    check_format(layout, lora.dora)
     channels = int(base.pipeline.unet.config.in_channels)
     if channels != 2 * int(base.pipeline.unet.config.out_channels) + 1:
         raise CheckpointError(
@@ -167,10 +163,22 @@ def train_inpaint_lora(
     task = InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance)
     task.name = "inpaint lora"
     report = effort.train(task, work)
-    if processes().is_main_process:
-        told = {"igo_base": base.identity, "igo_settings": json.dumps({"lora": vars(lora)})}
-        write_lora(pipeline, out, layout, told)
+    _write(base, pipeline, out, "diffusers", {"lora": vars(lora)}, {})
     return report
+
+
+def _write(
+    base: checkpoint.Loaded,
+    pipeline: Any,
+    out: Path,
+    layout: Format,
+    settings: Mapping[str, object],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write the adapter, by the main process alone, with what it was made of."""
+    if processes().is_main_process:
+        told = {"base": base.identity, "settings": json.dumps(settings), **metadata}
+        write_lora(pipeline, out, layout, {f"igo_{name}": value for name, value in told.items()})
 
 
 def check_file(out: Path) -> None:
@@ -217,7 +225,3 @@ def _shown(base: checkpoint.Loaded, data: Sequence[CaptionedSet], prompts: Seque
         base.defaults.guidance_scale,
         columns=4,
     )
-
-
-def _described(adaptation: Adaptation) -> dict[str, object]:
-    return {**vars(adaptation), "lora": vars(adaptation.lora)}

@@ -11,13 +11,13 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from torch import Tensor
 
 from igo import checkpoint
 from igo.errors import SettingsError
-from igo.images import read_image
+from igo.images import read_image, write_image
 from igo.training.adapt import Adaptation, train_lora
 from igo.training.diffusion import SampleSettings, generate
 from igo.training.finetune import Effort
@@ -205,14 +205,11 @@ def _paint(base: checkpoint.Loaded, prompt: str, seed: int, size: tuple[int, int
     defaults, pipeline = base.defaults, base.pipeline
     pipeline.to(processes().device)
     show = SampleSettings([prompt], *size, defaults.num_inference_steps, defaults.guidance_scale, seed=seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.png")
-    Image.fromarray(generate(pipeline, show)[0]).save(partial)
-    partial.replace(path)
+    write_image(Image.fromarray(generate(pipeline, show)[0]), path)
 
 
 def _picture(path: Path, size: tuple[int, int]) -> Tensor:
-    return torch.from_numpy(np.array(ImageOps.fit(read_image(path).on_white(), size, Image.Resampling.LANCZOS)))
+    return torch.from_numpy(np.array(fitted(read_image(path).on_white(), size, "crop")))
 
 
 def _listed(subjects: Sequence[Subject]) -> str:

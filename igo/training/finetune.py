@@ -102,9 +102,7 @@ def train_base(
     captions = [of_one[index % len(of_one)] for index, of_one in enumerate(data.captions[:SHOWN])]
     height, width = data.pictures.shape[1:3]
     show = SampleSettings(captions, width, height, min(base.defaults.num_inference_steps, 30))
-    with processes().main_process_first():
-        latents = encoded(pipeline, data, work)
-    task = DiffusionTask(pipeline, latents, show, text_rate=text_rate)
+    task = DiffusionTask(pipeline, encoded(pipeline, data, work), show, text_rate=text_rate)
     report = effort.train(task, work)
     if processes().is_main_process:
         export(pipeline, out, defaults=_defaults(base, width, height))
@@ -112,17 +110,19 @@ def train_base(
 
 
 def encoded(pipeline: Any, data: CaptionedSet, work: Path) -> Latents:
-    """The latents of ``data``, encoded once for the same pictures, captions and encoder, then read from ``work``."""
+    """The latents of ``data``, encoded once, by the main process, for the same pictures, captions and encoder, then
+    read from ``work``."""
     most = max(len(captions) for captions in data.captions)
     texts = [captions[index % len(captions)] for captions in data.captions for index in range(most)]
     tokens = tokenize(pipeline, texts).int()
     tokens = tokens.view(len(data), most, *tokens.shape[1:])
     path = work / f"latents-{weights_digest(pipeline.vae.encoder)}-{digest(data.pictures, tokens)}.safetensors"
-    if not path.exists():
-        pipeline.vae.to(processes().device)
-        parts = [encode(pipeline.vae, some, batch_size=8) for some in torch.split(data.pictures, 256)]
-        mean, spread = (torch.cat(kind) for kind in zip(*parts, strict=True))
-        Latents(mean, spread, tokens).save(path)
+    with processes().main_process_first():
+        if not path.exists():
+            pipeline.vae.to(processes().device)
+            parts = [encode(pipeline.vae, some, batch_size=8) for some in torch.split(data.pictures, 256)]
+            mean, spread = (torch.cat(kind) for kind in zip(*parts, strict=True))
+            Latents(mean, spread, tokens).save(path)
     return Latents.load(path)
 
 
