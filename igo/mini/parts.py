@@ -8,7 +8,7 @@ from torch.nn import functional
 from transformers import CLIPSegForImageSegmentation
 
 from igo.mini.phrases import GROUPS, Phrase
-from igo.training.clipseg import Preprocessing, varied
+from igo.training.clipseg import Preprocessing, mask_losses, varied
 from igo.training.masks import MaskSet
 from igo.training.task import Batch, Task
 from igo.training.text_encoder import attribute_loss
@@ -64,12 +64,14 @@ class PartsObjective(nn.Module):
         phrase = attribute_loss(self.from_text(text).float(), words, self.said)
         reduced, times, plus = self.reduce(states), self.times(text), self.plus(text)
         scores = (times * self.vote.weight) @ reduced.transpose(1, 2) + self.vote(plus)
-        match = (_wrong(scores.float(), named @ self._shares(labels)) * asked).sum(-1).mean()
+        entropy, dice = mask_losses(scores.float(), named @ self._shares(labels))
+        match = ((entropy + dice) * asked).sum(-1).mean()
         spoken = self.norms(reduced[:, None] * times[chosen][:, :, None] + plus[chosen][:, :, None])
         logits = self.upsample(spoken.flatten(0, 1).transpose(1, 2).unflatten(2, (side, side))).flatten(1).float()
         members = named.gather(1, chosen[..., None].expand(-1, -1, self.labels))
         truth = members.gather(2, labels.flatten(1)[:, None].expand(-1, chosen.shape[1], -1))
-        masks = _wrong(logits, truth.flatten(0, 1)).mean()
+        entropy, dice = mask_losses(logits, truth.flatten(0, 1))
+        masks = (entropy + dice).mean()
         loss = parts + 0.5 * phrase + match + masks
         return {"loss": loss, "parts": parts, "phrase": phrase, "match": match, "masks": masks}
 
@@ -77,13 +79,6 @@ class PartsObjective(nn.Module):
         """Labels N×S×S to the share that each has of each patch, N×V×T."""
         planes = functional.one_hot(labels, self.labels).permute(0, 3, 1, 2).float()
         return functional.avg_pool2d(planes, self.patch).flatten(2)
-
-
-def _wrong(scores: Tensor, truth: Tensor) -> Tensor:
-    """Cross-entropy plus dice of each row: the last dimension of ``scores`` (logits) and ``truth`` (0 to 1)."""
-    entropy = functional.binary_cross_entropy_with_logits(scores, truth, reduction="none").mean(-1)
-    found, smooth = scores.sigmoid(), scores.shape[-1] / 1000
-    return entropy + 1 - (2 * (found * truth).sum(-1) + smooth) / ((found + truth).sum(-1) + smooth)
 
 
 class PartsTask(Task):

@@ -66,12 +66,20 @@ class Preprocessing:
         }
 
 
-class ClipsegObjective(nn.Module):
-    """Binary cross-entropy plus soft dice (Milletari et al., V-Net), on CLIPSeg (Lüddecke & Ecker, Image Segmentation
-    Using Text and Image Prompts).
+def mask_losses(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Binary cross-entropy and soft dice (Milletari et al., V-Net) of each mask: the last dimension of ``logits`` and
+    ``truth`` (0 to 1).
 
     Cross-entropy alone neglects small parts, which dice weighs like large ones. Dice is smoothed by a thousandth of
     the picture, so that an empty mask is learned too: a few stray pixels cost as much as a missed part.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(-1)
+    found, smooth = logits.sigmoid(), logits.shape[-1] / 1000
+    return entropy, 1 - (2 * (found * truth).sum(-1) + smooth) / ((found + truth).sum(-1) + smooth)
+
+
+class ClipsegObjective(nn.Module):
+    """``mask_losses`` on CLIPSeg (Lüddecke & Ecker, Image Segmentation Using Text and Image Prompts).
 
     The model's own ``forward`` computes CLIP without gradients and once for every phrase; here CLIP learns as well,
     unless ``decoder_only``, and a picture is encoded once for all its phrases.
@@ -91,10 +99,7 @@ class ClipsegObjective(nn.Module):
     def forward(self, pixels: Tensor, tokens: Tensor, masks: Tensor) -> dict[str, Tensor]:
         """``pixels`` N×3×S×S normalised, ``tokens`` N×K×L, ``masks`` N×K×S×S booleans."""
         logits, truth = self.logits(pixels, tokens), masks.float()
-        entropy = functional.binary_cross_entropy_with_logits(logits, truth)
-        found, smooth = logits.sigmoid(), logits.shape[-1] * logits.shape[-2] / 1000
-        shared = (found * truth).sum((-1, -2))
-        dice = 1 - ((2 * shared + smooth) / (found.sum((-1, -2)) + truth.sum((-1, -2)) + smooth)).mean()
+        entropy, dice = (loss.mean() for loss in mask_losses(logits.flatten(2), truth.flatten(2)))
         return {"loss": entropy + dice, "entropy": entropy, "dice": dice}
 
     def logits(self, pixels: Tensor, tokens: Tensor) -> Tensor:
