@@ -8,6 +8,7 @@ and, for the other garments, by the one that `mini` is measured with.
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,7 @@ def main() -> None:
     arguments = parser.parse_args()
     work: Path = arguments.work
     subjects = shown(work)
-    effort = Effort(**{**vars(EFFORT), "steps": arguments.steps})
+    effort = replace(EFFORT, steps=arguments.steps)
     eye, judge = SubjectJudge.trained(work), Judge()
     ceilings = eye.ceilings(work)
     columns = {"before": measured([], eye, judge, arguments.pictures, work / "before.png")}
@@ -144,7 +145,7 @@ def main() -> None:
     both = [Adapter(str(work / "both.safetensors"))]
     columns["together"] = measured(both, eye, judge, arguments.pictures, work / "together.png")
     if arguments.apart:
-        half = Effort(**{**vars(effort), "minutes": effort.minutes / 2, "steps": effort.steps and effort.steps // 2})
+        half = replace(effort, minutes=effort.minutes / 2, steps=effort.steps and effort.steps // 2)
         files = [work / f"{subject.kind}.safetensors" for subject in subjects]
         for subject, file in zip(subjects, files, strict=True):
             _trained([subject], file, half, Prior(24))

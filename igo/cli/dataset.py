@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 TOLD = 20
 """Remarks of a kind that are printed."""
 
-dataset_app = typer.Typer(
-    help="A folder of pictures before it is trained on: look at it, make masks for it.",
-    rich_markup_mode=None,
-    invoke_without_command=True,
-)
+dataset_app = options.command_group("A folder of pictures before it is trained on: look at it, make masks for it.")
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of pictures.")]
 
 
@@ -31,12 +27,6 @@ def register(app: typer.Typer) -> None:
     dataset_app.command()(look)
     dataset_app.command()(mask)
     app.add_typer(dataset_app, name="dataset")
-
-
-@dataset_app.callback()
-def _help(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
 
 
 def look(

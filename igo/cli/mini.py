@@ -5,14 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from igo.cli.options import without_advice
+from igo.cli.options import command_group, without_advice
 from igo.errors import SettingsError
 
-mini_app = typer.Typer(
-    help="Draw the world that `mini` learned from, train the family of `mini` anew, or judge it.",
-    rich_markup_mode=None,
-    invoke_without_command=True,
-)
+mini_app = command_group("Draw the world that `mini` learned from, train the family of `mini` anew, or judge it.")
 
 
 def register(app: typer.Typer) -> None:
@@ -20,12 +16,6 @@ def register(app: typer.Typer) -> None:
     mini_app.command()(train)
     mini_app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(evaluate)
     app.add_typer(mini_app, name="mini")
-
-
-@mini_app.callback()
-def _help(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
 
 
 def draw(

@@ -53,6 +53,18 @@ Settings = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 
+def command_group(help_: str) -> typer.Typer:
+    """Commands under one name, which by itself prints what they are."""
+    group = typer.Typer(help=help_, rich_markup_mode=None, invoke_without_command=True)
+
+    @group.callback()
+    def _help(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    return group
+
+
 def layers_from(given: list[str] | None) -> dict[str, Path]:
     """``NAME=FILE`` options as a table. Raises ``SettingsError``."""
     found = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from igo.cli.options import given, without_advice
+from igo.cli.options import command_group, given, without_advice
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from igo.training.loop import TrainingReport
     from igo.training.masks import MaskSet
 
-train_app = typer.Typer(
-    help="Train on from a finished checkpoint, on a folder of pictures or on drawings. A killed run goes on.",
-    rich_markup_mode=None,
-    invoke_without_command=True,
+train_app = command_group(
+    "Train on from a finished checkpoint, on a folder of pictures or on drawings. A killed run goes on."
 )
 
 Out = Annotated[Path, typer.Option(help="The folder for the trained weights.")]
@@ -47,12 +45,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(train_app, name="train")
 
 
-@train_app.callback()
-def _help(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-
-
 def base(
     out: Out,
     data: Data = None,
@@ -74,19 +66,16 @@ def base(
     """Train a checkpoint's denoiser and text encoder: lines of metadata.jsonl have "file_name" and "text"."""
     check_source(data, drawn)
     from igo.training import finetune
-    from igo.training.folders import CaptionedSet, load_captioned
+    from igo.training.folders import load_captioned
 
     loaded, work = finetune.load_base(base), work or beside(out)
     size = size_for(loaded, width, height)
     if data is not None:
         captioned = load_captioned(data, size)
     else:
-        from igo.mini import wardrobe
-        from igo.mini.drawings import draw_once
+        from igo.mini.drawings import drawn_captioned
 
-        figures = drawn_figures(drawn, seed)
-        pictures, _ = draw_once(work / "drawings", figures, size, processes())
-        captioned = CaptionedSet(pictures, [wardrobe.captions(figure) for figure in figures])
+        captioned = drawn_captioned(work / "drawings", drawn_figures(drawn, seed), size, processes())
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard)
     tell(finetune.train_base(loaded, captioned, out, work, effort, text_rate), out)
 

@@ -106,13 +106,9 @@ def lora(
 
         sets = load_buckets(data, size) if buckets else [load_captioned(data, size)]
     else:
-        from igo.mini import wardrobe
-        from igo.mini.drawings import draw_once
-        from igo.training.folders import CaptionedSet
+        from igo.mini.drawings import drawn_captioned
 
-        figures = drawn_figures(drawn, seed)
-        pictures, _ = draw_once(work / "drawings", figures, size, processes())
-        sets = [CaptionedSet(pictures, [wardrobe.captions(figure) for figure in figures])]
+        sets = [drawn_captioned(work / "drawings", drawn_figures(drawn, seed), size, processes())]
     prompts = validation_prompt or ()
     tell(adapt.train_lora(loaded, sets, out, work, effort, adaptation, validation_prompts=prompts), out)
 

@@ -15,8 +15,9 @@ from rich.progress import track
 from torch import Tensor
 
 from igo.mini.pictures import wardrobe_digest
-from igo.mini.wardrobe import Figure, draw
+from igo.mini.wardrobe import Figure, captions, draw
 from igo.training.data import load_pictures
+from igo.training.folders import CaptionedSet
 from igo.training.hardware import processes
 
 CHUNK = 16
@@ -41,6 +42,12 @@ def draw_once(
             mark.write_text(json.dumps(drawn))
     kept = torch.from_numpy(np.load(folder / "labels.npy", mmap_mode="c"))
     return load_pictures(folder / "pictures.npy"), kept
+
+
+def drawn_captioned(folder: Path, figures: Sequence[Figure], size: tuple[int, int], workers: int = 1) -> CaptionedSet:
+    """``figures`` as ``draw_once`` draws them, with their captions."""
+    pictures, _ = draw_once(folder, figures, size, workers)
+    return CaptionedSet(pictures, [captions(figure) for figure in figures])
 
 
 def _draw_all(folder: Path, figures: Sequence[Figure], size: tuple[int, int], workers: int) -> None:

@@ -1,6 +1,7 @@
 """Adapters: what is trained, what is written, and that plain diffusers paints the same with it."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -150,7 +151,7 @@ def test_a_killed_training_ends_with_the_same_adapter(tiny_checkpoint, tmp_path,
 def test_sizes_of_pictures_are_trained_together(base, tmp_path):
     sets = [captioned(3, 32, 48), captioned(2, 48, 32)]
     weights = [torch.tensor([1.0, 1.0, 2.0]), torch.tensor([1.0, 3.0])]
-    effort = Effort(**{**vars(EFFORT), "steps": 8})
+    effort = replace(EFFORT, steps=8)
     report = adapt.train_lora(base, sets, tmp_path / "lora.safetensors", tmp_path / "work", effort, weights=weights)
     assert report.samples == 16
 
@@ -182,7 +183,7 @@ def test_an_xl_checkpoint_gets_an_adapter(text_rate, xl, tmp_path):
 
 def test_half_precision_holds_what_is_frozen(base, tmp_path, monkeypatch):
     monkeypatch.setattr(AcceleratorState, "_shared_state", {})  # whose precision is settled once for a process
-    effort = Effort(**{**vars(EFFORT), "precision": "bf16"})
+    effort = replace(EFFORT, precision="bf16")
     adaptation = Adaptation(LoraSettings(rank=2), text_rate=0.5, gradient_checkpointing=True)
     adapt.train_lora(base, [captioned()], tmp_path / "lora.safetensors", tmp_path / "work", effort, adaptation)
     dtypes = {parameter.requires_grad: parameter.dtype for parameter in base.pipeline.unet.parameters()}
