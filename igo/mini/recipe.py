@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from igo.training.conditioning import tokenize
 from igo.training.data import Latents, to_model, to_pictures, weights_digest
 from igo.training.diffusion import DiffusionTask, SampleSettings
 from igo.training.export import export
-from igo.training.hardware import Precision, batch_scale, precision
+from igo.training.hardware import Precision, batch_scale, precision, processes
 from igo.training.loop import LoopSettings, TrainingReport, train
 from igo.training.plan import planned
 from igo.training.task import Task
@@ -133,7 +134,7 @@ class BaseTraining:
 
     def train_text_encoder(self) -> TrainingReport:
         """Pre-train the text encoder on the figures' attributes."""
-        tokens = self._tokens(len(self.figures))
+        tokens = self.tokens
         coder = AttributeCoder(self.figures)
         labels = coder.encode(self.figures)[:, None].expand(-1, tokens.shape[1], -1)
         return self._train("text", TextEncoderTask(self.pipeline.text_encoder, tokens, labels, coder.classes))
@@ -150,22 +151,24 @@ class BaseTraining:
         count = len(pictures) if shrink > 1 else min(self.recipe.full_pictures, len(pictures))
         path = self.work / f"latents-{shrink}-{count}-{weights_digest(self.pipeline.vae.encoder)}.safetensors"
         if not path.exists():
+            self.pipeline.vae.to(processes().device)
             parts = []
             for some in torch.split(pictures[:count], 256):
                 small = to_pictures(functional.avg_pool2d(to_model(some), shrink)) if shrink > 1 else some
                 parts.append(encode(self.pipeline.vae, small))
             mean, spread = (torch.cat(kind) for kind in zip(*parts, strict=True))
-            Latents(mean, spread, self._tokens(count)).save(path)
+            Latents(mean, spread, self.tokens[:count]).save(path)
         return Latents.load(path)
 
-    def _tokens(self, count: int) -> torch.Tensor:
+    @cached_property
+    def tokens(self) -> torch.Tensor:
         """N×K×77 tokens: ``CAPTIONS_PER_FIGURE`` captions of each figure, repeated where it has fewer."""
         captions = []
-        for figure in self.figures[:count]:
+        for figure in self.figures:
             own = wardrobe.captions(figure)
             captions += [own[i % len(own)] for i in range(CAPTIONS_PER_FIGURE)]
         flat = torch.cat([tokenize(self.pipeline, captions[i : i + 4096]) for i in range(0, len(captions), 4096)])
-        return flat.short().view(count, CAPTIONS_PER_FIGURE, -1)
+        return flat.short().view(len(self.figures), CAPTIONS_PER_FIGURE, -1)
 
     def _train(self, name: str, task: Task) -> TrainingReport:
         stage, recipe = STAGES[name], self.recipe

@@ -45,8 +45,9 @@ def train_upscaler(
 
     ``work`` keeps drawings (1.6 MB each, shared by both scales) and checkpoints; a run that was killed goes on from
     there. ``start`` is a finished network of a larger scale to learn on from, as ×2 can from ×4, which saves most of
-    its time; a resumed run needs the same. ``workers`` is how many processes draw and how many threads degrade
-    (default: one a core). Raises ``SettingsError`` for another scale, ``CheckpointError`` for a start of another shape.
+    its time; a resumed run needs the same. ``workers`` is how many processes draw (default: one a core) and
+    degrade (default: see ``UpscalerTask``). Raises ``SettingsError`` for another scale, ``CheckpointError`` for a start
+    of another shape.
     """
     if scale not in SCALES:
         raise SettingsError(f"there is no upscaler of scale {scale}; choose {' or '.join(map(str, SCALES))}")
@@ -54,8 +55,8 @@ def train_upscaler(
     network = SRVGGNetCompact(scale)
     if start is not None:
         network.take_over(load_srvgg(start))
-    workers = workers or os.cpu_count() or 1
-    drawn, _ = draw_once(work / "large", balanced_figures(pictures + held_out, effort.seed), SIZE, workers)
+    figures = balanced_figures(pictures + held_out, effort.seed)
+    drawn, _ = draw_once(work / "large", figures, SIZE, workers or os.cpu_count() or 1)
     learned, measured = drawn[:-held_out], drawn[-held_out:]
     place = out / weights_file(scale)
     return finetune.train_upscaler(

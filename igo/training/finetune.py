@@ -5,6 +5,7 @@ Each function trains in ``work``, where a run that was killed goes on, and write
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from igo.training.hardware import Precision, precision, processes
 from igo.training.inpaint import InpaintTask, inpainting
 from igo.training.loop import LoopSettings, TrainingReport, train
 from igo.training.masks import MaskSet
+from igo.training.pairs import Pairs
 from igo.training.plan import planned
 from igo.training.task import Task
 from igo.training.upscaler import UpscalerTask, export_srvgg
@@ -188,12 +190,14 @@ def train_upscaler(
 ) -> TrainingReport:
     """Train an upscaler on ``tiles`` (N×H×W×3 uint8) and procedural textures; ``out`` is a ``.safetensors`` file.
 
-    ``workers`` threads degrade (default: one a core).
+    ``workers`` processes degrade (see ``UpscalerTask``).
     """
     if out.suffix != ".safetensors":
         raise SettingsError(f"{out} is no .safetensors file; give the upscaler's weights such a name")
     torch.manual_seed(effort.seed)
-    report = effort.train(UpscalerTask(network, tiles, held_out, degradation, workers=workers), work)
+    pairs = Pairs(tiles.numpy(), network.scale, degradation)
+    with closing(UpscalerTask(network, pairs, held_out, workers=workers)) as task:
+        report = effort.train(task, work)
     if processes().is_main_process:
         export_srvgg(network, out)
     return report

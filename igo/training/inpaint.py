@@ -57,6 +57,7 @@ class InpaintTask(DenoisingTask):
     """
 
     name = "inpaint"
+    ahead = True
 
     def __init__(
         self,

@@ -4,8 +4,12 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +21,7 @@ from igo.errors import CheckpointError, SettingsError
 from igo.training import checkpoint
 from igo.training.ema import EMA
 from igo.training.progress import TrainingProgress
-from igo.training.task import Task
+from igo.training.task import Batch, Task
 
 STATE, LOSSES, MEASURES, SAMPLES = "state.pt", "losses.jsonl", "measures.jsonl", "samples"
 STEPS_BETWEEN_FLUSHES = 20
@@ -88,6 +92,17 @@ def step_generator(device: torch.device, seed: int, *place: int) -> torch.Genera
     return torch.Generator(device).manual_seed(int.from_bytes(digest, "big") >> 1)
 
 
+def in_order(make: Callable[[int], Batch], first: int, ahead: bool) -> Generator[Batch]:
+    """``make(first)``, ``make(first + 1)`` and so on; with ``ahead`` a thread makes the next one meanwhile."""
+    if not ahead:
+        yield from map(make, count(first))
+    with ThreadPoolExecutor(1) as maker:
+        made = maker.submit(make, first)
+        for number in count(first + 1):
+            batch, made = made.result(), maker.submit(make, number)
+            yield batch
+
+
 def train(
     task: Task, settings: LoopSettings, folder: Path, *, halt_at: int | None = None, quiet: bool = False
 ) -> TrainingReport:
@@ -154,11 +169,15 @@ class _Run:
         began = saved = sampled = time.monotonic()
         first, measures = self.step, self._last_measures()
         per_step = self.settings.batch_size * self.settings.accumulation * self.accelerator.num_processes
-        with TrainingProgress(self.task.name, self.step, self.settings.steps, self.quiet) as progress:
+        batches = in_order(self._batch, first * self.settings.accumulation, self.task.ahead)
+        with (
+            TrainingProgress(self.task.name, self.step, self.settings.steps, self.quiet) as progress,
+            closing(batches),
+        ):
             if first:
                 progress.say(f"resumed at step {first}")
             while self.step < last:
-                self._pending.append(self._one_step())
+                self._pending.append(self._one_step(batches))
                 self.step += 1
                 if self.step % STEPS_BETWEEN_FLUSHES and self.step != last:
                     continue
@@ -175,17 +194,14 @@ class _Run:
         self.accelerator.free_memory()
         return TrainingReport(self.step, (self.step - first) * per_step, time.monotonic() - began, measures)
 
-    def _one_step(self) -> dict[str, Tensor]:
+    def _one_step(self, batches: Iterator[Batch]) -> dict[str, Tensor]:
         """One optimizer step; returns the losses, averaged over its micro-batches."""
         rate, parts = self.settings.rate(self.step), []
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate"]
-        for micro in range(self.settings.accumulation):
-            # Processes count on where micro-batches end: two of each draw what one process draws in four micro-batches.
-            part = micro * self.accelerator.num_processes + self.accelerator.process_index
-            generator = step_generator(self.accelerator.device, self.settings.seed, self.step, part)
+        for _ in range(self.settings.accumulation):
             with self.accelerator.accumulate(self.module):
-                losses: dict[str, Tensor] = self.module(**self.task.batch(self.settings.batch_size, generator))
+                losses: dict[str, Tensor] = self.module(**next(batches))
                 self.accelerator.backward(losses["loss"])
                 parts.append({name: loss.detach() for name, loss in losses.items()})
                 if self.accelerator.sync_gradients:
@@ -194,6 +210,14 @@ class _Run:
                 self.optimizer.zero_grad()
         self.ema.update(self.step)
         return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
+
+    def _batch(self, number: int) -> Batch:
+        """Micro-batch ``number`` of this process, counted from the first step on."""
+        step, micro = divmod(number, self.settings.accumulation)
+        # Processes count on where micro-batches end: two of each draw what one process draws in four micro-batches.
+        part = micro * self.accelerator.num_processes + self.accelerator.process_index
+        generator = step_generator(self.accelerator.device, self.settings.seed, step, part)
+        return self.task.batch(self.settings.batch_size, generator)
 
     def _flush(self) -> dict[str, float]:
         """Append the steps since the last flush, averaged over processes, to the loss log; return their means."""

@@ -22,6 +22,10 @@ class Task(ABC):
     module: nn.Module
     """Called as ``module(**batch)``; returns scalar losses by name, of which ``"loss"`` is minimised."""
 
+    ahead: bool = False
+    """Whether a batch is so much work for the CPU that the next one is to be made while the present one is learned
+    from. ``batch`` is then called by another thread, though never by two at once."""
+
     @abstractmethod
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draw ``size`` training samples, as tensors on ``generator.device``."""

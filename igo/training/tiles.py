@@ -10,6 +10,7 @@ from torch import Tensor
 from igo.errors import ImageError, SettingsError
 from igo.images import read_image
 from igo.training.metadata import no_pictures, pictures_in
+from igo.training.pairs import busier_crop
 
 LONGEST = 1536
 
@@ -43,13 +44,3 @@ def load_tiles(folder: Path, side: int = 256, limit: int = 4000, seed: int = 0) 
         for index in range(each):
             tiles[row * each + index] = busier_crop(values, side, rng)
     return torch.from_numpy(tiles)
-
-
-def busier_crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Of two random square parts of an H×W×3 picture the one with more contrast: skies and walls teach little."""
-    height, width = picture.shape[:2]
-    crops = []
-    for _ in range(2):
-        top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-        crops.append(picture[top : top + side, left : left + side])
-    return max(crops, key=lambda crop: float(crop[::4, ::4].std()))

@@ -1,7 +1,6 @@
 """Training an upscaler against degradations, without a discriminator."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,12 @@ from torch.nn import functional
 
 from igo.errors import SettingsError
 from igo.networks.srvgg import SRVGGNetCompact
-from igo.training.degradations import PUBLISHED, Degradation, Pixels, degrade, enlarge, shrink
+from igo.training.degradations import Pixels, degrade, enlarge, shrink
 from igo.training.grids import sheet
+from igo.training.pairs import Pair, PairMaker, Pairs, busier_crop
 from igo.training.task import Batch, Task
 from igo.training.textures import texture
-from igo.training.tiles import busier_crop
 from igo.training.weights import write_weights
-
-MARGIN = 4
-"""Pixels around a patch that are degraded and then cut off, so that no patch shows how a picture's border blurs."""
-
-Pair = tuple[Pixels, Pixels]
 
 
 class UpscalerObjective(nn.Module):
@@ -47,77 +41,53 @@ class UpscalerObjective(nn.Module):
 
 
 class UpscalerTask(Task):
-    """Enlarge patches of ``pictures`` (N×H×W×3 uint8) and of procedural textures, degraded on the fly.
-
-    ``textures`` is the share of patches that show a texture: a network that only ever saw drawings would harm photos.
-    ``clean`` is the share that is shrunk and not degraded: without it, clean pictures would be smeared. ``patch`` is a
-    patch's side before enlarging; ``held_out`` pictures are for measuring. ``workers`` threads make a batch (default:
-    one a core); which of them makes a patch doesn't change it. Raises ``SettingsError`` if pictures are too small.
+    """Learn to enlarge: ``pairs`` are made on the fly, by ``workers`` processes (default: one a core where a GPU
+    trains, else none but the one that trains). ``held_out`` pictures are for measuring, of which ``measured`` patches
+    are taken. To be closed. Raises ``SettingsError`` if pictures are too small.
     """
+
+    ahead = True
 
     def __init__(
         self,
         network: SRVGGNetCompact,
-        pictures: Tensor,
+        pairs: Pairs,
         held_out: Tensor,
-        settings: Degradation = PUBLISHED,
         *,
-        patch: int = 32,
-        textures: float = 0.4,
-        clean: float = 0.3,
         workers: int | None = None,
         measured: int = 16,
     ) -> None:
         self.name = f"upscaler x{network.scale}"
-        self.scale, self.patch, self.textures, self.clean = network.scale, patch, textures, clean
-        self.settings = settings
-        side = (patch + 2 * MARGIN) * self.scale
-        for name, some in (("pictures", pictures), ("held-out pictures", held_out)):
-            if len(some) == 0 or min(some.shape[1:3]) < side:
+        self.pairs, self.scale = pairs, pairs.scale
+        for name, some in (("pictures", pairs.pictures), ("held-out pictures", held_out)):
+            if len(some) == 0 or min(some.shape[1:3]) < pairs.side:
+                side = pairs.side
                 raise SettingsError(f"{name} of {tuple(some.shape)} can't be cut into patches of {side}×{side}")
-        self.pictures, self.held_out = pictures.numpy(), held_out.numpy()
+        self.held_out = held_out.numpy()
         self.module: UpscalerObjective = UpscalerObjective(network)
-        workers = workers or os.cpu_count() or 1
-        self.pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self.maker = PairMaker(pairs, workers or (os.cpu_count() or 1 if torch.cuda.is_available() else 1))
         self.degraded = [self._held_out_pair(index) for index in range(measured)]
         self.undegraded = [self._held_out_texture(index) for index in range(measured)]
 
+    def close(self) -> None:
+        """End the processes that make pairs."""
+        self.maker.close()
+
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         seeds = torch.randint(2**62, (size,), generator=generator, device=generator.device).tolist()
-        pairs = list(self.pool.map(self.pair, seeds) if self.pool else map(self.pair, seeds))
-        small, large = (_to_tensor(np.stack(kind), generator.device) for kind in zip(*pairs, strict=True))
+        made = zip(*self.maker.make(seeds), strict=True)
+        small, large = (_to_tensor(np.stack(kind), generator.device) for kind in made)
         return {"small": small, "large": large}
-
-    def pair(self, seed: int) -> Pair:
-        """The training sample of a seed: a degraded patch and what it was, uint8."""
-        rng = np.random.default_rng(seed)
-        side = (self.patch + 2 * MARGIN) * self.scale
-        if rng.random() < self.textures:
-            picture: Pixels = texture(rng, side, side)
-        else:
-            picture = busier_crop(self.pictures[int(rng.integers(len(self.pictures)))], side, rng)
-        picture = np.rot90(picture[:, :: rng.choice((-1, 1))], int(rng.integers(4)))
-        picture = np.ascontiguousarray(picture)
-        if rng.random() < self.clean:
-            small = shrink(picture, self.scale, rng)
-        else:
-            small = degrade(picture, self.scale, rng, self.settings)
-        top, left = rng.integers(2 * MARGIN + 1, size=2).tolist()
-        return (
-            small[top : top + self.patch, left : left + self.patch],
-            picture[top * self.scale :, left * self.scale :][: self.patch * self.scale, : self.patch * self.scale],
-        )
 
     def _held_out_pair(self, index: int) -> Pair:
         rng = np.random.default_rng((1, index))
-        side = (self.patch + 2 * MARGIN) * self.scale
-        picture = np.ascontiguousarray(busier_crop(self.held_out[index % len(self.held_out)], side, rng))
-        return degrade(picture, self.scale, rng, self.settings), picture
+        picture = busier_crop(self.held_out[index % len(self.held_out)], self.pairs.side, rng)
+        picture = np.ascontiguousarray(picture)
+        return degrade(picture, self.scale, rng, self.pairs.settings), picture
 
     def _held_out_texture(self, index: int) -> Pair:
         rng = np.random.default_rng((2, index))
-        side = (self.patch + 2 * MARGIN) * self.scale
-        picture = texture(rng, side, side)
+        picture = texture(rng, self.pairs.side, self.pairs.side)
         return shrink(picture, self.scale, rng), picture
 
     def measures(self) -> dict[str, float]:

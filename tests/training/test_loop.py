@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from igo.errors import CheckpointError, SettingsError
+from igo.errors import CheckpointError, ImageError, SettingsError
 from igo.training.loop import LoopSettings, step_generator, train
 
 SETTINGS = LoopSettings(steps=60, batch_size=8, learning_rate=0.1, warmup=5, ema_decay=0.9, seed=3)
@@ -40,6 +40,26 @@ def test_a_killed_run_goes_on_with_the_same_losses(line_task, tmp_path):
     assert losses(tmp_path / "whole") == losses(tmp_path / "broken")
     for one, other in zip(whole.module.parameters(), broken.module.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_batches_made_ahead_are_the_same_ones(line_task, tmp_path):
+    waiting, ahead = line_task(), line_task()
+    ahead.ahead = True
+    settings = replace(SETTINGS, accumulation=2)
+    train(waiting, settings, tmp_path / "waiting", quiet=True)
+    train(ahead, settings, tmp_path / "ahead", halt_at=20, quiet=True)
+    train(ahead, settings, tmp_path / "ahead", quiet=True)
+    assert losses(tmp_path / "waiting") == losses(tmp_path / "ahead")
+
+
+def test_a_batch_that_can_not_be_made_ahead_stops_the_run(line_task, tmp_path):
+    def batch(size, generator):
+        raise ImageError("this picture is broken")
+
+    task = line_task()
+    task.ahead, task.batch = True, batch
+    with pytest.raises(ImageError, match="this picture is broken"):
+        train(task, SETTINGS, tmp_path, quiet=True)
 
 
 def test_a_finished_run_returns_at_once_with_its_result(line_task, tmp_path):

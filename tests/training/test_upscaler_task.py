@@ -1,6 +1,7 @@
 """The upscaler: its network, its task, its files."""
 
 import json
+from contextlib import closing
 from functools import partial
 
 import numpy as np
@@ -15,8 +16,9 @@ from igo.networks.files import load_srvgg
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.training import finetune
 from igo.training.loop import LoopSettings, train
+from igo.training.pairs import Pairs, busier_crop
 from igo.training.textures import texture
-from igo.training.tiles import busier_crop, load_tiles
+from igo.training.tiles import load_tiles
 from igo.training.upscaler import UpscalerTask, export_srvgg, psnr
 
 
@@ -33,8 +35,9 @@ def pictures():
     return torch.from_numpy(np.stack([texture(np.random.default_rng(seed), 80, 96) for seed in range(3)]))
 
 
-def make_task(pictures, scale=2, **options):
-    return UpscalerTask(network(scale, random=False), pictures, pictures, patch=16, measured=3, workers=1, **options)
+def make_task(pictures, scale=2, workers=1, **options):
+    pairs = Pairs(pictures.numpy(), scale, patch=16, **options)
+    return UpscalerTask(network(scale, random=False), pairs, pictures, measured=3, workers=workers)
 
 
 def test_weights_have_the_official_names_and_shapes():
@@ -113,17 +116,17 @@ def test_a_larger_scale_is_a_start():
 def test_patches_are_aligned_with_what_they_were(pictures):
     task = make_task(pictures, clean=1.0)
     for seed in range(8):
-        small, large = task.pair(seed)
+        small, large = task.pairs.pair(seed)
         assert small.shape == (16, 16, 3)
         assert large.shape == (32, 32, 3)
         means = large.reshape(16, 2, 16, 2, 3).mean((1, 3))
         assert np.abs(means - small).mean() < 6
 
 
-def test_batches_repeat_with_the_generator_and_any_number_of_threads(pictures):
+def test_batches_repeat_with_the_generator_and_any_number_of_processes(pictures):
     one = make_task(pictures).batch(6, torch.Generator().manual_seed(4))
-    task = UpscalerTask(network(2), pictures, pictures, patch=16, measured=1, workers=3)
-    other = task.batch(6, torch.Generator().manual_seed(4))
+    with closing(make_task(pictures, workers=2)) as task:
+        other = task.batch(6, torch.Generator().manual_seed(4))
     assert all(torch.equal(one[name], other[name]) for name in ("small", "large"))
     assert one["small"].shape == (6, 3, 16, 16)
     assert one["large"].shape == (6, 3, 32, 32)
@@ -135,7 +138,7 @@ def test_enlarging_is_learned(tmp_path):
     stripes = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
     stripes[:, :, 0::8] = stripes[:, :, 1::8] = stripes[:, :, 2::8] = 255
     task = make_task(stripes, clean=1.0, textures=0.0)
-    task.degraded = task.undegraded = [task.pair(seed) for seed in range(4)]
+    task.degraded = task.undegraded = [task.pairs.pair(seed) for seed in range(4)]
     settings = LoopSettings(steps=150, batch_size=8, learning_rate=2e-3, warmup=5, ema_decay=0.8)
     report = train(task, settings, tmp_path, quiet=True)
     losses = [json.loads(line)["loss"] for line in (tmp_path / "losses.jsonl").read_text().splitlines()]
@@ -185,7 +188,8 @@ def test_busy_parts_are_preferred():
 def test_mini_trains_both_scales(tmp_path, monkeypatch):
     monkeypatch.setattr(mini_upscaler, "SRVGGNetCompact", lambda scale: network(scale, random=False))
     monkeypatch.setattr(mini_upscaler, "SIZE", (64, 96))
-    monkeypatch.setattr(finetune, "UpscalerTask", partial(UpscalerTask, patch=8, measured=2))
+    monkeypatch.setattr(finetune, "Pairs", partial(Pairs, patch=8))
+    monkeypatch.setattr(finetune, "UpscalerTask", partial(UpscalerTask, measured=2))
     effort = finetune.Effort(steps=2, batch_size=16, quiet=True)
     options = {"pictures": 2, "held_out": 1, "workers": 1}
     report = mini_upscaler.train_upscaler(4, tmp_path, tmp_path / "out", effort, **options)
