@@ -13,7 +13,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/installed-dev
+lint: $(VENV)/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -25,7 +25,7 @@ pictures: $(VENV)/installed
 	$(BIN)/python -m tests.pages
 
 # The examples of plugins against this tree; other packages by PACKAGES="../igo-film-look ...".
-downstream: $(VENV)/installed-dev
+downstream: $(VENV)/installed-test
 	.ci/downstream $(PACKAGES)
 
 $(BIN)/python:
@@ -38,10 +38,6 @@ $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(PIP) --editable '.[test]'
-	touch $@
-
-$(VENV)/installed-dev: $(VENV)/installed-test
-	$(PIP) --editable '.[dev]'
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

@@ -1,9 +1,16 @@
 """Fixtures that several test modules use."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
 from tests.builders import tiny
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -26,3 +33,28 @@ def tiny_inpaint_checkpoint(tmp_path_factory):
     """The same with nine channels, as inpainting checkpoints have."""
     folder = tmp_path_factory.mktemp("tiny-inpaint")
     return tiny.save_checkpoint(folder / "checkpoint", folder / "tokenizer", in_channels=9)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """IGO as others install it: the wheel that ``IGO_WHEEL`` names, or one of this tree."""
+    if "IGO_WHEEL" in os.environ:
+        return Path(os.environ["IGO_WHEEL"])
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([ROOT / ".ci" / "wheel", folder], check=True, env={**os.environ, "PYTHON": sys.executable})
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture
+def downstream(wheel):
+    """Run a package's tests, ruff and mypy in a new environment, with that wheel; gives what they print."""
+
+    def run(package):
+        environment = {**os.environ, "PYTHON": sys.executable, "IGO_WHEEL": str(wheel)}
+        script = [ROOT / ".ci" / "downstream", package]
+        done = subprocess.run(script, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run

@@ -30,10 +30,7 @@ EXAMPLES = DOCS / "examples"
 """Packages that have to be installed first: `test_examples` runs what their READMEs say."""
 FOLLOWED = DOCS / "writing-plugins.md"
 """A page that installs what it has written: `test_writing_plugins` follows it in an environment of its own."""
-PAGES = [
-    ROOT / "README.md",
-    *(page for page in sorted(DOCS.rglob("*.md")) if EXAMPLES not in page.parents and page != FOLLOWED),
-]
+PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.rglob("*.md")) if EXAMPLES not in page.parents)]
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 QUALITY = 88
 """Of the WebP pictures that pages show."""

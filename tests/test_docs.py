@@ -8,12 +8,14 @@ import pytest
 
 import igo
 from igo import hookspecs
-from tests.pages import DOCS, PAGES, ROOT, blocks, pictures, run
-
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+from tests.pages import DOCS, FOLLOWED, PAGES, ROOT, blocks, pictures, run
 
 
-@each_page
+def each(pages):
+    return pytest.mark.parametrize("page", pages, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+@each([page for page in PAGES if page != FOLLOWED])
 def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
     """And the pictures that it shows are those that its commands make, but for what WebP and another machine lose."""
     monkeypatch.chdir(tmp_path)
@@ -32,7 +34,7 @@ def difference(one, other):
     return sum(ImageStat.Stat(ImageChops.difference(first, second)).mean) / 3
 
 
-@each_page
+@each(PAGES)
 def test_make_targets_and_linked_files_exist(page):
     text, makefile = page.read_text("utf-8"), (ROOT / "Makefile").read_text("utf-8")
     for target in re.findall(r"^make (?:\w+=\S+ )?(\w+)", text, re.MULTILINE):

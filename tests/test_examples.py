@@ -91,9 +91,7 @@ def test_it_is_what_new_plugin_writes_but_for_what_its_author_wrote(example, tmp
 @pytest.mark.downstream
 @pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None, reason="a script for bash")
 @each
-def test_it_passes_its_own_tests_ruff_and_mypy_in_a_new_environment(example):
-    script, environment = ROOT / ".ci" / "downstream", {**os.environ, "PYTHON": sys.executable}
-    done = subprocess.run([script, example], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout
-    assert "Success: no issues found in " in done.stdout
+def test_it_passes_its_own_tests_ruff_and_mypy_in_a_new_environment(example, downstream):
+    printed = downstream(example)
+    assert " passed" in printed
+    assert "Success: no issues found in " in printed
