@@ -8,15 +8,7 @@ import igo
 from igo.errors import FoundEverythingError, NothingFoundError, SettingsError, UnsureError
 from igo.testing import PaintedBase
 from igo_plugins import TextMask, VirtualStyling
-from igo_plugins.styling import text_mask
-from tests.builders.masks import PLACES, SIZE, Boxes
-
-
-@pytest.fixture
-def boxes(monkeypatch):
-    made = Boxes()
-    monkeypatch.setattr(text_mask, "load", lambda name, runtime: made)
-    return made
+from tests.builders.masks import PLACES, SIZE
 
 
 @pytest.fixture

@@ -9,18 +9,10 @@ from igo.config import parse_chain
 from igo.errors import CheckpointError, FoundEverythingError, NothingFoundError, SettingsError, UnsureError
 from igo.testing import PaintedBase
 from igo_plugins import Outpainting, Upscaling, VirtualStyling
-from igo_plugins.styling import text_mask
 from igo_plugins.styling.text_mask import TextMasks, cleaned, grown, refined, working_size
 from igo_plugins.styling.wording import bared, dressed, phrases
 from igo_plugins.styling.zone import find
 from tests.builders.masks import PLACES, SIZE, Boxes
-
-
-@pytest.fixture
-def boxes(monkeypatch):
-    made = Boxes()
-    monkeypatch.setattr(text_mask, "load", lambda name, runtime: made)
-    return made
 
 
 @pytest.fixture
