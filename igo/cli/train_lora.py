@@ -121,6 +121,9 @@ def dreambooth(
     height: Height = None,
     class_images: Annotated[int, typer.Option(help="Pictures of each class that the base paints first; 0: none.")] = 24,
     prior_weight: Annotated[float, typer.Option(help="How often these are drawn, against the subjects' own.")] = 1.0,
+    together: Annotated[
+        float, typer.Option(help="How often pictures pasted of each two are drawn; they need masks (igo dataset mask).")
+    ] = 1.0,
     rank: Rank = 16,
     alpha: Alpha = None,
     targets: Targets = "transformer",
@@ -158,7 +161,7 @@ def dreambooth(
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)
     loaded, work = adapt.load_adaptable(base), work or beside(out)
     size, prompts = size_for(loaded, width, height), validation_prompt or ()
-    tell(train_dreambooth(loaded, found, size, out, work, effort, adaptation, prior, prompts), out)
+    tell(train_dreambooth(loaded, found, size, out, work, effort, adaptation, prior, prompts, together), out)
 
 
 def adaptation_of(

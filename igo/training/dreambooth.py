@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from igo import checkpoint
 from igo.errors import SettingsError
 from igo.images import read_image, write_image
 from igo.training.adapt import Adaptation, train_lora
+from igo.training.collages import Shown, collages
 from igo.training.diffusion import SampleSettings, generate
 from igo.training.finetune import Effort
 from igo.training.folders import CaptionedSet, by_picture, fitted, load_captioned, read_mask, read_picture
@@ -28,6 +30,8 @@ from igo.training.loop import TrainingReport
 from igo.training.metadata import METADATA, pictures_in, read_lines, texts_beside
 
 PRIOR_TEMPLATES = ("fashion photo of a person with a {}", "fashion photo of a {}")
+COLLAGES = 32
+"""Of each two subjects, at most."""
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -115,25 +119,30 @@ def train_dreambooth(
     adaptation: Adaptation,
     prior: Prior,
     validation_prompts: Sequence[str] = (),
+    together: float = 1.0,
 ) -> TrainingReport:
     """Train one adapter for all ``subjects`` together, on pictures cropped to ``size`` (width, height).
 
-    Each subject is drawn as often as the others, whatever the number of its pictures, times its ``repeats``. The
-    file's metadata names the subjects, so that who gets it knows what to write.
+    Each subject is drawn as often as the others, whatever the number of its pictures, times its ``repeats``.
+    ``together`` is how often pictures of each two of them are drawn, against one's own: ``collages``, which need masks
+    of the smaller one. The file's metadata names the subjects, so that who gets it knows what to write.
     """
-    data, weights = [], []
-    zones = []
-    for number, subject in enumerate(subjects):
-        own = subject_pictures(subject, size)
-        zones.append(subject_zones(subject, size, len(own)))
-        data.append(own)
-        weights.append(torch.full((len(own),), subject.repeats / len(own)))
-        if prior.count and prior.weight:
+    if together < 0:
+        raise SettingsError(f"together is {together}; it must be at least 0")
+    shown = [subject_shown(subject, size) for subject in subjects]
+    data, shares = list(shown), [float(subject.repeats) for subject in subjects]
+    if prior.count and prior.weight:
+        for number, subject in enumerate(subjects):
             painted = prior_pictures(base, subject, size, prior.count, work / "prior", seed=number * prior.count)
-            data.append(painted)
-            zones.append(torch.ones(len(painted), size[1], size[0], dtype=torch.bool))
-            weights.append(torch.full((len(painted),), prior.weight * subject.repeats / len(painted)))
-    joined = CaptionedSet(torch.cat([one.pictures for one in data]), [texts for one in data for texts in one.captions])
+            data.append(Shown(subject.kind, painted, _everywhere(painted)))
+            shares.append(prior.weight * subject.repeats)
+    if together:
+        pasted = [collages(one, other, COLLAGES, effort.seed) for one, other in combinations(shown, 2)]
+        data += [both for both in pasted if both is not None]
+        shares += [together for both in pasted if both is not None]
+    joined = CaptionedSet(
+        torch.cat([one.data.pictures for one in data]), [texts for one in data for texts in one.data.captions]
+    )
     return train_lora(
         base,
         [joined],
@@ -141,11 +150,21 @@ def train_dreambooth(
         work,
         effort,
         adaptation,
-        weights=[torch.cat(weights)],
-        zones=[torch.cat(zones)],
+        weights=[
+            torch.cat(
+                [torch.full((len(one.data),), share / len(one.data)) for one, share in zip(data, shares, strict=True)]
+            )
+        ],
+        zones=[torch.cat([one.zones for one in data])],
         validation_prompts=list(validation_prompts) or [TEMPLATE.format(_listed(subjects))] * 4,
         metadata={"subjects": ", ".join(subject.name for subject in subjects)},
     )
+
+
+def subject_shown(subject: Subject, size: tuple[int, int]) -> Shown:
+    """What is learned of a subject. Raises ``SettingsError`` or ``ImageError``."""
+    data = subject_pictures(subject, size)
+    return Shown(subject.name, data, subject_zones(subject, size, len(data)))
 
 
 def subject_pictures(subject: Subject, size: tuple[int, int]) -> CaptionedSet:
@@ -210,6 +229,10 @@ def _paint(base: checkpoint.Loaded, prompt: str, seed: int, size: tuple[int, int
 
 def _picture(path: Path, size: tuple[int, int]) -> Tensor:
     return torch.from_numpy(np.array(fitted(read_image(path).on_white(), size, "crop")))
+
+
+def _everywhere(data: CaptionedSet) -> Tensor:
+    return torch.ones(data.pictures.shape[:3], dtype=torch.bool)
 
 
 def _listed(subjects: Sequence[Subject]) -> str:

@@ -128,6 +128,33 @@ def test_subjects_are_drawn_alike_and_their_repeats_count(subjects, base, tmp_pa
     assert seen["metadata"] == {"subjects": "zwx coat, qvk dress"}
 
 
+def test_pictures_of_both_are_drawn_where_masks_cut_them_out(subjects, base, tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(dreambooth, "train_lora", lambda base, data, *_, **given: seen.update(data=data[0], **given))
+    coat, dress = read_subjects(subjects)
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 64, 16))
+    mask.save(coat.folder / "mask.png")
+    with (coat.folder / "metadata.jsonl").open("a") as file:
+        file.writelines(
+            f'\n{{"file_name": "{index}.png", "text": "the coat", "mask": "mask.png"}}' for index in range(3)
+        )
+    effort, out = Effort(steps=1, quiet=True), tmp_path / "a.safetensors"
+    arguments = [coat, dress], SIZE, out, tmp_path / "w", effort, Adaptation(), Prior(0)
+    train_dreambooth(base, *arguments, together=0.5)
+    both = [
+        index for index, texts in enumerate(seen["data"].captions) if texts == ["photo of a qvk dress, with a zwx coat"]
+    ]
+    assert len(both) == 9
+    assert float(seen["weights"][0][both].sum()) == pytest.approx(0.5)
+    assert seen["data"].pictures[both[0]][:12].float().mean((0, 1)).tolist() == [255, 0, 0]
+    assert seen["data"].pictures[both[0]][13:].float().mean((0, 1)).tolist() == [0, 0, 255]
+    train_dreambooth(base, *arguments, together=0)
+    assert len(seen["data"]) == 6
+    with pytest.raises(SettingsError, match="together is -1; it must be at least 0"):
+        train_dreambooth(base, *arguments, together=-1)
+
+
 def test_two_subjects_are_trained_into_one_file(subjects, base, tmp_path):
     effort = Effort(steps=2, batch_size=2, learning_rate=1e-3, quiet=True)
     adaptation = Adaptation(LoraSettings(rank=2), text_rate=0.5)
