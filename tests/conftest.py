@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.builders import tiny
-
-ROOT = Path(__file__).parent.parent
+from tests.pages import ROOT
 
 
 @pytest.fixture

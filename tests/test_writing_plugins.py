@@ -74,7 +74,7 @@ def script(page):
 
 
 @pytest.mark.downstream
-@pytest.mark.skipif(os.name == "nt" or not all(map(shutil.which, ("bash", "git"))), reason="a script for bash")
+@pytest.mark.skipif(os.name == "nt" or not all(map(shutil.which, ("bash", "git"))), reason="needs bash and git")
 def test_the_page_leads_from_nothing_to_a_package_that_others_install(environment, tmp_path):
     folder = tmp_path / "here"
     folder.mkdir()
