@@ -130,18 +130,20 @@ def train_dreambooth(
     if together < 0:
         raise SettingsError(f"together is {together}; it must be at least 0")
     shown = [subject_shown(subject, size) for subject in subjects]
-    data, shares = list(shown), [float(subject.repeats) for subject in subjects]
+    parts = [(one, float(subject.repeats)) for one, subject in zip(shown, subjects, strict=True)]
     if prior.count and prior.weight:
         for number, subject in enumerate(subjects):
             painted = prior_pictures(base, subject, size, prior.count, work / "prior", seed=number * prior.count)
-            data.append(Shown(subject.kind, painted, _everywhere(painted)))
-            shares.append(prior.weight * subject.repeats)
+            others = Shown(subject.kind, painted, _everywhere(len(painted), size))
+            parts.append((others, prior.weight * subject.repeats))
     if together:
-        pasted = [collages(one, other, COLLAGES, effort.seed) for one, other in combinations(shown, 2)]
-        data += [both for both in pasted if both is not None]
-        shares += [together for both in pasted if both is not None]
+        for one, other in combinations(shown, 2):
+            both = collages(one, other, COLLAGES, effort.seed)
+            if both is not None:
+                parts.append((both, together))
     joined = CaptionedSet(
-        torch.cat([one.data.pictures for one in data]), [texts for one in data for texts in one.data.captions]
+        torch.cat([part.data.pictures for part, _ in parts]),
+        [texts for part, _ in parts for texts in part.data.captions],
     )
     return train_lora(
         base,
@@ -150,12 +152,8 @@ def train_dreambooth(
         work,
         effort,
         adaptation,
-        weights=[
-            torch.cat(
-                [torch.full((len(one.data),), share / len(one.data)) for one, share in zip(data, shares, strict=True)]
-            )
-        ],
-        zones=[torch.cat([one.zones for one in data])],
+        weights=[torch.cat([torch.full((len(part.data),), share / len(part.data)) for part, share in parts])],
+        zones=[torch.cat([part.zones for part, _ in parts])],
         validation_prompts=list(validation_prompts) or [TEMPLATE.format(_listed(subjects))] * 4,
         metadata={"subjects": ", ".join(subject.name for subject in subjects)},
     )
@@ -189,7 +187,7 @@ def subject_zones(subject: Subject, size: tuple[int, int], count: int) -> Tensor
     With masks, what is around a subject is not learned with it: without, a jacket that is only shown on people without
     bags is a jacket that goes with no bag. Raises ``SettingsError`` or ``ImageError``.
     """
-    zones = torch.ones(count, size[1], size[0], dtype=torch.bool)
+    zones = _everywhere(count, size)
     if not (subject.folder / METADATA).is_file():
         return zones
     lines = read_lines(subject.folder)
@@ -231,8 +229,8 @@ def _picture(path: Path, size: tuple[int, int]) -> Tensor:
     return torch.from_numpy(np.array(fitted(read_image(path).on_white(), size, "crop")))
 
 
-def _everywhere(data: CaptionedSet) -> Tensor:
-    return torch.ones(data.pictures.shape[:3], dtype=torch.bool)
+def _everywhere(count: int, size: tuple[int, int]) -> Tensor:
+    return torch.ones(count, size[1], size[0], dtype=torch.bool)
 
 
 def _listed(subjects: Sequence[Subject]) -> str:

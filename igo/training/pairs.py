@@ -1,9 +1,10 @@
 """What upscalers learn from: patches of pictures and of procedural textures, each with itself made small and bad."""
 
-import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -66,15 +67,14 @@ class PairMaker:
     change it. To be closed where there are several, which read the pictures from one file that they share."""
 
     def __init__(self, pairs: Pairs, workers: int = 1) -> None:
-        self.pairs = pairs
-        self._folder = self._pool = None
+        self.pairs, self._held = pairs, ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
         if workers > 1:
-            self._folder = TemporaryDirectory()
-            path = Path(self._folder.name) / "pictures.npy"
+            path = Path(self._held.enter_context(TemporaryDirectory())) / "pictures.npy"
             np.save(path, pairs.pictures)
             start = replace(pairs, pictures=np.empty((0, 0, 0, 3), np.uint8)), path
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(workers, context, initializer=_open, initargs=start)
+            pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_open, initargs=start)
+            self._pool = self._held.enter_context(pool)
 
     def make(self, seeds: Sequence[int]) -> list[Pair]:
         """The pairs of ``seeds``, in their order."""
@@ -83,10 +83,8 @@ class PairMaker:
         return list(self._pool.map(_pair, seeds, chunksize=CHUNK))
 
     def close(self) -> None:
-        """End the processes."""
-        if self._pool is not None and self._folder is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._folder.cleanup()
+        """End the processes, and remove their file."""
+        self._held.close()
 
 
 _worker: Pairs
