@@ -4,14 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# One process for each core, with one thread each.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
-.PHONY: demo test lint docs pictures downstream clean
+.PHONY: demo test test-slow lint docs pictures downstream clean
 
 demo: $(VENV)/installed
 	$(BIN)/igo demo
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# What takes minutes: packages of plugins in environments of their own, and the documentation's pictures.
+test-slow: $(VENV)/installed-test
+	$(PYTEST) -m "downstream or pictures"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check

@@ -43,17 +43,3 @@ def wheel(tmp_path_factory):
     subprocess.run([ROOT / ".ci" / "wheel", folder], check=True, env={**os.environ, "PYTHON": sys.executable})
     (built,) = folder.iterdir()
     return built
-
-
-@pytest.fixture
-def downstream(wheel):
-    """Run a package's tests, ruff and mypy in a new environment, with that wheel; gives what they print."""
-
-    def run(package):
-        environment = {**os.environ, "PYTHON": sys.executable, "IGO_WHEEL": str(wheel)}
-        script = [ROOT / ".ci" / "downstream", package]
-        done = subprocess.run(script, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run

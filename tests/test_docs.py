@@ -15,7 +15,14 @@ def each(pages):
     return pytest.mark.parametrize("page", pages, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-@each([page for page in PAGES if page != FOLLOWED])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=str(page.relative_to(ROOT)), marks=pytest.mark.pictures if pictures(page) else ())
+        for page in PAGES
+        if page != FOLLOWED
+    ],
+)
 def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
     """And the pictures that it shows are those that its commands make, but for what WebP and another machine lose."""
     monkeypatch.chdir(tmp_path)
