@@ -128,7 +128,8 @@ class Outpainting:
         runtime: igo.Runtime,
     ) -> igo.Frame:
         """The frame on its larger canvas. Its history says the canvas (width, height), the box of the old picture in
-        it, the passes, the overlap in pixels, and the worst seam score of all passes (1: no seam; None: not known)."""
+        it, the passes, the overlap in pixels, and the worst seam score of all passes (1: no seam; None: not known),
+        beside what the base reports of the last one."""
         from igo_plugins.canvas.fill import continued
 
         canvas, place = self.layout(frame.image.size)
@@ -146,7 +147,8 @@ class Outpainting:
             known, painted = grown, painted + found
         runtime.progress(len(plan), len(plan), "outpainting")
         worst = max((band.seam for band in painted if not isnan(band.seam)), default=None)
-        report |= {"passes": len(painted), "overlap": overlap, "seam": None if worst is None else round(worst, 3)}
+        report = {**painted[-1].told, **report, "passes": len(painted), "overlap": overlap}
+        report["seam"] = None if worst is None else round(worst, 3)
         scale = min(band.scale for band in painted)
         if scale < SOFT:
             report["note"] = self._advice(scale, len(painted), place, canvas, overlap)
@@ -207,7 +209,8 @@ class Outpainting:
             painted = self._painted(start, zone, request, seed(number), paint)
             canvas.paste(painted.image, shown[:2])
             seam = seam_score(painted.image, zone)
-            found.append(_Band(seam, painted.nsfw_content_detected, _scale(painted)))
+            told = painted.history[-1].report if painted.history else {}
+            found.append(_Band(seam, painted.nsfw_content_detected, _scale(painted), told))
         return canvas, found
 
     def _advice(self, scale: float, count: int, place: Box, canvas: tuple[int, int], overlap: int) -> str:
@@ -258,11 +261,12 @@ class Outpainting:
 @dataclass(frozen=True)
 class _Band:
     """What is known of a part that was painted: how visible its border is, the safety checker's verdict, and how large
-    it was painted, as a share of its size."""
+    it was painted, as a share of its size, and what the base reports of it."""
 
     seam: float
     flag: bool | None
     scale: float
+    told: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

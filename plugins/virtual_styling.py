@@ -9,7 +9,7 @@ import igo
 from igo.errors import MaskError, MissingLayerError, NothingFoundError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from PIL.Image import Image
 
@@ -125,8 +125,9 @@ class VirtualStyling:
             found = scores(painted, plain) or self._scores(painted, zone, runtime)
             best = painted[found.index(max(found))]
             report["scores"] = [round(number, 4) for number in found]
-        told = {**report, "candidates": len(painted), "seam": _seam(best)}
-        return frame.with_image(best.image, styled=styled, prompt=prompt, **told).with_layer("zone", zone)
+        told = {**_told(best), **report, "candidates": len(painted), "seam": _seam(best)}
+        told |= {"styled": styled, "prompt": prompt}
+        return frame.with_image(best.image, **told).with_layer("zone", zone)
 
     def _zone(self, image: Image, layer: Callable[[str], Image], runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
         """The zone to repaint (mode L) and what there is to say about it."""
@@ -188,6 +189,11 @@ def _scene(frame: igo.Frame, request: igo.Request) -> str:
     """What the picture shows: the prompt, with the garments of earlier steps."""
     styled = [entry.report["styled"] for entry in frame.history if "styled" in entry.report]
     return str(styled[-1]) if styled else request.prompt
+
+
+def _told(frame: igo.Frame) -> Mapping[str, Any]:
+    """What the base reports of how it painted: its checkpoint, steps, guidance."""
+    return frame.history[-1].report if frame.history else {}
 
 
 def _seam(frame: igo.Frame) -> float | None:

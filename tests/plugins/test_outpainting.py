@@ -356,7 +356,7 @@ def test_a_base_that_paints_another_size_is_told():
 
 def test_the_history_says_canvas_passes_and_worst_seam():
     reported = report(outpainted(Outpainting(to="3:4", overlap=5), noise(60, 120)))
-    assert reported.keys() == {"canvas", "picture", "passes", "overlap", "seam"}
+    assert reported.keys() == {"canvas", "picture", "passes", "overlap", "seam", "prompt", "negative_prompt"}
     assert (reported["canvas"], reported["picture"], reported["overlap"]) == ([90, 120], [15, 0, 75, 120], 5)
     assert reported["seam"] > 0
 

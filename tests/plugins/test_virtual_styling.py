@@ -7,6 +7,7 @@ from PIL import Image
 import igo
 from igo.config import parse_chain
 from igo.errors import CheckpointError, FoundEverythingError, NothingFoundError, SettingsError, UnsureError
+from igo.provenance import parameters
 from igo.testing import PaintedBase
 from igo_plugins import Outpainting, Upscaling, VirtualStyling
 from igo_plugins.styling.text_mask import TextMasks, cleaned, grown, refined, working_size
@@ -135,6 +136,15 @@ def test_only_the_garment_changes(boxes, photo):
     assert entry["prompt"] == "fashion photo of a person in (a red t-shirt:1.2)"
     zone = np.asarray(look.frames[0].layers["zone"]) > 0
     assert not changed(look, photo)[~zone].any()
+
+
+def test_the_text_that_other_tools_read_says_how_a_photo_was_repainted(boxes, photo):
+    base = igo.TextToImage("mini")
+    chain = igo.Chain(base, VirtualStyling("t-shirt", to="a hoodie", num_inference_steps=1), Outpainting(left=8))
+    text = parameters(igo.Request(), chain.run(image=photo, seed=3).frames[0])
+    assert text.startswith("fashion photo of a person in (a hoodie:1.2)\n")
+    assert "Steps: 1, Sampler: DDIMScheduler, CFG scale: 3, Seed: 3, Size: " in text
+    assert "Model: mini" in text
 
 
 def test_stylings_come_in_order_and_later_ones_know_of_earlier_ones(boxes, photo):
