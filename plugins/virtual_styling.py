@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import igo
-from igo.errors import MaskError, MissingLayerError, NothingFoundError, SettingsError
+from igo.errors import ChainError, MaskError, MissingLayerError, NothingFoundError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -120,6 +120,8 @@ class VirtualStyling:
         )
         painted = paint(asked)
         best = painted[0]
+        if best.image is frame.image and self.strength != 0:
+            raise ChainError("no step of this chain paints the zone; add igo.TextToImage(...)")
         if len(painted) > 1:
             plain = asked.replace(prompt=self.prompt or styled)  # a scorer doesn't read weights
             found = scores(painted, plain) or self._scores(painted, zone, runtime)

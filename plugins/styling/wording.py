@@ -56,13 +56,13 @@ def dressed(scene: str, target: str, to: str, weight: float) -> str:
     garment = to if weight == 1 else f"({to}:{weight:g})"
     if not scene.strip():
         return f"fashion photo of a person in {garment}"
-    worn = False
+    worn, place = False, "\0"  # not the garment itself yet, in which the next phrase may be said
     for phrase in phrases(target):
         noun = rf"{re.escape(phrase)}(?![\w-])"
         said = rf"(?:\({_ARTICLE}{_ADJECTIVES}{noun}:[\d.]+\)|(?<![\w-]){_ARTICLE}{_ADJECTIVES}{noun})"
         if worn:
             scene = re.sub(rf"\s*(?:,|\band|\bwith|\bover)?\s+{said}", "", scene, flags=re.IGNORECASE)
         else:
-            scene, count = re.subn(said, lambda _: garment, scene, count=1, flags=re.IGNORECASE)
+            scene, count = re.subn(said, lambda _: place, scene, count=1, flags=re.IGNORECASE)
             worn = count > 0
-    return scene if worn else f"{scene}, wearing {garment}"
+    return scene.replace(place, garment) if worn else f"{scene}, wearing {garment}"

@@ -6,7 +6,7 @@ from PIL import Image
 
 import igo
 from igo.config import parse_chain
-from igo.errors import CheckpointError, FoundEverythingError, NothingFoundError, SettingsError, UnsureError
+from igo.errors import ChainError, CheckpointError, FoundEverythingError, NothingFoundError, SettingsError, UnsureError
 from igo.provenance import parameters
 from igo.testing import PaintedBase
 from igo_plugins import Outpainting, Upscaling, VirtualStyling
@@ -48,6 +48,7 @@ def changed(look, photo):
         ("a woman in a coat", "jacket, coat", "a woman in (a red hoodie:1.2)"),
         ("", "t-shirt", "fashion photo of a person in (a red hoodie:1.2)"),
         ("Her T-Shirt is white", "t-shirt", "(a red hoodie:1.2) is white"),
+        ("a man in a jacket", "jacket, hoodie", "a man in (a red hoodie:1.2)"),
         ("a woman in t-shirts", "t-shirt", "a woman in t-shirts, wearing (a red hoodie:1.2)"),
     ],
 )
@@ -136,6 +137,11 @@ def test_only_the_garment_changes(boxes, photo):
     assert entry["prompt"] == "fashion photo of a person in (a red t-shirt:1.2)"
     zone = np.asarray(look.frames[0].layers["zone"]) > 0
     assert not changed(look, photo)[~zone].any()
+
+
+def test_a_chain_that_paints_nothing_is_told(boxes, photo):
+    with pytest.raises(ChainError, match="no step of this chain paints the zone"):
+        igo.Chain(VirtualStyling("t-shirt", to="a hoodie")).run(image=photo, seed=3)
 
 
 def test_the_text_that_other_tools_read_says_how_a_photo_was_repainted(boxes, photo):
