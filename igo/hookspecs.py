@@ -53,9 +53,11 @@ def hookimpl(function: F | None = None, **options: Any) -> F:
     pluggy's options are not offered, and raise ``PluginError``: the chain gives the order, and to act around generation
     one implements ``generate`` and calls ``inner``.
     """
-    if options or function is None:
-        named = ", ".join(f"{name}=..." for name in options) or "()"
+    if options:
+        named = ", ".join(f"{name}=..." for name in options)
         raise PluginError(f"igo.hookimpl takes no options ({named}); {INSTEAD_OF_WRAPPERS}")
+    if function is None:
+        raise PluginError("igo.hookimpl is called without a method; write @igo.hookimpl, without parentheses")
     return _hookimpl(function)
 
 

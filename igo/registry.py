@@ -116,7 +116,10 @@ def load(name: str, importing: bool = True) -> type:
     registered = next((plugin for plugin in installed() if plugin.target == name), None) if ":" in name else find(name)
     if registered is None:
         if not importing and name.partition(":")[0] not in sys.modules:
-            raise RegistryError(f"'{name}' is no installed plugin, and its module is not imported unless you trust it")
+            raise RegistryError(
+                f"'{name}' is no installed plugin, and its module is not imported unless you trust it: "
+                "igo replay --trust, or replay(trust=True)"
+            )
         return _import(name, f"'{name}'")
     if registered.misfit:
         raise RegistryError(registered.misfit)
@@ -180,7 +183,10 @@ def _import(target: str, who: str) -> type:
             found = getattr(found, part)
     except (Exception, SystemExit) as error:
         reason = " ".join(str(error).split())
-        raise RegistryError(f"{who} can't be imported ({type(error).__name__}: {reason})") from error
+        where = ""
+        if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
+            where = "; install it, or put its folder on PYTHONPATH"
+        raise RegistryError(f"{who} can't be imported ({type(error).__name__}: {reason}){where}") from error
     if not isinstance(found, type):
         raise RegistryError(f"{who} is a {type(found).__name__}; expected a class")
     return found

@@ -12,9 +12,12 @@ import json
 import textwrap
 import typing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from igo.errors import ConfigError
+from igo.errors import ConfigError, SettingsError
+
+if TYPE_CHECKING:
+    import pydantic
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,23 @@ class Setting:
         try:
             return pydantic.TypeAdapter(self.type).validate_json(json.dumps(value, default=str), strict=True)
         except pydantic.ValidationError as error:
-            problem = error.errors()[0]["msg"].removeprefix("Input should be ")
-            raise ConfigError(f"{self.name} is {value!r}; expected {problem}") from None
+            raise ConfigError(f"{self.name} is {value!r}; expected {_expected(error)}") from None
         except pydantic.PydanticSchemaGenerationError:
             raise ConfigError(f"{self.name} is of type {self.type_name}, which can't be set in a file") from None
+
+    def check(self, value: Any) -> None:
+        """Raise ``SettingsError`` for a value that this setting can't have: no choice of its ``Literal``, no number.
+
+        Not strict, for Python code may give a list for a tuple; and an object of a type that no file can hold passes.
+        """
+        import pydantic
+
+        try:
+            pydantic.TypeAdapter(self.type).validate_python(value)
+        except pydantic.ValidationError as error:
+            raise SettingsError(f"{self.name} is {value!r}; expected {_expected(error)}") from None
+        except pydantic.PydanticSchemaGenerationError:
+            return
 
     def dump(self, value: Any) -> Any:
         """A value of this setting as TOML can hold it; ``convert`` gives it back. Raises ``ConfigError``."""
@@ -78,6 +94,10 @@ def settings_of(cls: type, leave_out: tuple[str, ...] = ()) -> tuple[Setting, ..
     return tuple(
         Setting(item.name, _resolved(item.type, cls), _default(item), helps.get(item.name, "")) for item in fields
     )
+
+
+def _expected(error: pydantic.ValidationError) -> str:
+    return error.errors()[0]["msg"].removeprefix("Input should be ")
 
 
 def _resolved(annotation: Any, cls: type) -> Any:

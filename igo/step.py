@@ -10,15 +10,19 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import sys
+import traceback
 import types
 import typing
+from pathlib import Path
 from typing import Any
 
 import pluggy
 
 from igo import hookspecs
-from igo.errors import ConfigError, IGOError, PluginError, did_you_mean
+from igo.errors import ConfigError, IGOError, PluginError, SettingsError, did_you_mean
 from igo.hookspecs import INSTEAD_OF_WRAPPERS, PROJECT, RENAMED_ARGUMENTS, RESULT_TYPES
+from igo.settings import settings_of
 
 HOOKS = tuple(RESULT_TYPES)
 
@@ -27,7 +31,8 @@ class Step:
     """A plugin instance and its name in the chain.
 
     Raises ``PluginError`` for a misspelt hook or argument, for ``wrapper=True``, for a class given in place of an
-    instance, and for an object that implements no hook at all.
+    instance, and for an object that implements no hook at all; ``SettingsError`` for a setting that is no value of its
+    type, such as a word that its ``Literal`` hasn't.
     """
 
     def __init__(self, plugin: object, name: str | None = None) -> None:
@@ -35,6 +40,10 @@ class Step:
         self.name = name or default_name(type(plugin))
         if isinstance(plugin, type):
             raise PluginError(f"{plugin.__name__} is a class; expected an instance: write {plugin.__name__}(...)")
+        if isinstance(plugin, (list, tuple)):
+            raise PluginError(f"a {type(plugin).__name__} is no plugin; give them one by one: Chain(*plugins)")
+        if isinstance(plugin, str):
+            raise PluginError(f"{plugin!r} is no plugin; write igo.TextToImage({plugin!r}) for the base")
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(hookspecs)
         self._offer_renamed(manager)
@@ -53,13 +62,14 @@ class Step:
                 )
             if inspect.iscoroutinefunction(getattr(plugin, hook)):
                 raise self._error("is async; hooks are called and not awaited", hook)
-            self._check_defaults(hook, caller)
+            self._check_arguments(hook, caller)
             self._check_return_annotation(hook)
         if not self._callers:
             raise self._error(f"implements no hook; mark one of {', '.join(HOOKS)} with igo.hookimpl")
         self.needs = self._names("needs")
         self.provides = self._names("provides")
         self.resizes = self._flag("resizes")
+        self._check_settings()
 
     def __repr__(self) -> str:
         return f"Step({self.plugin!r}, name={self.name!r})"
@@ -86,11 +96,17 @@ class Step:
             raise
         except Exception as error:
             text = " ".join(str(error).split()) or "no message"
-            raise self._error(f"{type(error).__name__}: {text}", hook) from error
+            raise self._error(f"{type(error).__name__}: {text}{self._place(error)}", hook) from error
         expected = RESULT_TYPES[hook]
         if result is not None and expected is not None and not isinstance(result, expected):
             raise self._error(f"returned {type(result).__name__}; expected {_described(hook)}", hook)
         return result
+
+    def _place(self, error: Exception) -> str:
+        """Where in the plugin's own file an exception comes from: `` (film.py, line 31)``."""
+        own = getattr(sys.modules.get(type(self.plugin).__module__), "__file__", None)
+        lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == own]
+        return f" ({Path(own).name}, line {lines[-1]})" if own and lines else ""
 
     def settings(self) -> dict[str, Any]:
         """The plugin's settings by name, as they are; only those that differ from their defaults.
@@ -130,9 +146,24 @@ class Step:
                 for old, new in renamed.items()
             }
 
-    def _check_defaults(self, hook: str, caller: pluggy.HookCaller) -> None:
-        """A hook's argument with a default is one that pluggy never gives."""
+    def _check_settings(self) -> None:
+        """In a chain file settings are checked by type as they are read; here, what Python code gave."""
+        given = self.settings() if dataclasses.is_dataclass(self.plugin) else {}
+        for setting in settings_of(type(self.plugin)) if given else ():
+            if setting.name in given:
+                try:
+                    setting.check(given[setting.name])
+                except SettingsError as error:
+                    raise error.at(self.name) from None
+
+    def _check_arguments(self, hook: str, caller: pluggy.HookCaller) -> None:
+        """A hook's argument with a default is one that pluggy never gives; and a method's first argument is the plugin
+        itself, whatever it is called."""
         offered = caller.spec.argnames if caller.spec else ()
+        function = inspect.getattr_static(type(self.plugin), hook, None)
+        first = next(iter(inspect.signature(function).parameters), "") if inspect.isfunction(function) else ""
+        if first in offered:
+            raise self._error(f"its method takes '{first}' first, and would be given itself; take self before", hook)
         for name in (name for impl in caller.get_hookimpls() for name in impl.kwargnames if name in offered):
             raise self._error(f"the argument '{name}' has a default, and would never be given; take it without", hook)
 

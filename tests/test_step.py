@@ -1,8 +1,9 @@
 """A step blames whatever is wrong with a plugin on its name and hook, most of it before anything runs."""
 
 import inspect
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 import pytest
@@ -10,8 +11,9 @@ from PIL import Image
 
 import igo
 from igo import hookspecs
-from igo.errors import ConfigError, ImageError, PluginError
+from igo.errors import ConfigError, ImageError, PluginError, SettingsError
 from igo.step import Step, default_name
+from igo.testing import PaintedBase
 
 if TYPE_CHECKING:
     pass
@@ -122,12 +124,69 @@ def test_wrong_declarations_are_refused(members, message):
         Step(plugin(observe=hook("observe", lambda self, event: None), **members))
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([PaintedBase()], "a list is no plugin; give them one by one: Chain(*plugins)"),
+        ("mini", "'mini' is no plugin; write igo.TextToImage('mini') for the base"),
+    ],
+)
+def test_what_is_no_plugin_is_refused_with_what_was_meant(given, message):
+    with pytest.raises(PluginError, match=re.escape(message)):
+        igo.Chain(given)
+
+
+def test_a_method_without_self_is_refused():
+    def postprocess(frame):
+        return frame
+
+    with pytest.raises(PluginError, match="takes 'frame' first, and would be given itself; take self before"):
+        Step(plugin(postprocess=igo.hookimpl(postprocess)))
+
+
+def test_parentheses_after_the_mark_are_refused():
+    with pytest.raises(PluginError, match="without parentheses"):
+        igo.hookimpl()
+
+
+@dataclass(frozen=True)
+class Inked:
+    """Settings of several types."""
+
+    mode: Literal["soft", "hard"] | None = None
+    parts: tuple[str, ...] = ()
+    amount: float = 1
+    anything: object = None
+
+    @igo.hookimpl
+    def postprocess(self, frame):
+        return frame
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "sofft"}, "step 'inked': mode is 'sofft'; expected 'soft' or 'hard'"),
+        ({"amount": "much"}, "step 'inked': amount is 'much'; expected a valid number"),
+    ],
+)
+def test_a_setting_that_no_file_could_hold_is_refused_when_the_chain_is_built(settings, message):
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        igo.Chain(Inked(**settings))
+
+
+def test_settings_that_python_takes_pass():
+    igo.Chain(Inked("hard", ["a", "b"], 2, anything=object()))
+
+
 def test_own_exceptions_are_blamed_and_kept_as_cause(photo):
     def postprocess(self, frame):
         raise ZeroDivisionError("by\nzero")
 
     step = Step(plugin(postprocess=igo.hookimpl(postprocess)))
-    with pytest.raises(PluginError, match=r"^step 'odd' \(postprocess\): ZeroDivisionError: by zero$") as caught:
+    with pytest.raises(
+        PluginError, match=r"^step 'odd' \(postprocess\): ZeroDivisionError: by zero \(test_step.py, line \d+\)$"
+    ) as caught:
         step.ask("postprocess", **ARGUMENTS, frame=igo.Frame(photo))
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from igo.chain import Chain
 from igo.config import parse_chain
-from igo.errors import ConfigError, IGOError, MissingLayerError, PluginError
+from igo.errors import ConfigError, IGOError, MissingLayerError, PluginError, SettingsError
 from igo.settings import settings_of
 from igo.step import HOOKS, Step
 from igo.testing.findings import ConformanceError
@@ -93,6 +93,8 @@ def _hooks(plugin: object) -> Step:
         step = Step(plugin)
     except PluginError as error:
         raise ConformanceError("hooks", str(error), "see igo.hookspecs for what there is") from None
+    except SettingsError as error:
+        raise ConformanceError("settings", str(error), "check it in __post_init__ too") from None
     for hook in HOOKS:
         if not step.implements(hook) and inspect.isroutine(getattr(type(plugin), hook, None)):
             raise ConformanceError(
@@ -160,7 +162,8 @@ def _scenes(
 def _imports(plugin: object, report: Report) -> Iterable[ConformanceError]:
     module, todo = type(plugin).__module__, "import them inside the hooks: listing plugins must cost nothing"
     if report.broken:
-        yield ConformanceError("imports", f"{module} can't be imported elsewhere: {report.broken}", "mend the import")
+        mend = "put the class in a module of its own" if module == "__main__" else "mend the import"
+        yield ConformanceError("imports", f"{module} can't be imported elsewhere: {report.broken}", mend)
     elif report.heavy:
         yield ConformanceError("imports", f"importing {module} imports {', '.join(report.heavy)}", todo)
 
@@ -231,5 +234,5 @@ def _blamed(error: Exception, step: Step) -> ConformanceError:
         return ConformanceError("needs", f"{step.name} asks for a layer that it doesn't declare: {error}", todo)
     if isinstance(error, PluginError) and error.__cause__ is None:
         return ConformanceError("hooks", str(error), "return what igo.hookspecs says")
-    todo = "give check_plugin a prompt, image or layers with which it works, if that is what it lacks"
+    todo = "mend that, or give check_plugin a prompt, image or layers with which it works"
     return ConformanceError("runs", f"{step.name} raised {type(error).__name__}: {error}", todo)
