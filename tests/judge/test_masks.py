@@ -85,8 +85,9 @@ def test_a_folder_is_asked_through_transformers(tmp_path, tokenizer):
     """Of one phrase as of many, at the picture's size."""
     export_clipseg(build_clipseg(tokenizer), tokenizer, PREPROCESSING, tmp_path / "clipseg")
     masks = TextMasks(tmp_path / "clipseg")
-    masks.model.decoder.transposed_convolution.bias.data.fill_(0.1)
-    masks.model.decoder.transposed_convolution.weight.data.mul_(20)
+    pixels = masks.model.decoder.transposed_convolution[-1]
+    pixels.bias.data.fill_(0)
+    pixels.weight.data.mul_(20)
     picture = Image.fromarray(draw(balanced_figures(1, SEED)[0], 100, 150).image)
     several = masks(picture, ["hair", "the red hoodie", "dog"] * 5)
     assert several.shape == (15, 150, 100)

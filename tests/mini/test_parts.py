@@ -19,7 +19,7 @@ def task(tmp_path_factory):
     tokenizer = clipseg.build_clipseg_tokenizer()
     figures = balanced_figures(6, seed=3)
     masks = clipseg.drawn_masks(tmp_path_factory.mktemp("drawn"), figures, tokenizer)
-    return PartsTask(tiny(tokenizer), Preprocessing(side=32), masks, phrases())
+    return PartsTask(tiny(tokenizer), Preprocessing(side=64), masks, phrases())
 
 
 def test_phrases_become_class_numbers():
@@ -36,8 +36,8 @@ def test_phrases_become_class_numbers():
 def test_batches_repeat_and_labels_stay_with_their_pixels(task):
     one, other = (task.batch(4, torch.Generator().manual_seed(2)) for _ in range(2))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert one["pixels"].shape == (4, 3, 32, 32)
-    assert one["labels"].shape == (4, 32, 32)
+    assert one["pixels"].shape == (4, 3, 64, 64)
+    assert one["labels"].shape == (4, 64, 64)
     assert one["tokens"].shape[0] == one["words"].shape[0] == len(phrases())
     assert one["asked"].sum(1).tolist() == pytest.approx([1] * 4)
     person = next(index for index, phrase in enumerate(phrases()) if phrase.text == "person")
@@ -45,8 +45,8 @@ def test_batches_repeat_and_labels_stay_with_their_pixels(task):
 
 
 def test_the_truth_of_a_patch_is_the_share_that_is_named(task):
-    labels = torch.zeros(1, 32, 32, dtype=torch.long)
-    labels[0, :8, :4] = 4
+    labels = torch.zeros(1, 64, 64, dtype=torch.long)
+    labels[0, :16, :8] = 4
     shares = task.module._shares(labels)
     assert shares[0, 4, 0].item() == 0.5
     assert shares[0, 0].sum().item() == shares.shape[-1] - 0.5
