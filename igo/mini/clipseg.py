@@ -31,7 +31,7 @@ PREPROCESSING = Preprocessing(side=384)
 at that size, but patches of 16 are what CLIPSeg's finer upsampling takes."""
 
 ABSENT_SHARE = 0.4
-_SHARES = {"top": 4.0, "bottom": 3.0, "shoes": 3.0, "hat": 2.0, "bag": 3.0, "hair": 3.0, "background": 1.0}
+_SHARES = {"top": 3.0, "bottom": 3.0, "shoes": 4.0, "hat": 2.0, "bag": 6.0, "hair": 4.0, "background": 1.0}
 FIRST = 0.5
 LOWEST_ARM = 0.54
 """No arm reaches further down, as a share of the picture's height: skin below it is legs."""
