@@ -40,7 +40,7 @@ class Step:
         self.name = name or default_name(type(plugin))
         if isinstance(plugin, type):
             raise PluginError(f"{plugin.__name__} is a class; expected an instance: write {plugin.__name__}(...)")
-        if isinstance(plugin, (list, tuple)):
+        if type(plugin) in (list, tuple):  # a named tuple may be one
             raise PluginError(f"a {type(plugin).__name__} is no plugin; give them one by one: Chain(*plugins)")
         if isinstance(plugin, str):
             raise PluginError(f"{plugin!r} is no plugin; write igo.TextToImage({plugin!r}) for the base")
