@@ -44,7 +44,7 @@ def build_clipseg_tokenizer() -> CLIPTokenizer:
 
 
 def build_clipseg(tokenizer: CLIPTokenizer) -> CLIPSegForImageSegmentation:
-    """1.2 M parameters, random weights: patches of 16 at 384 pixels, so 24×24 tokens.
+    """1.3 M parameters, random weights: patches of 16 at 384 pixels, so 24×24 tokens.
 
     The decoder is as wide as the encoder and one layer deep: three layers of half the width find things as well but
     outline them by patches. It ends in the finer upsampling of ``CIDAS/clipseg-rd64-refined``
@@ -100,8 +100,8 @@ def _calm(decoder: Any) -> None:
             for last in (layer.self_attn.out_proj, layer.mlp.fc2):
                 last.weight.zero_()
                 last.bias.zero_()
-        around, _, _, _, pixels = decoder.transposed_convolution
-        for convolution in (around, pixels):
+        around, _, between, _, pixels = decoder.transposed_convolution
+        for convolution in (around, between, pixels):
             convolution.reset_parameters()
         torch.nn.init.dirac_(around.weight)
         pixels.bias.fill_(-2)
