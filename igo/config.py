@@ -107,10 +107,10 @@ def _plugin(settings: dict[str, Any], index: int, at: _Blame, importing: bool) -
         cls = registry.load(use, importing)
         known = {setting.name: setting for setting in settings_of(cls)}
     for key, value in settings.items():
-        if key not in known and hasattr(cls, key):
-            raise at.error(f"{use} has '{key}' as no setting; a field needs a type: {key}: int = 3", "step", index, key)
         if key not in known:
-            raise at.error(f"{use} has no setting '{key}'; {did_you_mean(key, list(known))}", "step", index, key)
+            untyped = f"a field needs a type: {key}: int = 3" if hasattr(cls, key) else None
+            hint = untyped or did_you_mean(key, list(known))
+            raise at.error(f"{use} has no setting '{key}'; {hint}", "step", index, key)
         with at.blaming("step", index, key):
             settings[key] = known[key].convert(value)
     for setting in known.values():

@@ -12,6 +12,7 @@ import json
 import textwrap
 import typing
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from igo.errors import ConfigError, SettingsError
@@ -117,6 +118,7 @@ def _default(item: dataclasses.Field[Any]) -> Any:
     return item.default
 
 
+@cache
 def _field_docstrings(cls: type) -> dict[str, str]:
     """The string literals that stand below fields, of the class and its bases; none where there is no source."""
     found: dict[str, str] = {}

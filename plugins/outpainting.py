@@ -146,9 +146,8 @@ class Outpainting:
             image, found = self._passed(image, known, grown, view, overlap, request, seed, paint)
             known, painted = grown, painted + found
         runtime.progress(len(plan), len(plan), "outpainting")
-        worst = max((band.seam for band in painted if not isnan(band.seam)), default=None)
-        report = {**painted[-1].told, **report, "passes": len(painted), "overlap": overlap}
-        report["seam"] = None if worst is None else round(worst, 3)
+        worst = max((round(band.seam, 3) for band in painted if not isnan(band.seam)), default=None)
+        report = {**painted[-1].told, **report, "passes": len(painted), "overlap": overlap, "seam": worst}
         scale = min(band.scale for band in painted)
         if scale < SOFT:
             report["note"] = self._advice(scale, len(painted), place, canvas, overlap)

@@ -127,9 +127,8 @@ class VirtualStyling:
             found = scores(painted, plain) or self._scores(painted, zone, runtime)
             best = painted[found.index(max(found))]
             report["scores"] = [round(number, 4) for number in found]
-        told = {**_told(best), **report, "candidates": len(painted), "seam": _seam(best)}
-        told |= {"styled": styled, "prompt": prompt}
-        return frame.with_image(best.image, **told).with_layer("zone", zone)
+        report |= {"candidates": len(painted), "seam": _seam(best), "styled": styled, "prompt": prompt}
+        return frame.with_image(best.image, **{**_told(best), **report}).with_layer("zone", zone)
 
     def _zone(self, image: Image, layer: Callable[[str], Image], runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
         """The zone to repaint (mode L) and what there is to say about it."""

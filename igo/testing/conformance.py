@@ -94,7 +94,7 @@ def _hooks(plugin: object) -> Step:
     except PluginError as error:
         raise ConformanceError("hooks", str(error), "see igo.hookspecs for what there is") from None
     except SettingsError as error:
-        raise ConformanceError("settings", str(error), "check it in __post_init__ too") from None
+        raise ConformanceError("settings", str(error), "give it settings of their types") from None
     for hook in HOOKS:
         if not step.implements(hook) and inspect.isroutine(getattr(type(plugin), hook, None)):
             raise ConformanceError(

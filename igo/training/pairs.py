@@ -73,8 +73,8 @@ class PairMaker:
             path = Path(self._held.enter_context(TemporaryDirectory())) / "pictures.npy"
             np.save(path, pairs.pictures)
             start = replace(pairs, pictures=np.empty((0, 0, 0, 3), np.uint8)), path
-            pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_open, initargs=start)
-            self._pool = self._held.enter_context(pool)
+            self._pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_open, initargs=start)
+            self._held.callback(self._pool.shutdown, cancel_futures=True)
 
     def make(self, seeds: Sequence[int]) -> list[Pair]:
         """The pairs of ``seeds``, in their order."""
