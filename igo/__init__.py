@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from igo.chain import Chain as Chain
     from igo.config import load_chain as load_chain
     from igo.errors import IGOError as IGOError
+    from igo.gathering import together as together
     from igo.hookspecs import hookimpl as hookimpl
     from igo.look import Look as Look
     from igo.replaying import replay as replay
@@ -33,6 +34,7 @@ _HOMES = {
     "hookimpl": "hookspecs",
     "load_chain": "config",
     "replay": "replaying",
+    "together": "gathering",
 }
 
 __all__ = list(_HOMES)

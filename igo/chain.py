@@ -60,7 +60,7 @@ class Chain:
             prompt=prompt,
             image=pictures.pop("image", None),
             layers=pictures,
-            seed=secrets.randbits(32) if seed is None else seed,
+            seed=drawn_seed() if seed is None else seed,
             **settings,
         )
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
@@ -110,6 +110,11 @@ class Chain:
         import tomlkit
 
         return tomlkit.dumps(self.describe())
+
+
+def drawn_seed() -> int:
+    """A seed for a run that is given none."""
+    return secrets.randbits(32)
 
 
 def _named(plugins: Iterable[object]) -> tuple[Step, ...]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import lcm
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 
 from igo.errors import CheckpointError, SettingsError
+from igo.gathering import gathered
 from igo.prompts.cache import PromptCache
 from igo.prompts.chunks import TokenReport
 from igo.prompts.encode import Emphasis, encode, supports
@@ -20,14 +24,17 @@ from igo.vae import care_for
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+T = TypeVar("T")
+R = TypeVar("R")
 Task = Literal["text2img", "img2img", "inpaint"]
+OnStep = Callable[[int, int], None]
 MEMORY_MODES = ("full", "slicing", "offload", "tiling", "sequential")
 """From fastest to smallest; each includes the savings of those before. ``tiling`` changes large pictures a little."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One call of a pipeline. Sizes are multiples of 8; ``seeds`` has one for each picture of the batch."""
+    """What a pipeline is to paint. Sizes are multiples of 8; ``seeds`` has one for each picture."""
 
     prompt: str
     negative_prompt: str
@@ -49,8 +56,16 @@ class Job:
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """One picture: a job with one seed, and its prompts as the pipeline takes them."""
+
+    job: Job
+    texts: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Painted:
-    """The pictures of a batch, RGB, and what a history says of them: the settings used, the tokens read."""
+    """The pictures of a job, RGB, and what a history says of them: the settings used, the tokens read."""
 
     images: tuple[Image, ...]
     report: dict[str, Any]
@@ -71,21 +86,25 @@ class Diffusion:
         self.checker = _taken_checker(pipeline, device)
         self.prompts = PromptCache()
         self._lock = Lock()  # schedulers keep state between steps
+        self._at_once = 1 if device.type == "cpu" else sys.maxsize  # pictures in a call
         self._auto = memory == "auto"
         self._mode = _fitting(pipeline, device) if self._auto else memory
         self._siblings = {_task_of(pipeline): pipeline}
         care_for(getattr(pipeline, "vae", None))
         self._place(pipeline)
 
-    def paint(self, job: Job, on_step: Callable[[int, int], None] | None = None) -> Painted:
-        """The pictures of one batch, exactly as the pipeline gives them.
+    def paint(self, job: Job, on_step: OnStep | None = None) -> Painted:
+        """The pictures of ``job``, exactly as the pipeline gives them.
 
-        Picture k is the picture of ``seeds[k]`` made alone: on a GPU, where the batch is one call, up to rounding; on a
-        CPU exactly, where the pictures are made one after the other, since there the kernels' sums depend on the size
-        of the batch. ``on_step`` hears steps done and steps in all.
+        Picture k is the picture of ``seeds[k]`` made alone: on a GPU, where they are made in one batch, as large as the
+        memory holds, up to rounding; on a CPU exactly, where they are made one after the other, since there the
+        kernels' sums depend on the size of the batch. Among calls made ``together`` (``igo.gathering``), the batch is
+        that of all their jobs which differ in texts, pictures and seeds alone. ``on_step`` hears steps done and steps
+        in all, over all pictures.
 
-        Raises ``CheckpointError`` when memory runs out in the smallest mode, and for any other task than "inpaint" with
-        a checkpoint of 9 channels; ``OverflowInVAEError`` when there are no finite pixels in fp32 either.
+        Raises ``CheckpointError`` when memory runs out for one picture in the smallest mode, and for any other task
+        than "inpaint" with a checkpoint of 9 channels; ``OverflowInVAEError`` when there are no finite pixels in fp32
+        either.
         """
         channels = getattr(getattr(self.pipeline, "unet", None), "config", {}).get("in_channels", 4)
         if channels == 9 and job.task != "inpaint":
@@ -93,27 +112,44 @@ class Diffusion:
                 "the checkpoint has 9 channels, for painting in masks; give it as inpaint_checkpoint="
             )
         with self._lock:
-            if self.device.type != "cpu":
-                return self._within_memory(job, on_step)
-            images: list[Image] = []
-            for k, seed in enumerate(job.seeds):
-                done = _continued(on_step, k, len(job.seeds)) if on_step else None
-                painted = self._within_memory(replace(job, seeds=(seed,)), done)
-                images += painted.images
-            return Painted(tuple(images), painted.report)
+            texts, tokens = self._within_memory([job], lambda jobs: self.encode(jobs[0]))
+        rest = replace(job, prompt="", negative_prompt="", seeds=(), image=None, mask=None)
+        asked = [_Asked(replace(job, seeds=(seed,)), texts) for seed in job.seeds]
+        images = gathered((self, job.task, rest, _shapes(texts)), (asked, on_step), self._paint)
+        return Painted(tuple(images), self._report(job, tokens))
 
-    def _within_memory(self, job: Job, on_step: Callable[[int, int], None] | None) -> Painted:
-        """One call of the pipeline, in as small a memory mode as it takes."""
+    def _paint(self, wanted: Sequence[tuple[list[_Asked], OnStep | None]]) -> list[list[Image]]:
+        """The pictures of jobs that can be one batch."""
+        every = [one for asked, _ in wanted for one in asked]
+        images: list[Image] = []
+
+        def call(batch: Sequence[_Asked]) -> list[Image]:
+            def tell(done: int, total: int) -> None:
+                for _, on_step in wanted:
+                    if on_step is not None:
+                        on_step(len(images) * total + len(batch) * done, len(every) * total)
+
+            return self._call(batch, tell)
+
+        with self._lock:
+            while len(images) < len(every):
+                images += self._within_memory(every[len(images) :], call)
+        left = iter(images)
+        return [list(islice(left, len(asked))) for asked, _ in wanted]
+
+    def _within_memory(self, items: Sequence[T], do: Callable[[Sequence[T]], R]) -> R:
+        """What ``do`` makes of the first items: as many of them, in as fast a memory mode, as there is memory for."""
         while True:
-            try:
-                return self._call(job, on_step)
-            except torch.OutOfMemoryError:
-                if not self._saves_more():
-                    many = f"{len(job.seeds)} pictures" if len(job.seeds) > 1 else "a picture"
-                    raise CheckpointError(
-                        f"out of memory on {self.device} for {many} of {job.width}x{job.height}; "
-                        "ask for fewer or smaller ones, or for memory='sequential'"
-                    ) from None
+            some = items[: self._at_once]
+            with suppress(torch.OutOfMemoryError):
+                return do(some)
+            if len(some) > 1:
+                self._at_once = len(some) // 2
+            elif not self._saves_more():
+                raise CheckpointError(
+                    f"out of memory on {self.device} for a single picture; ask for a smaller one, or for "
+                    "memory='sequential'"
+                )
 
     @property
     def latent_scale(self) -> int:
@@ -180,24 +216,27 @@ class Diffusion:
             logging.set_verbosity(level)
         return [bool(flag) for flag in flagged]
 
-    def _call(self, job: Job, on_step: Callable[[int, int], None] | None) -> Painted:
+    def _call(self, batch: Sequence[_Asked], on_step: OnStep) -> list[Image]:
+        """One call of the pipeline: a picture for each of ``batch``, whose texts have the same shapes."""
+        job = batch[0].job
         pipeline = self._sibling(job.task)
-        prompts, tokens = self.encode(job)
-        arguments = {
-            **prompts,
+        arguments: dict[str, Any] = {
+            **{name: _joined([one.texts[name] for one in batch]) for name in batch[0].texts},
             "width": job.width,
             "height": job.height,
             "num_inference_steps": job.num_inference_steps,
             "guidance_scale": job.guidance_scale,
-            "num_images_per_prompt": len(job.seeds),
-            "generator": [torch.Generator("cpu").manual_seed(seed) for seed in job.seeds],
-            "callback_on_step_end": _reporting(on_step) if on_step else None,
+            "generator": [torch.Generator("cpu").manual_seed(one.job.seeds[0]) for one in batch],
+            "callback_on_step_end": _reporting(on_step),
         }
         if job.image is not None:
-            arguments |= {"image": job.image, "mask_image": job.mask, "strength": job.strength}
+            # one for each generator: of a single picture diffusers draws by the first generator alone
+            arguments |= {"image": [one.job.image for one in batch], "strength": job.strength}
+        if job.mask is not None:
+            arguments["mask_image"] = [one.job.mask for one in batch]
         taken = inspect.signature(pipeline.__call__).parameters
         result = pipeline(**{name: value for name, value in arguments.items() if name in taken})
-        return Painted(tuple(result.images), self._report(job, tokens))
+        return list(result.images)
 
     def _sibling(self, task: Task) -> Any:
         if task not in self._siblings:
@@ -274,14 +313,21 @@ def _taken_checker(pipeline: Any, device: torch.device) -> tuple[Any, Any] | Non
     return checker.to(device), pipeline.feature_extractor
 
 
-def _reporting(on_step: Callable[[int, int], None]) -> Callable[..., dict[str, Any]]:
+def _shapes(texts: dict[str, Any]) -> Hashable:
+    """Equal for arguments that can be those of one call."""
+    return tuple((name, getattr(value, "shape", type(value))) for name, value in texts.items())
+
+
+def _joined(values: list[Any]) -> Any:
+    """One argument for several pictures: embeddings below one another, or a list of texts."""
+    if values[0] is None:
+        return None
+    return torch.cat(values) if isinstance(values[0], torch.Tensor) else values
+
+
+def _reporting(on_step: OnStep) -> Callable[..., dict[str, Any]]:
     def callback(pipeline: Any, step: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         on_step(step + 1, pipeline.num_timesteps)
         return kwargs
 
     return callback
-
-
-def _continued(on_step: Callable[[int, int], None], k: int, pictures: int) -> Callable[[int, int], None]:
-    """The progress of picture ``k`` as a part of the whole batch's."""
-    return lambda done, total: on_step(k * total + done, pictures * total)

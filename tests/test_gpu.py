@@ -1,6 +1,7 @@
 """On a CUDA device: chains in half precision, and every kind of training."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -56,6 +57,17 @@ def test_a_chain_of_all_plugins_changes_nothing_outside_its_zones():
     styling = VirtualStyling("t-shirt", to="a red hoodie")
     whole = chain(styling, Outpainting(to="1:1"), Upscaling(2)).run(image=photo, seed=7)
     assert whole.image.size == (2 * photo.height, 2 * photo.height)
+
+
+def test_garments_painted_at_once_are_those_painted_alone():
+    runtime = Runtime("cuda", "float32")
+    base, photo = igo.TextToImage("mini"), chain().run(PROMPT, seed=7).image
+    garments = ("a red hoodie", "a blue coat", "a green jacket")
+    chains = [igo.Chain(base, VirtualStyling("t-shirt", to=garment), runtime=runtime) for garment in garments]
+    calls = [partial(one.run, image=photo, seed=7, num_images=2) for one in chains]
+    for look, alone in zip(igo.together(calls), [call() for call in calls], strict=True):
+        for frame, other in zip(look, alone, strict=True):
+            assert np.abs(np.asarray(frame.image).astype(int) - np.asarray(other.image)).mean() < 1
 
 
 @pytest.fixture(scope="module")

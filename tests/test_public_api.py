@@ -12,7 +12,7 @@ from igo import hookspecs
 
 PUBLIC = {
     "Chain", "Entry", "Event", "Frame", "IGOError", "Look", "Request", "Runtime", "TextToImage", "hookimpl",
-    "load_chain", "replay",
+    "load_chain", "replay", "together",
 }  # fmt: skip
 HOOKS = {
     "prepare": ["pipeline", "runtime"],

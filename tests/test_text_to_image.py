@@ -1,11 +1,17 @@
 """The base against its oracle, plain diffusers, byte for byte; and what it adds: sizes, masks, batches, verdicts."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import (
+    AutoencoderKL,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
+)
 from PIL import Image, ImageChops
 
 import igo
@@ -33,8 +39,6 @@ def make_chain(tiny_checkpoint, runtime):
 @pytest.fixture(scope="module")
 def plain(tiny_checkpoint):
     """diffusers' own pipelines, by task."""
-    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline
-
     text2img = StableDiffusionPipeline.from_pretrained(tiny_checkpoint)
     text2img.set_progress_bar_config(disable=True)
     pipelines = {"text2img": text2img}
@@ -95,8 +99,6 @@ def test_img2img_equals_plain_diffusers(make_chain, plain, strength):
 @pytest.mark.parametrize("strength", [0.6, 1.0])
 def test_inpaint_equals_plain_diffusers_before_compositing(tiny_checkpoint, plain, strength):
     photo, mask = picture(32, 48), box_mask((32, 48), (8, 8, 24, 30))
-    from diffusers import StableDiffusionPipeline
-
     diffusion = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu"))
     job = Job(PROMPT, NEGATIVE, 32, 48, STEPS, GUIDANCE, (7,), "off", image=photo, mask=mask, strength=strength)
     expected = oracle(plain["inpaint"], image=photo, mask_image=mask, width=32, height=48, strength=strength)
@@ -310,8 +312,6 @@ class Overflows(torch.nn.Module):
 
 @pytest.mark.parametrize(("factor", "finite"), [(2.0, True), (float("inf"), False)])
 def test_an_overflow_of_the_vae_is_redone_in_fp32_or_reported(tiny_checkpoint, factor, finite):
-    from diffusers import StableDiffusionPipeline
-
     pipeline = StableDiffusionPipeline.from_pretrained(tiny_checkpoint)
     pipeline.vae.decoder = Overflows(factor).half()
     diffusion = Diffusion(pipeline, torch.device("cpu"))
@@ -349,8 +349,6 @@ def test_what_the_vae_has_encoded_is_remembered_and_generators_draw_as_ever(tiny
 
 
 def test_an_encoding_is_not_remembered_beyond_a_change_of_weights_or_tiling(tiny_checkpoint):
-    from diffusers import StableDiffusionPipeline
-
     vae = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu")).pipeline.vae
     pixels = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -365,31 +363,72 @@ def test_an_encoding_is_not_remembered_beyond_a_change_of_weights_or_tiling(tiny
 
 
 def test_memory_is_saved_step_by_step_when_it_runs_out(tiny_checkpoint, monkeypatch):
-    from diffusers import StableDiffusionPipeline
-
     diffusion = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu"))
     job = Job("a", "", 32, 32, 2, 5.0, (1,))
     expected, call = diffusion.paint(job), Diffusion._call
     tries = []
 
-    def scarce(self, job, on_step):
+    def scarce(self, batch, on_step):
         tries.append(self._mode)
         if self._mode == "full":
             raise torch.OutOfMemoryError
-        return call(self, job, on_step)
+        return call(self, batch, on_step)
 
     monkeypatch.setattr(Diffusion, "_call", scarce)
     again = diffusion.paint(job)
     assert tries == ["full", "slicing"]
-    difference = [ImageChops.difference(a, b).getextrema() for a, b in zip(again.images, expected.images, strict=True)]
-    assert all(high <= 1 for image in difference for _, high in image)
+    assert_equal_but_for_rounding(again.images, expected.images)
 
-    def scarcer(self, job, on_step):
+    def scarcer(self, batch, on_step):
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(Diffusion, "_call", scarcer)
-    with pytest.raises(CheckpointError, match="out of memory on cpu for a picture of 32x32; ask for fewer or smaller"):
+    with pytest.raises(CheckpointError, match="out of memory on cpu for a single picture; ask for a smaller one"):
         diffusion.paint(job)
+
+
+def assert_equal_but_for_rounding(images, others):
+    for image, other in zip(images, others, strict=True):
+        assert all(high <= 1 for _, high in ImageChops.difference(image, other).getextrema())
+
+
+@pytest.mark.parametrize("task", ["text2img", "img2img", "inpaint"])
+def test_pictures_of_a_batch_are_those_made_alone(tiny_checkpoint, task):
+    """As on a GPU, where a batch is one call of the pipeline."""
+    diffusion = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu"))
+    job = Job("a red hoodie", NEGATIVE, 32, 48, 4, 5.0, (5, 6, 7))
+    if task != "text2img":
+        job = replace(job, image=picture(32, 48), strength=0.5)
+    if task == "inpaint":
+        job = replace(job, mask=box_mask((32, 48), (8, 8, 24, 40)))
+    alone = [image for seed in job.seeds for image in diffusion.paint(replace(job, seeds=(seed,))).images]
+    told = []
+    diffusion._at_once = 2
+    batch = diffusion.paint(job, lambda done, total: told.append((done, total)))
+    assert_equal_but_for_rounding(batch.images, alone)
+    steps = 4 if task == "text2img" else 2
+    in_two, left = range(2, 2 * steps + 1, 2), range(2 * steps + 1, 3 * steps + 1)
+    assert told == [(done, 3 * steps) for done in (*in_two, *left)]
+
+
+def test_a_batch_is_halved_before_memory_is_saved(tiny_checkpoint, monkeypatch):
+    diffusion = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu"))
+    job = Job("a", "", 32, 32, 2, 5.0, (1, 2, 3, 4, 5))
+    expected, call, tries = diffusion.paint(job), Diffusion._call, []
+
+    def scarce(self, batch, on_step):
+        tries.append(len(batch))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError
+        return call(self, batch, on_step)
+
+    monkeypatch.setattr(Diffusion, "_call", scarce)
+    diffusion._at_once = 100
+    assert_equal_but_for_rounding(diffusion.paint(job).images, expected.images)
+    assert tries == [5, 2, 2, 1]
+    assert diffusion._mode == "full"
+    diffusion.paint(job)
+    assert tries == [5, 2, 2, 1, 2, 2, 1], "what fits is remembered"
 
 
 @pytest.fixture(scope="module")
@@ -452,8 +491,6 @@ def test_threads_may_share_a_chain(make_chain):
 
 
 def test_families_that_igo_does_not_encode_get_their_prompts_as_text(tiny_checkpoint, monkeypatch):
-    from diffusers import StableDiffusionPipeline
-
     diffusion = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu"))
     monkeypatch.setattr("igo.diffusion.supports", lambda pipeline: False)
     job = Job("a red hoodie", "blurry", 32, 32, 2, 5.0, (1,))

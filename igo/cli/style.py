@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,7 @@ def style(
     threshold: Annotated[float | None, typer.Option(help="How sure the mask must be of a pixel, 0 to 1.")] = None,
     on_doubt: Annotated[str | None, typer.Option(help="If the mask can't be believed: raise, skip or paint.")] = None,
     candidates: Annotated[int | None, typer.Option(help="How many to paint; the best one is taken.")] = None,
+    batch_size: Annotated[int, typer.Option(help="How many garments a GPU paints at once.")] = 4,
     negative_prompt: options.NegativePrompt = None,
     seed: options.Seed = None,
     num_inference_steps: options.Steps = None,
@@ -61,7 +63,8 @@ def style(
         raise SettingsError("give either what the target becomes, such as 'a red hoodie', or --each FILE with many")
     garments = [to] if to is not None else _garments(each)
     from igo import registry
-    from igo.chain import Chain
+    from igo.chain import Chain, drawn_seed
+    from igo.gathering import together
     from igo.images import read_image
     from igo.runtime import Runtime
     from igo.text_to_image import TextToImage
@@ -88,11 +91,10 @@ def style(
         num_inference_steps=num_inference_steps,
         guidance_scale=guidance_scale,
     )
-    looks = []
+    asked.setdefault("seed", drawn_seed())  # the same for all garments
     with options.progress(quiet) as observers:
-        for chain in chains:
-            looks.append(chain.run(prompt, image=photo, layers=layers, strength=0, observers=observers, **asked))
-            asked.setdefault("seed", looks[0].seed)
+        wanted = {"image": photo, "layers": layers, "strength": 0, "observers": observers, **asked}
+        looks = together([partial(chain.run, prompt, **wanted) for chain in chains], batch_size)
     names = options.saved(looks, output, stem=f"{image.stem}-styled")
     if sheet:
         _write_sheet(looks, garments, names[0])
