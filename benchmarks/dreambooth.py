@@ -26,6 +26,7 @@ from benchmarks.subject_judge import SubjectJudge
 from benchmarks.subjects import BAG, JACKET, caption, dressed, picture, zone
 from igo.mini import NATIVE_SIZE
 from igo.mini.pictures import balanced_figures
+from igo.mini.wardrobe import COLORS
 from igo.training.adapt import Adaptation, load_adaptable
 from igo.training.dreambooth import Prior, Subject, train_dreambooth
 from igo.training.finetune import Effort
@@ -34,21 +35,11 @@ from igo_plugins import Adapter
 
 SHOWN = 8
 SHOWN_SEED, ASKED_SEED = 203, 204
-PRIOR = {
-    "jacket": (
-        "fashion photo of a woman in a red {} and blue jeans, street background",
-        "fashion photo of a man in a black {} and gray trousers, studio background",
-        "fashion photo of a woman in a checked green {} and a pink skirt, park background",
-        "fashion photo of a man in an orange {} and brown shorts, beach background",
-    ),
-    "bag": (
-        "fashion photo of a woman in a red coat and blue jeans, with a black {}, street background",
-        "fashion photo of a man in a white t-shirt and black shorts, with a green {}, beach background",
-        "fashion photo of a woman in a yellow dress, with a red {}, park background",
-        "fashion photo of a man in a blue shirt and gray jeans, with a brown {}, shop background",
-    ),
-}
-EFFORT = Effort(minutes=15, batch_size=6, learning_rate=3e-3)
+PRIOR_SEED, PRIORS = 205, 24
+REPEATS = {"jacket": 1, "bag": 2}
+"""The bag fills half of the jacket's area, and is learned more slowly."""
+EFFORT = Effort(minutes=13, batch_size=6, learning_rate=3e-3)
+"""With the prior pictures, which are painted first, a quarter of an hour."""
 ADAPTATION = Adaptation(LoraSettings(rank=16, targets="all"), text_rate=0.5)
 
 
@@ -70,9 +61,23 @@ def shown(work: Path) -> list[Subject]:
             lines.append(json.dumps(file | {"text": caption(worn, jacket, bag)}))
             lines.append(json.dumps(file | {"text": name, "mask": f"{index}-mask.png"}))
         (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-        values = {"token": token, "class": kind, "folder": folder, "prior": PRIOR[kind]}
+        values = {"token": token, "class": kind, "folder": folder, "prior": prior(kind), "repeats": REPEATS[kind]}
         subjects.append(Subject.model_validate(values))
     return subjects
+
+
+def prior(kind: str) -> tuple[str, ...]:
+    """Prompts for other people: each in another jacket; or one with a bag, one without, who must not get one."""
+    prompts = []
+    for number, figure in enumerate(balanced_figures(PRIORS, PRIOR_SEED)):
+        color = list(COLORS)[number % len(COLORS)]
+        if kind == "jacket":
+            prompts.append(caption(replace(dressed(figure, True, False), top_color=color), False, False))
+        else:
+            place = f", {figure.background} background"
+            carried = f", with a {color} {kind}" if number % 2 else ""
+            prompts.append(caption(figure, False, False).replace(place, carried + place))
+    return tuple(prompts)
 
 
 def measured(
@@ -131,7 +136,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.dreambooth", description="Teach mini two subjects, and measure.")
     parser.add_argument("--work", type=Path, required=True, help="folder for drawings, checkpoints and sheets")
-    parser.add_argument("--steps", type=int, help="steps of 6 pictures, in place of 15 minutes")
+    parser.add_argument("--steps", type=int, help="steps of 6 pictures, in place of 13 minutes")
     parser.add_argument("--pictures", type=int, default=50, help="pictures of each kind that are judged")
     parser.add_argument("--apart", action="store_true", help="train two adapters too, half as long each, and mix them")
     arguments = parser.parse_args()
@@ -141,14 +146,14 @@ def main() -> None:
     eye, judge = SubjectJudge.trained(work), Judge()
     ceilings = eye.ceilings(work)
     columns = {"before": measured([], eye, judge, arguments.pictures, work / "before.png")}
-    seconds = _trained(subjects, work / "both.safetensors", effort, Prior(24))
+    seconds = _trained(subjects, work / "both.safetensors", effort, Prior(PRIORS))
     both = [Adapter(str(work / "both.safetensors"))]
     columns["together"] = measured(both, eye, judge, arguments.pictures, work / "together.png")
     if arguments.apart:
         half = replace(effort, minutes=effort.minutes / 2, steps=effort.steps and effort.steps // 2)
         files = [work / f"{subject.kind}.safetensors" for subject in subjects]
         for subject, file in zip(subjects, files, strict=True):
-            _trained([subject], file, half, Prior(24))
+            _trained([subject], file, half, Prior(PRIORS))
         mixed = [Adapter(str(file)) for file in files]
         columns["apart, mixed"] = measured(mixed, eye, judge, arguments.pictures, work / "apart.png")
     table = Table(title=f"two subjects, {arguments.pictures} pictures of each kind; trained in {seconds:.0f} s")

@@ -45,7 +45,7 @@ TextRate = Annotated[float, typer.Option(help="The text encoders' share of the l
 Dropout = Annotated[float, typer.Option(help="Share of pictures seen without their caption.")]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Flip half of the pictures; never with prints or one strap.")]
 OffsetNoise = Annotated[float, typer.Option(help="Noise that is equal all over, for darker or brighter pictures.")]
-SnrGamma = Annotated[float, typer.Option(help="Limit of min-SNR weights; 0: all timesteps count alike.")]
+SnrGamma = Annotated[float, typer.Option(help="Limit of min-SNR weights, such as 5; 0: all timesteps count alike.")]
 Checkpointing = Annotated[bool, typer.Option("--gradient-checkpointing", help="Less memory, more time.")]
 Optimizer = Annotated[str, typer.Option(help="adamw, or adamw8bit (with bitsandbytes).")]
 Format = Annotated[str, typer.Option("--format", help="diffusers or kohya.")]
@@ -74,7 +74,7 @@ def lora(
     caption_dropout: Dropout = 0.05,
     mirror: Mirror = False,
     offset_noise: OffsetNoise = 0.0,
-    snr_gamma: SnrGamma = 5.0,
+    snr_gamma: SnrGamma = 0.0,
     gradient_checkpointing: Checkpointing = False,
     optimizer: Optimizer = "adamw",
     format_: Format = "diffusers",
@@ -132,7 +132,7 @@ def dreambooth(
     caption_dropout: Dropout = 0.05,
     mirror: Mirror = False,
     offset_noise: OffsetNoise = 0.0,
-    snr_gamma: SnrGamma = 5.0,
+    snr_gamma: SnrGamma = 0.0,
     gradient_checkpointing: Checkpointing = False,
     optimizer: Optimizer = "adamw",
     format_: Format = "diffusers",

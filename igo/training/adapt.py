@@ -44,7 +44,7 @@ class Adaptation:
     caption_dropout: float = 0.05
     mirror: bool = False
     offset_noise: float = 0.0
-    snr_gamma: float | None = 5.0
+    snr_gamma: float | None = None
     gradient_checkpointing: bool = False
     layout: Format = "diffusers"
 
