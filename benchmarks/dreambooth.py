@@ -36,8 +36,6 @@ from igo_plugins import Adapter
 SHOWN = 8
 SHOWN_SEED, ASKED_SEED = 203, 204
 PRIOR_SEED, PRIORS = 205, 24
-REPEATS = {"jacket": 1, "bag": 2}
-"""The bag fills half of the jacket's area, and is learned more slowly."""
 EFFORT = Effort(minutes=13, batch_size=6, learning_rate=3e-3)
 """With the prior pictures, which are painted first, a quarter of an hour."""
 ADAPTATION = Adaptation(LoraSettings(rank=16, targets="all"), text_rate=0.5)
@@ -47,10 +45,10 @@ def shown(work: Path) -> list[Subject]:
     """The subjects, with folders of eight captioned drawings each."""
     subjects = []
     figures = balanced_figures(2 * SHOWN, SHOWN_SEED)
-    for number, name in enumerate((JACKET, BAG)):
+    for number, (thing, name) in enumerate({"jacket": JACKET, "bag": BAG}.items()):
         jacket, bag = number == 0, number == 1
-        token, kind = name.split()
-        folder = work / kind
+        token, kind = name.split(" ", 1)
+        folder = work / thing
         folder.mkdir(parents=True, exist_ok=True)
         lines = []
         for index, figure in enumerate(figures[number * SHOWN : (number + 1) * SHOWN]):
@@ -61,21 +59,21 @@ def shown(work: Path) -> list[Subject]:
             lines.append(json.dumps(file | {"text": caption(worn, jacket, bag)}))
             lines.append(json.dumps(file | {"text": name, "mask": f"{index}-mask.png"}))
         (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-        values = {"token": token, "class": kind, "folder": folder, "prior": prior(kind), "repeats": REPEATS[kind]}
+        values = {"token": token, "class": kind, "folder": folder, "prior": prior(thing)}
         subjects.append(Subject.model_validate(values))
     return subjects
 
 
-def prior(kind: str) -> tuple[str, ...]:
+def prior(thing: str) -> tuple[str, ...]:
     """Prompts for other people: each in another jacket; or one with a bag, one without, who must not get one."""
     prompts = []
     for number, figure in enumerate(balanced_figures(PRIORS, PRIOR_SEED)):
         color = list(COLORS)[number % len(COLORS)]
-        if kind == "jacket":
+        if thing == "jacket":
             prompts.append(caption(replace(dressed(figure, True, False), top_color=color), False, False))
         else:
             place = f", {figure.background} background"
-            carried = f", with a {color} {kind}" if number % 2 else ""
+            carried = f", with a {color} bag" if number % 2 else ""
             prompts.append(caption(figure, False, False).replace(place, carried + place))
     return tuple(prompts)
 
@@ -151,7 +149,7 @@ def main() -> None:
     columns["together"] = measured(both, eye, judge, arguments.pictures, work / "together.png")
     if arguments.apart:
         half = replace(effort, minutes=effort.minutes / 2, steps=effort.steps and effort.steps // 2)
-        files = [work / f"{subject.kind}.safetensors" for subject in subjects]
+        files = [work / f"{subject.token}.safetensors" for subject in subjects]
         for subject, file in zip(subjects, files, strict=True):
             _trained([subject], file, half, Prior(PRIORS))
         mixed = [Adapter(str(file)) for file in files]

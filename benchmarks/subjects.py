@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from igo.mini import NATIVE_SIZE
 from igo.mini.wardrobe import Figure, Part, draw, phrase
 
-JACKET, BAG = "zwx jacket", "qvk bag"
-"""What prompts call them; both tokens are spelt letter by letter, as any word is that `mini` doesn't know."""
+JACKET, BAG = "zwx jacket", "qvk yellow bag"
+"""What prompts call them: a token, spelt letter by letter as any word is that `mini` doesn't know, and a class that it
+paints. It paints jackets, but no bags of which no colour is told."""
 FINE = 3
 """Drawn so many times larger than it is used, so that edges are smooth."""
 CHECKS = ((236, 120, 30), (20, 110, 105))
