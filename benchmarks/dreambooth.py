@@ -35,7 +35,9 @@ from igo_plugins import Adapter
 
 SHOWN = 8
 SHOWN_SEED, ASKED_SEED = 203, 204
-PRIOR_SEED, PRIORS = 205, 24
+PRIOR_SEED, PRIOR = 205, Prior(count=24, weight=0.7)
+REPEATS = {"jacket": 1, "bag": 2}
+"""The bag fills half of the jacket's area, and is learned more slowly."""
 EFFORT = Effort(minutes=13, batch_size=6, learning_rate=3e-3)
 """With the prior pictures, which are painted first, a quarter of an hour."""
 ADAPTATION = Adaptation(LoraSettings(rank=16, targets="all"), text_rate=0.5)
@@ -59,7 +61,7 @@ def shown(work: Path) -> list[Subject]:
             lines.append(json.dumps(file | {"text": caption(worn, jacket, bag)}))
             lines.append(json.dumps(file | {"text": name, "mask": f"{index}-mask.png"}))
         (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-        values = {"token": token, "class": kind, "folder": folder, "prior": prior(thing)}
+        values = {"token": token, "class": kind, "folder": folder, "prior": prior(thing), "repeats": REPEATS[thing]}
         subjects.append(Subject.model_validate(values))
     return subjects
 
@@ -67,7 +69,7 @@ def shown(work: Path) -> list[Subject]:
 def prior(thing: str) -> tuple[str, ...]:
     """Prompts for other people: each in another jacket; or one with a bag, one without, who must not get one."""
     prompts = []
-    for number, figure in enumerate(balanced_figures(PRIORS, PRIOR_SEED)):
+    for number, figure in enumerate(balanced_figures(PRIOR.count, PRIOR_SEED)):
         color = list(COLORS)[number % len(COLORS)]
         if thing == "jacket":
             prompts.append(caption(replace(dressed(figure, True, False), top_color=color), False, False))
@@ -144,14 +146,14 @@ def main() -> None:
     eye, judge = SubjectJudge.trained(work), Judge()
     ceilings = eye.ceilings(work)
     columns = {"before": measured([], eye, judge, arguments.pictures, work / "before.png")}
-    seconds = _trained(subjects, work / "both.safetensors", effort, Prior(PRIORS))
+    seconds = _trained(subjects, work / "both.safetensors", effort, PRIOR)
     both = [Adapter(str(work / "both.safetensors"))]
     columns["together"] = measured(both, eye, judge, arguments.pictures, work / "together.png")
     if arguments.apart:
         half = replace(effort, minutes=effort.minutes / 2, steps=effort.steps and effort.steps // 2)
         files = [work / f"{subject.token}.safetensors" for subject in subjects]
         for subject, file in zip(subjects, files, strict=True):
-            _trained([subject], file, half, Prior(PRIORS))
+            _trained([subject], file, half, PRIOR)
         mixed = [Adapter(str(file)) for file in files]
         columns["apart, mixed"] = measured(mixed, eye, judge, arguments.pictures, work / "apart.png")
     table = Table(title=f"two subjects, {arguments.pictures} pictures of each kind; trained in {seconds:.0f} s")
