@@ -13,7 +13,7 @@ from torch.nn import functional
 from transformers import CLIPSegForImageSegmentation
 
 from igo.errors import SettingsError
-from igo.training.export import write_tokenizer
+from igo.training.export import forget_origin, write_tokenizer
 from igo.training.grids import sheet
 from igo.training.masks import MaskSet
 from igo.training.task import Batch, Task
@@ -262,5 +262,6 @@ def export_clipseg(
         size = write_weights(model.state_dict(), partial / "model.safetensors", dtype)
         for name, content in (("config.json", config), ("preprocessor_config.json", preprocessing.document())):
             (partial / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        forget_origin(partial / "config.json")
         write_tokenizer(tokenizer, partial)
     return size

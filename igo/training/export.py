@@ -35,7 +35,7 @@ def export(
         for name in ("unet", "vae"):
             part: Any = getattr(pipeline, name)
             part.save_config(partial / name)
-            _forget_origin(partial / name / "config.json")
+            forget_origin(partial / name / "config.json")
             size += write_weights(part.state_dict(), partial / name / "diffusion_pytorch_model.safetensors", dtype)
         size += _write_text_encoder(pipeline.text_encoder, partial / "text_encoder", dtype)
         write_tokenizer(pipeline.tokenizer, partial / "tokenizer")
@@ -69,7 +69,7 @@ def _write_text_encoder(text_encoder: Any, folder: Path, dtype: torch.dtype) -> 
     # Recent transformers load in the dtype named here unless told otherwise, diffusers in 32 bit: they must agree.
     values = {**text_encoder.config.to_dict(), "architectures": ["CLIPTextModel"], "dtype": "float32"}
     _write_json(folder / "config.json", values)
-    _forget_origin(folder / "config.json")
+    forget_origin(folder / "config.json")
     state = {
         name if name.startswith(TEXT_PREFIX) else TEXT_PREFIX + name: w for name, w in text_encoder.state_dict().items()
     }
@@ -98,7 +98,7 @@ def write_tokenizer(tokenizer: Any, folder: Path) -> None:
     )
 
 
-def _forget_origin(path: Path) -> None:
+def forget_origin(path: Path) -> None:
     """Leave out where on this machine the part came from."""
     _write_json(
         path, {key: value for key, value in json.loads(path.read_text("utf-8")).items() if key != "_name_or_path"}
