@@ -36,8 +36,6 @@ from igo_plugins import Adapter
 SHOWN = 8
 SHOWN_SEED, ASKED_SEED = 203, 204
 PRIOR_SEED, PRIOR = 205, Prior(count=24, weight=0.7)
-REPEATS = {"jacket": 1, "bag": 2}
-"""The bag fills half of the jacket's area, and is learned more slowly."""
 EFFORT = Effort(minutes=13, batch_size=6, learning_rate=3e-3)
 """With the prior pictures, which are painted first, a quarter of an hour."""
 ADAPTATION = Adaptation(LoraSettings(rank=16, targets="all"), text_rate=0.5)
@@ -61,7 +59,7 @@ def shown(work: Path) -> list[Subject]:
             lines.append(json.dumps(file | {"text": caption(worn, jacket, bag)}))
             lines.append(json.dumps(file | {"text": name, "mask": f"{index}-mask.png"}))
         (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-        values = {"token": token, "class": kind, "folder": folder, "prior": prior(thing), "repeats": REPEATS[thing]}
+        values = {"token": token, "class": kind, "folder": folder, "prior": prior(thing)}
         subjects.append(Subject.model_validate(values))
     return subjects
 

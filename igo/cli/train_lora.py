@@ -122,7 +122,8 @@ def dreambooth(
     class_images: Annotated[int, typer.Option(help="Pictures of each class that the base paints first; 0: none.")] = 24,
     prior_weight: Annotated[float, typer.Option(help="How often these are drawn, against the subjects' own.")] = 1.0,
     together: Annotated[
-        float, typer.Option(help="How often pictures pasted of each two are drawn; they need masks (igo dataset mask).")
+        float,
+        typer.Option(help="How often subjects pasted into other pictures are drawn; needs masks (igo dataset mask)."),
     ] = 1.0,
     rank: Rank = 16,
     alpha: Alpha = None,

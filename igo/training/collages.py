@@ -1,11 +1,14 @@
-"""Pictures of two subjects at once, cut and pasted from pictures of each.
+"""Pictures of a subject in other company, cut and pasted: with another subject, or on people who wear neither.
 
 An adapter that only ever saw one subject at a time paints one at a time: what it was shown is that they exclude each
-other. Pasted pictures, bad as they look, are enough to say that they don't (Han et al., SVDiff, whose Cut-Mix-Unmix
-puts subjects side by side; here one is laid over the other's picture, as worn things are).
+other. And what it only saw in eight pictures, it paints with all else that is in them. Pasted pictures, bad as they
+look, are enough to say otherwise (Han et al., SVDiff, whose Cut-Mix-Unmix puts subjects side by side; here one is laid
+over the other's picture, as worn things are).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -18,7 +21,8 @@ COVERED = 0.4
 
 @dataclass(frozen=True)
 class Shown:
-    """What is shown of a subject: its pictures with captions, and where it is in each of them (N×H×W booleans)."""
+    """What is shown of a subject: its pictures with captions, and where in each of them is what is to be learned
+    (N×H×W booleans)."""
 
     name: str
     data: CaptionedSet
@@ -30,15 +34,31 @@ class Shown:
         return float(self.zones.float().mean())
 
 
-def collages(one: Shown, other: Shown, count: int, seed: int = 0) -> Shown | None:
-    """At most ``count`` pictures of both: the smaller one where it was, but in pictures of the larger one.
+def in_company(subjects: Sequence[Shown], others: Sequence[Shown], count: int, seed: int = 0) -> list[Shown]:
+    """At most ``count`` pictures of each two ``subjects``, and of the smaller one of them without the larger one.
 
-    Captions are the larger one's, with the smaller one's name at the end. A pair of pictures in which too much would
-    be hidden (``COVERED``) is left out; None if nothing is left, or the smaller one has no masks to be cut out by.
+    ``others`` are other things of the subjects' classes, one set for each, or none at all: the smaller one is laid over
+    those of the larger one's class too, and there nothing else is learned. A pair whose smaller one has no masks to be
+    cut out by is left out.
     """
-    under, over = sorted((one, other), key=lambda shown: -shown.area)
-    if over.area == 1:
-        return None
+    found = []
+    for pair in combinations(range(len(subjects)), 2):
+        large, small = sorted(pair, key=lambda number: -subjects[number].area)
+        if subjects[small].area == 1:
+            continue
+        below = [subjects[large]]
+        if others:
+            below.append(replace(others[large], zones=torch.zeros_like(others[large].zones)))
+        found += [collages(subjects[small], under, count, seed) for under in below]
+    return [both for both in found if both is not None]
+
+
+def collages(over: Shown, under: Shown, count: int, seed: int = 0) -> Shown | None:
+    """At most ``count`` pictures of both: ``over`` where it was, but in pictures of ``under``.
+
+    Captions are those of ``under`` with the name of ``over`` put in (``named_too``). A pair of pictures in which too
+    much would be hidden (``COVERED``) is left out; None if nothing is left.
+    """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(under.data) * len(over.data), generator=generator).tolist()
     pictures, captions, zones = [], [], []
@@ -48,10 +68,18 @@ def collages(one: Shown, other: Shown, count: int, seed: int = 0) -> Shown | Non
         if not cut.any() or float((cut & place).sum()) > COVERED * float(place.sum()):
             continue
         pictures.append(torch.where(cut[..., None], over.data.pictures[above], under.data.pictures[below]))
-        captions.append([f"{text}, with a {over.name}" for text in under.data.captions[below]])
+        captions.append([named for text in under.data.captions[below] for named in named_too(text, over.name)])
         zones.append(cut | place)
         if len(pictures) == count:
             break
     if not pictures:
         return None
     return Shown(f"{under.name} and {over.name}", CaptionedSet(torch.stack(pictures), captions), torch.stack(zones))
+
+
+def named_too(text: str, name: str) -> list[str]:
+    """``text`` with a ``name`` at its end and, if it has parts, after the first: prompts may name it anywhere."""
+    first, *rest = text.split(", ")
+    named = f"with a {name}"
+    ways = [[first, *rest, named], [first, named, *rest]] if rest else [[first, named]]
+    return [", ".join(parts) for parts in ways]

@@ -6,7 +6,6 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +19,7 @@ from igo import checkpoint
 from igo.errors import SettingsError
 from igo.images import read_image, write_image
 from igo.training.adapt import Adaptation, train_lora
-from igo.training.collages import Shown, collages
+from igo.training.collages import Shown, in_company
 from igo.training.diffusion import SampleSettings, generate
 from igo.training.finetune import Effort
 from igo.training.folders import CaptionedSet, by_picture, fitted, load_captioned, read_mask, read_picture
@@ -31,7 +30,7 @@ from igo.training.metadata import METADATA, pictures_in, read_lines, texts_besid
 
 PRIOR_TEMPLATES = ("fashion photo of a person with a {}", "fashion photo of a {}")
 COLLAGES = 32
-"""Of each two subjects, at most."""
+"""Of a subject in one company, at most."""
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -124,23 +123,22 @@ def train_dreambooth(
     """Train one adapter for all ``subjects`` together, on pictures cropped to ``size`` (width, height).
 
     Each subject is drawn as often as the others, whatever the number of its pictures, times its ``repeats``.
-    ``together`` is how often pictures of each two of them are drawn, against one's own: ``collages``, which need masks
-    of the smaller one. The file's metadata names the subjects, so that who gets it knows what to write.
+    ``together`` is how often pictures of each two of them are drawn, and of the smaller one in the other's prior
+    pictures, against one's own: ``in_company``, which needs masks of the smaller one. The file's metadata names the
+    subjects, so that who gets it knows what to write.
     """
     if together < 0:
         raise SettingsError(f"together is {together}; it must be at least 0")
     shown = [subject_shown(subject, size) for subject in subjects]
     parts = [(one, float(subject.repeats)) for one, subject in zip(shown, subjects, strict=True)]
+    others = []
     if prior.count and prior.weight:
         for number, subject in enumerate(subjects):
             painted = prior_pictures(base, subject, size, prior.count, work / "prior", seed=number * prior.count)
-            others = Shown(subject.kind, painted, _everywhere(len(painted), size))
-            parts.append((others, prior.weight * subject.repeats))
+            others.append(Shown(subject.kind, painted, _everywhere(len(painted), size)))
+            parts.append((others[-1], prior.weight * subject.repeats))
     if together:
-        for one, other in combinations(shown, 2):
-            both = collages(one, other, COLLAGES, effort.seed)
-            if both is not None:
-                parts.append((both, together))
+        parts += [(both, together) for both in in_company(shown, others, COLLAGES, effort.seed)]
     joined = CaptionedSet(
         torch.cat([part.data.pictures for part, _ in parts]),
         [texts for part, _ in parts for texts in part.data.captions],

@@ -1,9 +1,11 @@
 """Pictures of two subjects, pasted from pictures of each."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from igo.training.collages import Shown, collages
+from igo.training.collages import Shown, collages, in_company
 from igo.training.folders import CaptionedSet
 
 
@@ -18,6 +20,11 @@ def shown(name, level, box, count=2):
     return Shown(name, CaptionedSet(pictures, captions), zones)
 
 
+def anywhere(one):
+    """``one`` without masks."""
+    return replace(one, zones=torch.ones_like(one.zones))
+
+
 @pytest.fixture
 def jacket():
     return shown("zwx jacket", 50, (2, 4, 14, 14))
@@ -28,13 +35,10 @@ def bag():
     return shown("qvk bag", 200, (10, 10, 16, 18))
 
 
-def test_the_smaller_one_lies_in_pictures_of_the_larger_one(jacket, bag):
+def test_one_lies_in_pictures_of_the_other(jacket, bag):
     both = collages(bag, jacket, 8)
     assert both.name == "zwx jacket and qvk bag"
     assert len(both.data) == 4, "each of two with each of two"
-    assert {texts[0] for texts in both.data.captions} == {
-        f"a woman in a zwx jacket, {index}, with a qvk bag" for index in range(2)
-    }
     for picture, zone, texts in zip(both.data.pictures, both.zones, both.data.captions, strict=True):
         pasted = picture[..., 0] == 200
         assert torch.equal(pasted, bag.zones[0])
@@ -43,18 +47,46 @@ def test_the_smaller_one_lies_in_pictures_of_the_larger_one(jacket, bag):
     assert len({int(picture[12, 12, 2]) for picture in both.data.pictures}) == 2, "cut from both pictures of the bag"
 
 
+def test_captions_name_it_at_the_end_and_in_the_middle(jacket, bag):
+    captions = {tuple(texts) for texts in collages(bag, jacket, 8).data.captions}
+    named = [
+        (f"a woman in a zwx jacket, {i}, with a qvk bag", f"a woman in a zwx jacket, with a qvk bag, {i}")
+        for i in (0, 1)
+    ]
+    assert captions == set(named)
+    jacket.data.captions[0] = jacket.data.captions[1] = ["a zwx jacket"]
+    assert collages(bag, jacket, 1).data.captions == [["a zwx jacket, with a qvk bag"]]
+
+
 def test_no_more_are_made_than_asked_for_and_the_same_again(jacket, bag):
-    some, again, others = (collages(jacket, bag, 2, seed) for seed in (1, 1, 2))
+    some, again, others = (collages(bag, jacket, 2, seed) for seed in (1, 1, 2))
     assert len(some.data) == 2
     assert torch.equal(some.data.pictures, again.data.pictures)
     assert not torch.equal(some.data.pictures, others.data.pictures)
 
 
-def test_what_would_be_hidden_or_can_not_be_cut_out_is_left_out(jacket, bag):
-    assert collages(shown("coat", 50, (9, 9, 16, 19)), shown("bag", 9, (9, 9, 16, 18)), 8) is None
-    anywhere = Shown("hat", bag.data, torch.ones_like(bag.zones))
-    assert collages(anywhere, anywhere, 8) is None
-    over = collages(anywhere, jacket, 8)
-    assert over.name == "hat and zwx jacket", "one without masks is what the other is laid on"
+def test_what_would_be_hidden_is_left_out(jacket, bag):
+    assert collages(shown("bag", 9, (9, 9, 16, 18)), shown("coat", 50, (9, 9, 16, 19)), 8) is None
     bag.zones[0] = False
-    assert len(collages(jacket, bag, 8).data) == 2, "a picture that doesn't show it"
+    assert len(collages(bag, jacket, 8).data) == 2, "a picture that doesn't show it"
+
+
+def test_the_smaller_one_of_two_keeps_company_with_the_larger_one_and_with_others(jacket, bag):
+    people = [anywhere(shown("bag", 120, (0, 0, 1, 1), 3)), anywhere(shown("jacket", 90, (0, 0, 1, 1), 3))]
+    both, alone = in_company([bag, jacket], people, 8)
+    assert both.name == "zwx jacket and qvk bag"
+    assert alone.name == "jacket and qvk bag"
+    assert len(alone.data) == 6
+    for picture, zone in zip(alone.data.pictures, alone.zones, strict=True):
+        assert torch.equal(picture[..., 0] == 200, bag.zones[0])
+        assert torch.equal(picture[..., 0] == 90, ~bag.zones[0])
+        assert torch.equal(zone, bag.zones[0]), "what is around it was learned when the others were"
+    assert [len(company.data) for company in in_company([jacket, bag], people[::-1], 2)] == [2, 2]
+    assert [company.name for company in in_company([jacket, bag], [], 8)] == ["zwx jacket and qvk bag"]
+    assert in_company([bag], people[:1], 8) == []
+
+
+def test_one_without_masks_is_what_the_other_is_laid_on(jacket, bag):
+    hat = anywhere(shown("hat", 10, (0, 0, 1, 1)))
+    assert [company.name for company in in_company([hat, jacket], [], 8)] == ["hat and zwx jacket"]
+    assert in_company([hat, anywhere(bag)], [], 8) == []

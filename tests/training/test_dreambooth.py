@@ -149,6 +149,12 @@ def test_pictures_of_both_are_drawn_where_masks_cut_them_out(subjects, base, tmp
     assert float(seen["weights"][0][both].sum()) == pytest.approx(0.5)
     assert seen["data"].pictures[both[0]][:12].float().mean((0, 1)).tolist() == [255, 0, 0]
     assert seen["data"].pictures[both[0]][13:].float().mean((0, 1)).tolist() == [0, 0, 255]
+    train_dreambooth(base, *arguments[:-1], Prior(2), together=0.5)
+    alone = [
+        index for index, texts in enumerate(seen["data"].captions) if texts[0].endswith("a red dress, with a zwx coat")
+    ]
+    assert len(alone) == 3, "on each other dress that is red"
+    assert float(seen["weights"][0][alone].sum()) == pytest.approx(0.25)
     train_dreambooth(base, *arguments, together=0)
     assert len(seen["data"]) == 6
     with pytest.raises(SettingsError, match="together is -1; it must be at least 0"):
