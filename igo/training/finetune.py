@@ -64,8 +64,10 @@ class Effort:
         if self.steps is not None and self.steps < 1:
             raise SettingsError(f"steps is {self.steps}; it must be at least 1")
 
-    def train(self, task: Task, work: Path) -> TrainingReport:
-        """Train ``task`` in ``work`` and leave the averaged weights in its module."""
+    def train(self, task: Task, work: Path, source: str) -> TrainingReport:
+        """Train ``task``, which learns from ``source`` (see ``digest``), in ``work`` and leave the averaged weights in
+        its module."""
+        task.source = source
         settings = LoopSettings(
             steps=self.steps or 1,
             batch_size=self.batch_size,
@@ -105,7 +107,7 @@ def train_base(
     height, width = data.pictures.shape[1:3]
     show = SampleSettings(captions, width, height, min(base.defaults.num_inference_steps, 30))
     task = DiffusionTask(pipeline, encoded(pipeline, data, work), show, text_rate=text_rate)
-    report = effort.train(task, work)
+    report = effort.train(task, work, digest(base.identity, data.pictures, data.captions))
     if processes().is_main_process:
         export(pipeline, out, defaults=_defaults(base, width, height))
     return report
@@ -139,7 +141,8 @@ def train_inpaint(
     torch.manual_seed(effort.seed)
     pipeline = inpainting(base.pipeline)
     guidance, steps = base.defaults.guidance_scale, min(base.defaults.num_inference_steps, 30)
-    report = effort.train(InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance), work)
+    task = InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance)
+    report = effort.train(task, work, digest(base.identity, *vars(masks).values()))
     height, width = masks.pictures.shape[1:3]
     if processes().is_main_process:
         export(pipeline, out, defaults=_defaults(base, width, height))
@@ -172,7 +175,8 @@ def train_clipseg(
     """Train CLIPSeg to find what phrases name; its decoder, or all of it."""
     check_replaceable(out)
     torch.manual_seed(effort.seed)
-    report = effort.train(ClipsegTask(model, preprocessing, masks, held_out, decoder_only=decoder_only), work)
+    task, source = ClipsegTask(model, preprocessing, masks, held_out, decoder_only=decoder_only), weights_digest(model)
+    report = effort.train(task, work, digest(source, *vars(masks).values()))
     if processes().is_main_process:
         export_clipseg(model, tokenizer, preprocessing, out)
     return report
@@ -195,9 +199,9 @@ def train_upscaler(
     if out.suffix != ".safetensors":
         raise SettingsError(f"{out} is no .safetensors file; give the upscaler's weights such a name")
     torch.manual_seed(effort.seed)
-    pairs = Pairs(tiles.numpy(), network.scale, degradation)
+    pairs, source = Pairs(tiles.numpy(), network.scale, degradation), digest(weights_digest(network), tiles)
     with closing(UpscalerTask(network, pairs, held_out, workers=workers)) as task:
-        report = effort.train(task, work)
+        report = effort.train(task, work, source)
     if processes().is_main_process:
         export_srvgg(network, out)
     return report
@@ -207,9 +211,9 @@ def _defaults(base: checkpoint.Loaded, width: int, height: int) -> Mapping[str, 
     return asdict(base.defaults) | {"width": width, "height": height}
 
 
-def digest(*tensors: Tensor) -> str:
-    """Twelve hexadecimal digits that name the contents."""
+def digest(*contents: object) -> str:
+    """Twelve hexadecimal digits that name the contents: tensors by their values, others by how they are written."""
     state = hashlib.sha256()
-    for tensor in tensors:
-        state.update(np.ascontiguousarray(tensor.numpy()).data)
+    for part in contents:
+        state.update(np.ascontiguousarray(part.numpy()).data if isinstance(part, Tensor) else repr(part).encode())
     return state.hexdigest()[:12]

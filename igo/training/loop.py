@@ -175,7 +175,8 @@ class _Run:
             closing(batches),
         ):
             if first:
-                progress.say(f"resumed at step {first}")
+                over = "finished before; give more steps, or another folder to start anew"
+                progress.say(f"resumed at step {first}" if first < last else over)
             while self.step < last:
                 self._pending.append(self._one_step(batches))
                 self.step += 1
@@ -270,6 +271,7 @@ class _Run:
             state: dict[str, Any] = {
                 "task": self.task.name,
                 "seed": self.settings.seed,
+                "source": self.task.source,
                 "step": self.step,
                 "module": checkpoint.learned(self.task.module),
                 "ema": self.ema.average,
@@ -289,6 +291,11 @@ class _Run:
             raise CheckpointError(
                 f"{path} belongs to task '{state.get('task')}' with seed {state.get('seed')}, not to "
                 f"'{self.task.name}' with seed {self.settings.seed}; choose another folder"
+            )
+        if state.get("source") != self.task.source:
+            raise CheckpointError(
+                f"{path} has learned from another base, pictures or captions; choose another folder, or delete "
+                f"{self.folder} to start anew"
             )
         try:
             checkpoint.restore(self.task.module, state["module"])

@@ -22,6 +22,9 @@ class Task(ABC):
     module: nn.Module
     """Called as ``module(**batch)``; returns scalar losses by name, of which ``"loss"`` is minimised."""
 
+    source: str = ""
+    """Names what is learned from: a checkpoint of another source is refused too. Empty where that can't change."""
+
     ahead: bool = False
     """Whether a batch is so much work for the CPU that the next one is to be made while the present one is learned
     from. ``batch`` is then called by another thread, though never by two at once."""

@@ -62,10 +62,11 @@ def test_a_batch_that_can_not_be_made_ahead_stops_the_run(line_task, tmp_path):
         train(task, SETTINGS, tmp_path, quiet=True)
 
 
-def test_a_finished_run_returns_at_once_with_its_result(line_task, tmp_path):
+def test_a_finished_run_returns_at_once_with_its_result_and_says_so(line_task, tmp_path, capsys):
     first, again = line_task(), line_task()
     report = train(first, SETTINGS, tmp_path, quiet=True)
-    second = train(again, SETTINGS, tmp_path, quiet=True)
+    second = train(again, SETTINGS, tmp_path)
+    assert "finished before; give more steps" in capsys.readouterr().out
     assert second.samples == 0
     assert second.measures == report.measures
     assert torch.equal(first.module.layer.weight, again.module.layer.weight)
@@ -110,6 +111,14 @@ def test_a_folder_of_another_run_is_refused(line_task, tmp_path):
     train(line_task(), SETTINGS, tmp_path, halt_at=1, quiet=True)
     with pytest.raises(CheckpointError, match="seed 3, not to 'line' with seed 4"):
         train(line_task(), replace(SETTINGS, seed=4), tmp_path, quiet=True)
+
+
+def test_a_folder_that_learned_from_something_else_is_refused(line_task, tmp_path):
+    train(line_task(), SETTINGS, tmp_path, halt_at=1, quiet=True)
+    task = line_task()
+    task.source = "other pictures"
+    with pytest.raises(CheckpointError, match="has learned from another base, pictures or captions"):
+        train(task, SETTINGS, tmp_path, quiet=True)
 
 
 def test_a_model_of_another_shape_is_refused(line_task, tmp_path):

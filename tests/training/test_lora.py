@@ -148,6 +148,19 @@ def test_a_killed_training_ends_with_the_same_adapter(tiny_checkpoint, tmp_path,
     assert all(torch.equal(one.get_tensor(name), other.get_tensor(name)) for name in one.keys())  # noqa: SIM118
 
 
+def test_a_training_goes_on_with_its_own_pictures_and_captions_alone(tiny_checkpoint, tmp_path):
+    def learn(data, **changes):
+        out, effort = tmp_path / "a.safetensors", replace(EFFORT, **changes)
+        return adapt.train_lora(adapt.load_adaptable(str(tiny_checkpoint)), [data], out, tmp_path / "work", effort)
+
+    data = captioned()
+    assert learn(data).step == 4
+    assert learn(data, steps=6, learning_rate=1e-3).samples == 4, "efforts may change"
+    for other in (replace(data, captions=[["a blue hoodie"]] * 4), replace(data, pictures=255 - data.pictures)):
+        with pytest.raises(CheckpointError, match="has learned from another base, pictures or captions"):
+            learn(other)
+
+
 def test_sizes_of_pictures_are_trained_together(base, tmp_path):
     sets = [captioned(3, 32, 48), captioned(2, 48, 32)]
     weights = [torch.tensor([1.0, 1.0, 2.0]), torch.tensor([1.0, 3.0])]
@@ -158,7 +171,7 @@ def test_sizes_of_pictures_are_trained_together(base, tmp_path):
 
 def test_what_lies_outside_a_zone_hardly_counts(base, tmp_path, monkeypatch):
     seen = {}
-    monkeypatch.setattr(Effort, "train", lambda self, task, work: seen.update(task=task))
+    monkeypatch.setattr(Effort, "train", lambda self, task, *_: seen.update(task=task))
     zones = torch.zeros(4, 48, 32, dtype=torch.bool)
     zones[:, :24, :16] = True
     adapt.train_lora(base, [captioned()], tmp_path / "lora.safetensors", tmp_path / "work", EFFORT, zones=[zones])
