@@ -294,8 +294,8 @@ class _Run:
             )
         if state.get("source") != self.task.source:
             raise CheckpointError(
-                f"{path} has learned from another base, pictures or captions; choose another folder, or delete "
-                f"{self.folder} to start anew"
+                f"{path} has learned from another base, pictures, captions or settings; choose another folder, "
+                f"or delete {self.folder} to start anew"
             )
         try:
             checkpoint.restore(self.task.module, state["module"])

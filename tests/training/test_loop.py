@@ -117,7 +117,7 @@ def test_a_folder_that_learned_from_something_else_is_refused(line_task, tmp_pat
     train(line_task(), SETTINGS, tmp_path, halt_at=1, quiet=True)
     task = line_task()
     task.source = "other pictures"
-    with pytest.raises(CheckpointError, match="has learned from another base, pictures or captions"):
+    with pytest.raises(CheckpointError, match="has learned from another base, pictures, captions or settings"):
         train(task, SETTINGS, tmp_path, quiet=True)
 
 

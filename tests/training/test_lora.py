@@ -157,7 +157,7 @@ def test_a_training_goes_on_with_its_own_pictures_and_captions_alone(tiny_checkp
     assert learn(data).step == 4
     assert learn(data, steps=6, learning_rate=1e-3).samples == 4, "efforts may change"
     for other in (replace(data, captions=[["a blue hoodie"]] * 4), replace(data, pictures=255 - data.pictures)):
-        with pytest.raises(CheckpointError, match="has learned from another base, pictures or captions"):
+        with pytest.raises(CheckpointError, match="has learned from another base, pictures, captions or settings"):
             learn(other)
 
 
