@@ -38,18 +38,22 @@ def in_company(subjects: Sequence[Shown], others: Sequence[Shown], count: int, s
     """At most ``count`` pictures of each two ``subjects``, and of the smaller one of them without the larger one.
 
     ``others`` are other things of the subjects' classes, one set for each, or none at all: the smaller one is laid over
-    those of the larger one's class too, and there nothing else is learned. A pair whose smaller one has no masks to be
-    cut out by is left out.
+    those of the larger one's class too, where the larger one would not be hidden, and there nothing else is learned. A
+    pair whose smaller one has no masks to be cut out by is left out.
     """
     found = []
     for pair in combinations(range(len(subjects)), 2):
         large, small = sorted(pair, key=lambda number: -subjects[number].area)
-        if subjects[small].area == 1:
+        over, under = subjects[small], subjects[large]
+        if over.area == 1:
             continue
-        below = [subjects[large]]
+        found.append(collages(over, under, count, seed))
         if others:
-            below.append(replace(others[large], zones=torch.zeros_like(others[large].zones)))
-        found += [collages(subjects[small], under, count, seed) for under in below]
+            usual = under.zones.float().mean(0)  # for of the others nothing says where they are
+            free = (over.zones * usual).sum((1, 2)) <= COVERED * usual.sum()
+            alone = replace(over, zones=over.zones & free[:, None, None])
+            people = replace(others[large], zones=torch.zeros_like(others[large].zones))
+            found.append(collages(alone, people, count, seed))
     return [both for both in found if both is not None]
 
 

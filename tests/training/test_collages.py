@@ -86,6 +86,15 @@ def test_the_smaller_one_of_two_keeps_company_with_the_larger_one_and_with_other
     assert in_company([bag], people[:1], 8) == []
 
 
+def test_what_would_hide_the_larger_one_is_not_laid_over_others_of_its_class_either(jacket):
+    people = [anywhere(shown(name, 90, (0, 0, 1, 1))) for name in ("jacket", "coat")]
+    coat = shown("coat", 200, (3, 5, 14, 14))
+    assert in_company([jacket, coat], people, 8) == []
+    coat.zones[0] = False
+    coat.zones[0, 12:20, 12:] = True
+    assert [len(company.data) for company in in_company([jacket, coat], people, 8)] == [2, 2]
+
+
 def test_one_without_masks_is_what_the_other_is_laid_on(jacket, bag):
     hat = anywhere(shown("hat", 10, (0, 0, 1, 1)))
     assert [company.name for company in in_company([hat, jacket], [], 8)] == ["hat and zwx jacket"]
