@@ -179,7 +179,7 @@ def train_clipseg(
         batch_size=2 * effort.batch_size,
     )
     parts = PartsTask(model, PREPROCESSING, learned, phrases())
-    first.train(parts, work / "clipseg-parts", finetune.digest(*vars(learned).values()))
+    first.train(parts, work / "clipseg-parts", finetune.digest(learned))
     effort = replace(effort, minutes=(1 - FIRST) * effort.minutes)
     return finetune.train_clipseg(
         model, tokenizer, PREPROCESSING, learned, measured, out, work / "clipseg", effort, decoder_only=False

@@ -121,8 +121,8 @@ def train_lora(
         conditions=conditions,
     )
     task.name = "lora"
-    drawn = (part for one in data for part in (one.pictures, one.captions))
-    report = effort.train(task, work, digest(base.identity, adaptation.lora, *drawn, *(weights or ()), *(zones or ())))
+    source = digest(base.identity, adaptation.lora, *data, *(weights or ()), *(zones or ()))
+    report = effort.train(task, work, source)
     settings = {**vars(adaptation), "lora": vars(adaptation.lora)}
     _write(base, pipeline, out, adaptation.layout, settings, metadata or {})
     return report
@@ -163,7 +163,7 @@ def train_inpaint_lora(
     steps, guidance = min(base.defaults.num_inference_steps, 30), base.defaults.guidance_scale
     task = InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance)
     task.name = "inpaint lora"
-    report = effort.train(task, work, digest(base.identity, lora, *vars(masks).values()))
+    report = effort.train(task, work, digest(base.identity, lora, masks))
     _write(base, pipeline, out, "diffusers", {"lora": vars(lora)}, {})
     return report
 

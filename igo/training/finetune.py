@@ -6,7 +6,7 @@ Each function trains in ``work``, where a run that was killed goes on, and write
 import hashlib
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,7 +107,7 @@ def train_base(
     height, width = data.pictures.shape[1:3]
     show = SampleSettings(captions, width, height, min(base.defaults.num_inference_steps, 30))
     task = DiffusionTask(pipeline, encoded(pipeline, data, work), show, text_rate=text_rate)
-    report = effort.train(task, work, digest(base.identity, data.pictures, data.captions))
+    report = effort.train(task, work, digest(base.identity, data))
     if processes().is_main_process:
         export(pipeline, out, defaults=_defaults(base, width, height))
     return report
@@ -142,7 +142,7 @@ def train_inpaint(
     pipeline = inpainting(base.pipeline)
     guidance, steps = base.defaults.guidance_scale, min(base.defaults.num_inference_steps, 30)
     task = InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance)
-    report = effort.train(task, work, digest(base.identity, *vars(masks).values()))
+    report = effort.train(task, work, digest(base.identity, masks))
     height, width = masks.pictures.shape[1:3]
     if processes().is_main_process:
         export(pipeline, out, defaults=_defaults(base, width, height))
@@ -175,8 +175,8 @@ def train_clipseg(
     """Train CLIPSeg to find what phrases name; its decoder, or all of it."""
     check_replaceable(out)
     torch.manual_seed(effort.seed)
-    task, source = ClipsegTask(model, preprocessing, masks, held_out, decoder_only=decoder_only), weights_digest(model)
-    report = effort.train(task, work, digest(source, *vars(masks).values()))
+    task = ClipsegTask(model, preprocessing, masks, held_out, decoder_only=decoder_only)
+    report = effort.train(task, work, digest(weights_digest(model), masks))
     if processes().is_main_process:
         export_clipseg(model, tokenizer, preprocessing, out)
     return report
@@ -199,9 +199,9 @@ def train_upscaler(
     if out.suffix != ".safetensors":
         raise SettingsError(f"{out} is no .safetensors file; give the upscaler's weights such a name")
     torch.manual_seed(effort.seed)
-    pairs, source = Pairs(tiles.numpy(), network.scale, degradation), digest(weights_digest(network), tiles)
+    pairs = Pairs(tiles.numpy(), network.scale, degradation)
     with closing(UpscalerTask(network, pairs, held_out, workers=workers)) as task:
-        report = effort.train(task, work, source)
+        report = effort.train(task, work, digest(weights_digest(network), tiles))
     if processes().is_main_process:
         export_srvgg(network, out)
     return report
@@ -212,8 +212,12 @@ def _defaults(base: checkpoint.Loaded, width: int, height: int) -> Mapping[str, 
 
 
 def digest(*contents: object) -> str:
-    """Twelve hexadecimal digits that name the contents: tensors by their values, others by how they are written."""
+    """Twelve hexadecimal digits that name the contents: tensors by their values, dataclasses by those of their fields,
+    others by how they are written."""
     state = hashlib.sha256()
     for part in contents:
-        state.update(np.ascontiguousarray(part.numpy()).data if isinstance(part, Tensor) else repr(part).encode())
+        for value in vars(part).values() if is_dataclass(part) else (part,):
+            state.update(
+                np.ascontiguousarray(value.numpy()).data if isinstance(value, Tensor) else repr(value).encode()
+            )
     return state.hexdigest()[:12]
