@@ -19,17 +19,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from igo.mini import NATIVE_SIZE, wardrobe
+from igo import wardrobe
+from igo.embedded import NATIVE_SIZE
 from igo.mini.pictures import balanced_figures
-from igo.mini.wardrobe import draw
-from igo.training.adapt import Adaptation, load_adaptable, train_lora
-from igo.training.conditioning import Conditions, TextConditioner, tokenize
-from igo.training.diffusion import DiffusionTask
-from igo.training.ema import EMA
+from igo.training.adapters.adapt import Adaptation, load_adaptable, train_lora
+from igo.training.adapters.lora import LoraSettings, add_lora
+from igo.training.data.folders import CaptionedSet
 from igo.training.finetune import Effort, encoded, load_base, train_base
-from igo.training.folders import CaptionedSet
-from igo.training.loop import LoopSettings, step_generator, train
-from igo.training.lora import LoraSettings, add_lora
+from igo.training.loop.ema import EMA
+from igo.training.loop.loop import LoopSettings, step_generator, train
+from igo.training.tasks.conditioning import Conditions, TextConditioner, tokenize
+from igo.training.tasks.diffusion import DiffusionTask
+from igo.wardrobe import draw
 
 PICTURES, SEED = 8, 301
 KINDS = ("loaded", "lora", "full")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from benchmarks.findings import Row
 from benchmarks.judge.verdicts import Judge
 from benchmarks.measures import ATTRIBUTES, share_right
-from igo.mini.wardrobe import Drawing
-from igo.training.data import to_model, to_pictures
+from igo.training.data.latents import to_model, to_pictures
+from igo.wardrobe import Drawing
 
 
 def autoencoder_rows(judge: Judge, vae: Any, drawings: Sequence[Drawing]) -> list[Row]:

@@ -24,13 +24,13 @@ from benchmarks.judge.verdicts import Judge
 from benchmarks.prompts import balanced_prompts
 from benchmarks.subject_judge import SubjectJudge
 from benchmarks.subjects import BAG, JACKET, caption, dressed, picture, zone
-from igo.mini import NATIVE_SIZE
+from igo.embedded import NATIVE_SIZE
 from igo.mini.pictures import balanced_figures
-from igo.mini.wardrobe import COLORS
-from igo.training.adapt import Adaptation, load_adaptable
-from igo.training.dreambooth import Prior, Subject, train_dreambooth
+from igo.training.adapters.adapt import Adaptation, load_adaptable
+from igo.training.adapters.dreambooth import Prior, Subject, train_dreambooth
+from igo.training.adapters.lora import LoraSettings
 from igo.training.finetune import Effort
-from igo.training.lora import LoraSettings
+from igo.wardrobe import COLORS
 from igo_plugins import Adapter
 
 SHOWN = 8

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from benchmarks.findings import Findings
 from benchmarks.report import sheet, table, write_json
-from igo import mini
+from igo import embedded
 from igo.errors import CheckpointError, IGOError, SettingsError
 
 PARTS = ("base", "inpaint", "clipseg", "upscaler", "styling")
@@ -74,7 +74,7 @@ def folder_of(weights: str, chosen: argparse.Namespace) -> Path:
     """The folder that was named for ``weights``, else the embedded one. Raises ``CheckpointError`` if there is none."""
     named = getattr(chosen, weights)
     if named is None:
-        return mini.path(weights)
+        return embedded.path(weights)
     if not Path(named).is_dir():
         raise CheckpointError(f"--{weights} {named} is no folder")
     return Path(named)
@@ -83,7 +83,7 @@ def folder_of(weights: str, chosen: argparse.Namespace) -> Path:
 def carried(part: str, chosen: argparse.Namespace) -> bool:
     """Whether all weights that ``part`` needs are named or embedded."""
     with suppress(CheckpointError):
-        return all(getattr(chosen, weights) or mini.path(weights) for weights in NEEDS[part])
+        return all(getattr(chosen, weights) or embedded.path(weights) for weights in NEEDS[part])
     return False
 
 
@@ -152,7 +152,7 @@ def _parts(chosen: argparse.Namespace) -> list[str]:
         if weights in ("clipseg", "upscaler"):
             folder_of(weights, chosen)
         elif getattr(chosen, weights) is None:
-            mini.path(weights)
+            embedded.path(weights)
     return parts
 
 

@@ -16,8 +16,8 @@ from benchmarks.measures import share
 from benchmarks.outcomes import caption, garment_of, judged
 from benchmarks.prompts import LEADS, describe
 from benchmarks.recoloring import recolorings
-from igo.mini import NATIVE_SIZE
-from igo.mini.wardrobe import Part, draw
+from igo.embedded import NATIVE_SIZE
+from igo.wardrobe import Part, draw
 
 Source = Literal["drawings", "base"]
 

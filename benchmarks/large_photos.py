@@ -20,8 +20,8 @@ from PIL import Image, ImageFilter
 import igo
 from benchmarks.upscaling import photos
 from igo.cli import options
+from igo.embedded import NATIVE_SIZE
 from igo.images import read_image
-from igo.mini import NATIVE_SIZE
 
 ZONES = {"middle": (0.3, 0.3, 0.7, 0.7), "corner": (0.75, 0.8, 1.0, 1.0), "soft": (0.1, 0.1, 0.4, 0.35)}
 """Left, top, right and bottom as shares of the picture."""

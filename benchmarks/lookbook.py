@@ -21,7 +21,7 @@ from PIL import Image
 
 from igo import cli
 from igo.images import read_image
-from igo.mini.wardrobe import COLORS, draw, phrase, sample
+from igo.wardrobe import COLORS, draw, phrase, sample
 
 SEED = 107_000_000
 """Of the figure that is drawn; nothing here is trained on one that high."""

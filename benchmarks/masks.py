@@ -17,11 +17,11 @@ from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 from benchmarks.findings import Findings, Row, Sample
 from benchmarks.measures import share
 from igo.errors import CheckpointError
+from igo.images.sheet import tinted
 from igo.mini.clipseg import drawn_masks
 from igo.mini.phrases import phrases
 from igo.mini.pictures import balanced_figures
-from igo.sheet import tinted
-from igo.training.clipseg import EMPTY
+from igo.training.tasks.clipseg import EMPTY
 
 Masks = NDArray[np.bool_]
 Finder = Callable[[Image.Image, Sequence[str]], Masks]

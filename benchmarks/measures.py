@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from benchmarks.judge.verdicts import Verdict
-from igo.mini.wardrobe import Figure
+from igo.wardrobe import Figure
 
 MEASURES = {
     "top colour": "top_color",

@@ -12,8 +12,8 @@ from benchmarks.judge.verdicts import Judge, Verdict
 from benchmarks.masks import Masks
 from benchmarks.measures import most_common, share
 from benchmarks.recoloring import Recoloring
-from igo.mini import NATIVE_SIZE
-from igo.mini.wardrobe import Part, draw
+from igo.embedded import NATIVE_SIZE
+from igo.wardrobe import Part, draw
 
 HAIR_SEEN = 40
 """Pixels of hair from which on its colour is asked about."""

@@ -25,11 +25,12 @@ from benchmarks.judge.verdicts import Judge, judge
 from benchmarks.measures import share
 from benchmarks.prompts import LEADS, describe
 from benchmarks.report import sheet, table, write_json
-from igo import checkpoint as checkpoints
-from igo.compositing import seam_score
+from igo import wardrobe
+from igo.embedded import NATIVE_SIZE
 from igo.errors import IGOError, SettingsError
-from igo.mini import NATIVE_SIZE, wardrobe
-from igo.mini.wardrobe import Figure, draw, sample
+from igo.images.compositing import seam_score
+from igo.painting import checkpoint as checkpoints
+from igo.wardrobe import Figure, draw, sample
 from igo_plugins import Outpainting
 
 SEED = 106_000_000

@@ -17,7 +17,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 import igo
-from igo import mini
+from igo import embedded
 
 PROMPT = "fashion photo of a korean woman in a red hoodie and blue jeans, street background"
 SIZE = {"width": 128, "height": 192}
@@ -52,7 +52,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=15, help="how many pairs to time")
     pairs = parser.parse_args().pairs
 
-    pipeline = StableDiffusionPipeline.from_pretrained(mini.path("base"))
+    pipeline = StableDiffusionPipeline.from_pretrained(embedded.path("base"))
     pipeline.set_progress_bar_config(disable=True)
     chain = igo.Chain(igo.TextToImage("mini"))
 

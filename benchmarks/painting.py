@@ -17,9 +17,9 @@ from benchmarks.judge.spoiling import FACES, LEGS, UNSEEN_FACES, UNSEEN_LEGS, sp
 from benchmarks.judge.verdicts import Judge
 from benchmarks.measures import MEASURES, all_right, faults, majority, share, share_right
 from benchmarks.prompts import Wanted, balanced_prompts, shown_outfits
-from igo import checkpoint as checkpoints
-from igo.mini import NATIVE_SIZE
-from igo.mini.wardrobe import Drawing, Figure, draw
+from igo.embedded import NATIVE_SIZE
+from igo.painting import checkpoint as checkpoints
+from igo.wardrobe import Drawing, Figure, draw
 
 SPOILT = 40
 """How many figures are spoilt, each once in the face and once in the legs, to see whether the judge notices."""

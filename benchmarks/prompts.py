@@ -5,10 +5,10 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import product
 
+from igo import wardrobe
 from igo.errors import SettingsError
-from igo.mini import wardrobe
 from igo.mini.pictures import balanced_figures
-from igo.mini.wardrobe import Figure, sample
+from igo.wardrobe import Figure, sample
 
 LEADS = (
     "fashion photo of a {who} in {clothes}",

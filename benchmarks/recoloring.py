@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from benchmarks.prompts import LEADS, describe
+from igo import wardrobe
 from igo.errors import SettingsError
-from igo.mini import wardrobe
-from igo.mini.wardrobe import Figure, sample
+from igo.wardrobe import Figure, sample
 
 SEED = 105_000_000
 """The first seed of the figures; nothing here is trained on one that high."""

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from benchmarks.findings import Findings, Row
-from igo.sheet import contact_sheet
+from igo.images.sheet import contact_sheet
 
 VERDICTS = {"aim": "[green]aim[/]", "floor": "[yellow]floor[/]", "missed": "[red]missed[/]", None: ""}
 

@@ -15,8 +15,8 @@ from benchmarks.measures import share
 from benchmarks.outcomes import caption, garment_of, judged
 from benchmarks.prompts import LEADS, describe
 from benchmarks.recoloring import Recoloring, recolorings
-from igo.mini import NATIVE_SIZE
-from igo.mini.wardrobe import COLORS, Part, draw, phrase
+from igo.embedded import NATIVE_SIZE
+from igo.wardrobe import COLORS, Part, draw, phrase
 from igo_plugins import Upscaling, VirtualStyling
 
 

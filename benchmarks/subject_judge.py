@@ -16,12 +16,12 @@ from torch.nn import functional
 
 from benchmarks.judge.augmentation import degrade
 from benchmarks.subjects import dressed, picture
-from igo import checkpoint
 from igo.mini.pictures import balanced_figures
-from igo.mini.wardrobe import Figure
-from igo.training.data import to_model, to_pictures
-from igo.training.loop import LoopSettings, train
-from igo.training.task import Batch, Task
+from igo.painting import checkpoint
+from igo.training.data.latents import to_model, to_pictures
+from igo.training.loop.loop import LoopSettings, train
+from igo.training.loop.task import Batch, Task
+from igo.wardrobe import Figure
 
 SEED, HELD_OUT_SEED = 201, 202
 """Other figures than `mini`, the big judge and the subjects' own pictures have."""

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from igo.mini import NATIVE_SIZE
-from igo.mini.wardrobe import Figure, Part, draw, phrase
+from igo.embedded import NATIVE_SIZE
+from igo.wardrobe import Figure, Part, draw, phrase
 
 JACKET, BAG = "zwx jacket", "qvk yellow bag"
 """What prompts call them: a token, spelt letter by letter as any word is that `mini` doesn't know, and a class that it

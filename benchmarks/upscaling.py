@@ -16,10 +16,10 @@ from benchmarks.findings import Findings, Row, Sample
 from igo.errors import CheckpointError
 from igo.mini.pictures import balanced_figures
 from igo.mini.upscaler import DEGRADATION, SCALES, SIZE, weights_file
-from igo.mini.wardrobe import draw
 from igo.networks.files import load_srvgg
-from igo.training.degradations import degrade, enlarge
-from igo.training.upscaler import psnr
+from igo.training.data.degradations import degrade, enlarge
+from igo.training.tasks.upscaler import psnr
+from igo.wardrobe import draw
 
 Pixels = NDArray[np.uint8]
 Upscale = Callable[[Pixels, int], Pixels]

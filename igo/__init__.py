@@ -7,34 +7,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from igo.chain import Chain as Chain
-    from igo.config import load_chain as load_chain
+    from igo.chains.chain import Chain as Chain
+    from igo.chains.config import load_chain as load_chain
+    from igo.chains.gathering import together as together
+    from igo.chains.replaying import replay as replay
     from igo.errors import IGOError as IGOError
-    from igo.gathering import together as together
     from igo.hookspecs import hookimpl as hookimpl
-    from igo.look import Look as Look
-    from igo.replaying import replay as replay
+    from igo.painting.text_to_image import TextToImage as TextToImage
+    from igo.records.look import Look as Look
     from igo.runtime import Runtime as Runtime
-    from igo.text_to_image import TextToImage as TextToImage
     from igo.values import Entry as Entry
     from igo.values import Event as Event
     from igo.values import Frame as Frame
     from igo.values import Request as Request
 
 _HOMES = {
-    "Chain": "chain",
+    "Chain": "chains.chain",
     "Entry": "values",
     "Event": "values",
     "Frame": "values",
     "IGOError": "errors",
-    "Look": "look",
+    "Look": "records.look",
     "Request": "values",
     "Runtime": "runtime",
-    "TextToImage": "text_to_image",
+    "TextToImage": "painting.text_to_image",
     "hookimpl": "hookspecs",
-    "load_chain": "config",
-    "replay": "replaying",
-    "together": "gathering",
+    "load_chain": "chains.config",
+    "replay": "chains.replaying",
+    "together": "chains.gathering",
 }
 
 __all__ = list(_HOMES)

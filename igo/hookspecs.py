@@ -17,7 +17,7 @@ A plugin is any object, by custom a dataclass whose fields are its settings. It 
 
 Optional class attributes: ``needs`` and ``provides``, tuples of layer names, checked before any model is loaded, and
 ``resizes = True`` for a plugin that changes the picture's size. ``igo.testing.check_plugin`` holds plugins to them.
-Each hook is called for one step at a time; the chain combines the answers (see ``igo.chain``).
+Each hook is called for one step at a time; the chain combines the answers (see ``igo.chains.chain``).
 """
 
 from __future__ import annotations

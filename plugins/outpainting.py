@@ -198,7 +198,7 @@ class Outpainting:
         paint: Paint,
     ) -> tuple[Image, list[_Band]]:
         """The picture after one pass, and what there is to say of its bands; ``seed`` is for a band."""
-        from igo.compositing import seam_score
+        from igo.images.compositing import seam_score
         from igo_plugins.canvas.fill import cut, extended
 
         canvas, mask = extended(image, known, grown, overlap)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from igo import cli
-from igo.config import parse_chain
+from igo.chains.config import parse_chain
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

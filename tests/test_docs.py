@@ -67,7 +67,7 @@ def test_every_hook_is_documented_with_its_signature_and_an_example(hook):
         ("igo", "igo"),
         ("igo.hookspecs", "hookspecs"),
         ("igo.images", "images"),
-        ("igo.compositing", "compositing"),
+        ("igo.images.compositing", "compositing"),
         ("igo.errors", "errors"),
         ("igo.testing", "testing"),
         ("igo_plugins", "plugins"),
@@ -100,7 +100,7 @@ def test_every_setting_of_the_bundled_plugins_is_documented():
     """In the class itself, from where `igo plugins NAME` and the reference take it; a setting that stands in the
     signature alone is one that only its author understands."""
     import igo_plugins
-    from igo.settings import settings_of
+    from igo.chains.settings import settings_of
 
     for cls in (igo.TextToImage, *(getattr(igo_plugins, name) for name in igo_plugins.__all__)):
         for setting in settings_of(cls):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from igo import scaffold
+from igo.cli import scaffold
 from tests.pages import EXAMPLES, ROOT
 
 

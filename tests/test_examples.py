@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from igo import cli, registry, scaffold
-from igo.config import parse_chain
+from igo import cli
+from igo.chains import registry
+from igo.chains.config import parse_chain
+from igo.cli import scaffold
 from tests import pages
 
 EXAMPLES = sorted(pages.EXAMPLES.glob("igo-*"))

@@ -14,7 +14,8 @@ from igo.mini.recipe import BaseTraining, Recipe
 from igo.mini.repaints import drawn_repaints
 from igo.mini.upscaler import train_upscaler
 from igo.runtime import Runtime
-from igo.training import adapt, finetune
+from igo.training import finetune
+from igo.training.adapters import adapt
 from igo.training.finetune import Effort
 from igo_plugins import Outpainting, Upscaling, VirtualStyling
 

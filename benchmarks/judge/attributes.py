@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igo.mini import wardrobe
-from igo.mini.wardrobe import Figure
+from igo import wardrobe
+from igo.wardrobe import Figure
 
 YES_NO = ("no", "yes")
 VALUES: dict[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.judge.attributes import VALUES
-from igo.mini.wardrobe import PARTS, Part
+from igo.wardrobe import PARTS, Part
 
 WIDTHS = (16, 40, 64, 96)
 """Channels at a half, a quarter, an eighth and a sixteenth of the picture's sides."""

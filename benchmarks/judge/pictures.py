@@ -12,10 +12,11 @@ from torch import Tensor
 
 from benchmarks.judge.attributes import encode
 from benchmarks.judge.spoiling import FACES, LEGS, spoil
-from igo.mini import NATIVE_SIZE, wardrobe
+from igo import wardrobe
+from igo.embedded import NATIVE_SIZE
 from igo.mini.pictures import wardrobe_digest
-from igo.mini.wardrobe import Drawing, Figure, draw, sample
-from igo.training.data import load_pictures
+from igo.training.data.latents import load_pictures
+from igo.wardrobe import Drawing, Figure, draw, sample
 
 TRAINING_SEED, HELD_OUT_SEED = 100, 101
 """Apart from each other, and from the seeds that `mini` itself learns from."""

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from igo.mini.wardrobe import HAIR_COLORS, SKINS, Drawing, Part
-from igo.mini.wardrobe.backgrounds import draw_background
-from igo.mini.wardrobe.canvas import Canvas
+from igo.wardrobe import HAIR_COLORS, SKINS, Drawing, Part
+from igo.wardrobe.backgrounds import draw_background
+from igo.wardrobe.canvas import Canvas
 
 UNKNOWN = 255
 """The label of pixels that show no part in particular."""

@@ -15,9 +15,9 @@ from benchmarks.judge.pictures import HELD_OUT_SEED, TRAINING_SEED, JudgedSet, b
 from benchmarks.judge.spoiling import UNKNOWN
 from benchmarks.judge.verdicts import WEIGHTS
 from igo.errors import IGOError
-from igo.training.data import to_model
-from igo.training.loop import LoopSettings, train
-from igo.training.task import Batch, Task
+from igo.training.data.latents import to_model
+from igo.training.loop.loop import LoopSettings, train
+from igo.training.loop.task import Batch, Task
 
 PICTURES, HELD_OUT, STEPS, BATCH = 7_000, 420, 2_200, 16
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from benchmarks.judge.attributes import CLASSES, VALUES
 from benchmarks.judge.network import JudgeNetwork
+from igo.embedded import NATIVE_SIZE
 from igo.errors import CheckpointError, ImageError
-from igo.mini import NATIVE_SIZE
-from igo.training.data import to_model
+from igo.training.data.latents import to_model
 
 WEIGHTS = Path(__file__).parent / "judge.safetensors"
 Verdict = dict[str, str]
@@ -53,7 +53,7 @@ class Judge:
         return names
 
     def parts(self, pictures: Sequence[Image.Image] | NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The likeliest part of every pixel at half the size, N×96×64, numbered as in ``igo.mini.wardrobe.PARTS``."""
+        """The likeliest part of every pixel at half the size, N×96×64, numbered as in ``igo.wardrobe.PARTS``."""
         maps = [self.network(to_model(part))[0].argmax(1) for part in torch.split(self._tensor(pictures), 32)]
         return torch.cat(maps).to(torch.uint8).numpy()
 

@@ -36,8 +36,8 @@ def caption(
 ) -> None:
     """Write DIR/metadata.jsonl: a caption for each picture that has none. What is there stays; a killed run goes on."""
     options.without_advice()
-    from igo.training.labelling import caption_folder
-    from igo.training.metadata import METADATA
+    from igo.training.data.labelling import caption_folder
+    from igo.training.data.metadata import METADATA
 
     chain = options.chain_of(use, {**options.settings_from(settings), **given(model=model)}, device, dtype)
     step = chain.steps[0]

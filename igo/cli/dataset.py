@@ -14,7 +14,7 @@ from igo.cli.style import PHOTOGRAPHS
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from igo.training.inspection import Inspection
+    from igo.training.data.inspection import Inspection
 
 TOLD = 20
 """Remarks of a kind that are printed."""
@@ -42,7 +42,7 @@ def look(
     if width < 1 or height < 1 or count < 1:
         raise SettingsError(f"{width}×{height} and --count {count} can't be; expected numbers of at least 1")
     from igo.images import format_of, write_image
-    from igo.training.inspection import inspect_folder
+    from igo.training.data.inspection import inspect_folder
 
     output = output or folder.resolve().with_name(f"{folder.resolve().name}-look.png")
     format_of(output)
@@ -85,8 +85,8 @@ def mask(
 ) -> None:
     """Find things by their names: mask files, and lines in DIR/metadata.jsonl, for pictures that have none of TEXT."""
     options.without_advice()
-    from igo.chain import Chain
-    from igo.training.labelling import mask_folder
+    from igo.chains.chain import Chain
+    from igo.training.data.labelling import mask_folder
 
     if mask_model is None and use == "text-mask":
         mask_model = PHOTOGRAPHS

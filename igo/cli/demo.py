@@ -45,12 +45,12 @@ def demo(
     quiet: options.Quiet = False,
 ) -> None:
     """Paint some looks with the embedded models, restyle, extend and enlarge them, and put all stages on one sheet."""
-    from igo import registry
-    from igo.chain import Chain
+    from igo.chains import registry
+    from igo.chains.chain import Chain
     from igo.images import write_image
+    from igo.images.sheet import contact_sheet
+    from igo.painting.text_to_image import TextToImage
     from igo.runtime import Runtime
-    from igo.sheet import contact_sheet
-    from igo.text_to_image import TextToImage
 
     styling, outpainting, upscaling = map(registry.load, ("virtual-styling", "outpainting", "upscaling"))
     runtime, rows = Runtime(), []

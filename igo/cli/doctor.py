@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from igo.registry import Plugin
+    from igo.chains.registry import Plugin
 
 LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "pillow", "pluggy")
 IMPORT_LIMIT = 20
@@ -16,7 +16,7 @@ MARK = "igo can't import it: "
 IMPORT = f"""
 import sys
 sys.path[:] = sys.argv[2:]
-from igo import registry
+from igo.chains import registry
 from igo.errors import RegistryError
 try:
     registry.load(sys.argv[1])
@@ -64,7 +64,7 @@ def _stack() -> list[str]:
 
 
 def _plugins() -> list[str]:
-    from igo import registry
+    from igo.chains import registry
 
     problems = registry.problems()
     for plugin in registry.installed():
@@ -108,12 +108,12 @@ def _wrong_with(plugin: Plugin) -> str:
 
 
 def _checkpoints() -> list[str]:
-    from igo import mini
+    from igo import embedded
     from igo.errors import CheckpointError
 
     problems = []
     try:
-        typer.echo(f"checkpoint mini ({_megabytes(sum(f.stat().st_size for f in mini.path('base').rglob('*.*')))})")
+        typer.echo(f"checkpoint mini ({_megabytes(sum(f.stat().st_size for f in embedded.path('base').rglob('*.*')))})")
     except CheckpointError as error:
         problems.append(str(error))
     for name, size in _cached():

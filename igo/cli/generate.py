@@ -42,9 +42,9 @@ def generate(
     quiet: options.Quiet = False,
 ) -> None:
     """Paint pictures from text; with --image from that picture, with --layer mask=FILE only inside the mask."""
-    from igo.chain import Chain
+    from igo.chains.chain import Chain
+    from igo.painting.text_to_image import TextToImage
     from igo.runtime import Runtime
-    from igo.text_to_image import TextToImage
 
     layers = options.layers_from(layer)
     options.check_output(output, num_images or 1, [image, *layers.values()])

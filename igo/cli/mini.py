@@ -31,8 +31,8 @@ def draw(
 
     from PIL import Image
 
+    from igo import wardrobe
     from igo.images import write_image
-    from igo.mini import wardrobe
 
     if count < 1 or seed < 0:
         raise SettingsError(f"--count is {count}, --seed is {seed}; expected at least 1 picture and a seed from 0")

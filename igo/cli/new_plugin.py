@@ -30,7 +30,7 @@ def new_plugin(
     """
     from shlex import quote
 
-    from igo.scaffold import write_plugin
+    from igo.cli.scaffold import write_plugin
 
     folder = write_plugin(name, output, hook, license, author or _git_user())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -13,10 +13,10 @@ import typer
 from igo.errors import ConfigError, SettingsError
 
 if TYPE_CHECKING:
-    from igo.chain import Chain
+    from igo.chains.chain import Chain
+    from igo.chains.settings import Setting
     from igo.images import Written
-    from igo.look import Look
-    from igo.settings import Setting
+    from igo.records.look import Look
 
 Output = Annotated[
     Path | None,
@@ -78,7 +78,7 @@ def layers_from(given: list[str] | None) -> dict[str, Path]:
 
 def adapters_from(given: list[str] | None) -> list[object]:
     """``FILE`` and ``FILE:SCALE`` options as steps of a chain. Raises ``SettingsError``."""
-    from igo import registry
+    from igo.chains import registry
 
     steps: list[object] = []
     for item in given or []:
@@ -107,9 +107,9 @@ def chain_of(use: str, settings: Mapping[str, Any], device: str | None, dtype: s
 
     Raises ``IGOError`` for a plugin that isn't there, or settings that it doesn't take.
     """
-    from igo import registry
-    from igo.config import build
-    from igo.settings import settings_of
+    from igo.chains import registry
+    from igo.chains.config import build
+    from igo.chains.settings import settings_of
 
     known = {setting.name: setting for setting in settings_of(registry.load(use))}
     read = {name: _as_setting(known[name], value) if name in known else value for name, value in settings.items()}
@@ -144,7 +144,7 @@ def progress(quiet: bool) -> Iterator[list[object]]:
     if quiet:
         yield []
         return
-    from igo.progress import ProgressBar
+    from igo.chains.progress import ProgressBar
 
     with ProgressBar() as bar:
         yield [bar]
@@ -152,7 +152,7 @@ def progress(quiet: bool) -> Iterator[list[object]]:
 
 def telling(observers: Iterable[object], step: str, hook: str) -> Callable[[int, int], None]:
     """What tells observers how far something has come that is no run of a chain."""
-    from igo.step import Step
+    from igo.chains.step import Step
     from igo.values import Event
 
     listeners = [Step(observer) for observer in observers]
@@ -169,7 +169,7 @@ def check_output(output: Path | None, count: int, inputs: Iterable[object]) -> N
     if output is None:
         return
     from igo.images import format_of
-    from igo.look import numbered
+    from igo.records.look import numbered
 
     format_of(output)
     taken = {path.resolve() for path in inputs if isinstance(path, Path)}
@@ -186,7 +186,7 @@ def save(look: Look, output: Path | None, stem: str | None = None) -> None:
 def saved(looks: Sequence[Look], output: Path | None, stem: str | None = None) -> list[Path]:
     """Write the pictures of all looks, without ``output`` as ``stem`` (default: ``igo-SEED``) under a name that is
     free, numbered if they are several; say where they are, and return that."""
-    from igo.look import numbered
+    from igo.records.look import numbered
 
     stem, frames = stem or f"igo-{looks[0].seed}", [(look, index) for look in looks for index in range(len(look))]
     names = numbered(output or Path(f"{stem}.png"), len(frames))

@@ -46,10 +46,10 @@ def outpaint(
     quiet: options.Quiet = False,
 ) -> None:
     """Extend a picture to a shape, to a size or by pixels. Its pixels stay, but for an overlap along what is new."""
-    from igo import registry
-    from igo.chain import Chain
+    from igo.chains import registry
+    from igo.chains.chain import Chain
+    from igo.painting.text_to_image import TextToImage
     from igo.runtime import Runtime
-    from igo.text_to_image import TextToImage
 
     options.check_output(output, num_images or 1, [image])
     extend = registry.load("outpainting")(

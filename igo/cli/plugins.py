@@ -20,7 +20,7 @@ def plugins(
 
 
 def _list() -> None:
-    from igo import registry
+    from igo.chains import registry
 
     found = registry.installed()
     wide = max((len(plugin.name) for plugin in found), default=0)
@@ -34,8 +34,8 @@ def _describe(name: str) -> None:
     from inspect import cleandoc
     from textwrap import fill
 
-    from igo import registry
-    from igo.settings import settings_of
+    from igo.chains import registry
+    from igo.chains.settings import settings_of
 
     cls = registry.load(name)
     typer.echo(f"{name}: {cleandoc(cls.__doc__ or 'no description')}\n")

@@ -21,11 +21,11 @@ def prompt(
     preset: Annotated[str, typer.Option(help="A prompt template: auto, none, or its name.")] = "auto",
 ) -> None:
     """Print the tokens, chunks and weights of a prompt, as the checkpoint reads it."""
-    from igo.checkpoint import tokenizer
-    from igo.prompts.chunks import plan_chunks
-    from igo.prompts.clip import TextEncoder
-    from igo.prompts.presets import get_preset, preset_for
-    from igo.prompts.syntax import parse
+    from igo.painting.checkpoint import tokenizer
+    from igo.painting.prompts.chunks import plan_chunks
+    from igo.painting.prompts.clip import TextEncoder
+    from igo.painting.prompts.presets import get_preset, preset_for
+    from igo.painting.prompts.syntax import parse
 
     template = preset_for(checkpoint) if preset == "auto" else get_preset(preset)
     reader = TextEncoder(pipeline=None, tokenizer=tokenizer(checkpoint), model=None, penultimate=False)

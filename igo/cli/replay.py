@@ -23,8 +23,8 @@ def replay(
     quiet: options.Quiet = False,
 ) -> None:
     """Make a picture again from its record, and say whether it is the same. Exit code 1 if it is not."""
-    from igo.replaying import locate_inputs
-    from igo.replaying import replay as make_again
+    from igo.chains.replaying import locate_inputs
+    from igo.chains.replaying import replay as make_again
 
     output = output or picture.with_stem(f"{picture.stem}-replay")
     inputs = locate_inputs(picture, {**options.layers_from(layer), **options.given(image=image)})

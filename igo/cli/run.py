@@ -30,7 +30,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the chain of a TOML file. Options win over the file's [request]."""
-    from igo.config import read_chain_file
+    from igo.chains.config import read_chain_file
 
     file = read_chain_file(chain_file)
     layers = options.layers_from(layer)

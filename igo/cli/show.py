@@ -19,7 +19,7 @@ def show(
 ) -> None:
     """Print how a picture was made: its chain, request, seed, models and versions."""
     from igo.images import read_text
-    from igo.provenance import read_record
+    from igo.records.provenance import read_record
 
     record = read_record(picture)
     if as_json:

@@ -13,7 +13,7 @@ from igo.cli.options import given
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from igo.look import Look
+    from igo.records.look import Look
 
 PHOTOGRAPHS = "CIDAS/clipseg-rd64-refined"
 """The text-mask model for all checkpoints but mini's own."""
@@ -62,12 +62,12 @@ def style(
     if (to is None) == (each is None):
         raise SettingsError("give either what the target becomes, such as 'a red hoodie', or --each FILE with many")
     garments = [to] if to is not None else _garments(each)
-    from igo import registry
-    from igo.chain import Chain, drawn_seed
-    from igo.gathering import together
+    from igo.chains import registry
+    from igo.chains.chain import Chain, drawn_seed
+    from igo.chains.gathering import together
     from igo.images import read_image
+    from igo.painting.text_to_image import TextToImage
     from igo.runtime import Runtime
-    from igo.text_to_image import TextToImage
 
     options.check_output(output, len(garments), [image, mask, each])
     runtime, styling = Runtime(**given(device=device, dtype=dtype)), registry.load("virtual-styling")
@@ -116,7 +116,7 @@ def _garments(path: Path | None) -> list[str]:
 def _write_sheet(looks: list[Look], garments: list[str], first: Path) -> None:
     """Before, mask, after; for several garments one before, one mask, and every after."""
     from igo.images import write_image
-    from igo.sheet import contact_sheet
+    from igo.images.sheet import contact_sheet
 
     frame, before = looks[0].frames[0], looks[0].request.image
     zone = frame.layers.get("zone")

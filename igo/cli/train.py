@@ -11,11 +11,11 @@ from igo.cli.options import command_group, given, without_advice
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from igo.checkpoint import Loaded
-    from igo.mini.wardrobe import Figure
+    from igo.painting.checkpoint import Loaded
+    from igo.training.data.masks import MaskSet
     from igo.training.finetune import Effort
-    from igo.training.loop import TrainingReport
-    from igo.training.masks import MaskSet
+    from igo.training.loop.loop import TrainingReport
+    from igo.wardrobe import Figure
 
 train_app = command_group(
     "Train on from a finished checkpoint, on a folder of pictures or on drawings. A killed run goes on."
@@ -66,7 +66,7 @@ def base(
     """Train a checkpoint's denoiser and text encoder: lines of metadata.jsonl have "file_name" and "text"."""
     check_source(data, drawn)
     from igo.training import finetune
-    from igo.training.folders import load_captioned
+    from igo.training.data.folders import load_captioned
 
     loaded, work = finetune.load_base(base), work or beside(out)
     size = size_for(loaded, width, height)
@@ -102,7 +102,7 @@ def inpaint(
     """Make a checkpoint that repaints in masks (9 channels): lines of metadata.jsonl may have a "mask"."""
     check_source(data, drawn)
     from igo.training import finetune
-    from igo.training.folders import load_repaints
+    from igo.training.data.folders import load_repaints
 
     loaded, work = finetune.load_base(base), work or beside(out)
     size, tokenizer = size_for(loaded, width, height), loaded.pipeline.tokenizer
@@ -117,8 +117,8 @@ def inpaint(
     if rank is None:
         report = finetune.train_inpaint(loaded, *parts, out, work, effort)
     else:
-        from igo.training.adapt import train_inpaint_lora
-        from igo.training.lora import LoraSettings
+        from igo.training.adapters.adapt import train_inpaint_lora
+        from igo.training.adapters.lora import LoraSettings
 
         report = train_inpaint_lora(loaded, *parts, out, work, effort, LoraSettings(rank))
     tell(report, out)
@@ -144,8 +144,8 @@ def clipseg(
     """Train text masks: lines of metadata.jsonl have "file_name", "text" and "mask", null for what is not there."""
     check_source(data, drawn)
     from igo.training import finetune
-    from igo.training.clipseg import Preprocessing
-    from igo.training.folders import load_masks
+    from igo.training.data.folders import load_masks
+    from igo.training.tasks.clipseg import Preprocessing
 
     (model, processor), work = finetune.load_clipseg(base), work or beside(out)
     preprocessing, tokenizer = Preprocessing.of(processor), processor.tokenizer
@@ -185,8 +185,8 @@ def upscaler(
     from igo.networks.files import load_srvgg
     from igo.networks.srvgg import SRVGGNetCompact
     from igo.training import finetune
-    from igo.training.degradations import PUBLISHED
-    from igo.training.tiles import load_tiles
+    from igo.training.data.degradations import PUBLISHED
+    from igo.training.data.tiles import load_tiles
 
     work = work or beside(out)
     first = load_srvgg(start) if start is not None else None
@@ -286,7 +286,7 @@ def beside(out: Path) -> Path:
 
 def tell(report: TrainingReport, out: Path) -> None:
     """Say where the weights are and how good; once, whatever the number of processes."""
-    from igo.training import hardware
+    from igo.training.loop import hardware
 
     if not hardware.processes().is_main_process:
         return

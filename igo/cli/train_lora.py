@@ -34,7 +34,7 @@ from igo.cli.train import (
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
-    from igo.training.adapt import Adaptation
+    from igo.training.adapters.adapt import Adaptation
 
 File = Annotated[Path, typer.Option(help="The .safetensors file for the adapter.")]
 Rank = Annotated[int, typer.Option(help="Of each change; more can learn more, and less well from few pictures.")]
@@ -91,7 +91,7 @@ def lora(
 ) -> None:
     """Train an adapter (LoRA) on pictures with captions: lines of metadata.jsonl have "file_name" and "text"."""
     check_source(data, drawn)
-    from igo.training import adapt
+    from igo.training.adapters import adapt
 
     adapt.check_file(out)
     adaptation = adaptation_of(
@@ -102,7 +102,7 @@ def lora(
     loaded, work = adapt.load_adaptable(base), work or beside(out)
     size = size_for(loaded, width, height)
     if data is not None:
-        from igo.training.folders import load_buckets, load_captioned
+        from igo.training.data.folders import load_buckets, load_captioned
 
         sets = load_buckets(data, size) if buckets else [load_captioned(data, size)]
     else:
@@ -150,8 +150,8 @@ def dreambooth(
 ) -> None:
     """Teach one adapter several new things, from a few pictures of each, so that they are told apart."""
     without_advice()
-    from igo.training import adapt
-    from igo.training.dreambooth import Prior, read_subjects, train_dreambooth
+    from igo.training.adapters import adapt
+    from igo.training.adapters.dreambooth import Prior, read_subjects, train_dreambooth
 
     adapt.check_file(out)
     found, prior = read_subjects(subjects), Prior(class_images, prior_weight)
@@ -179,8 +179,8 @@ def adaptation_of(
     layout: str,
 ) -> Adaptation:
     """The options that both have. Raises ``SettingsError``."""
-    from igo.training.adapt import Adaptation
-    from igo.training.lora import LoraSettings
+    from igo.training.adapters.adapt import Adaptation
+    from igo.training.adapters.lora import LoraSettings
 
     if snr_gamma < 0:
         raise SettingsError(f"--snr-gamma is {snr_gamma:g}; it must be at least 0")

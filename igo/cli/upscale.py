@@ -37,8 +37,8 @@ def upscale(
     quiet: options.Quiet = False,
 ) -> None:
     """Enlarge a picture by Real-ESRGAN. Transparency is kept."""
-    from igo import registry
-    from igo.chain import Chain
+    from igo.chains import registry
+    from igo.chains.chain import Chain
     from igo.runtime import Runtime
 
     options.check_output(output, 1, [image])

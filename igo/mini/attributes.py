@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from igo.mini.wardrobe import Figure
+from igo.wardrobe import Figure
 
 ATTRIBUTES = (
     "gender",

@@ -12,19 +12,19 @@ import torch
 from torch import Tensor
 from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPTokenizer
 
-from igo.mini import NATIVE_SIZE
+from igo.embedded import NATIVE_SIZE
 from igo.mini.architecture import MAX_TOKENS
 from igo.mini.drawings import draw_once
 from igo.mini.parts import PartsTask
 from igo.mini.phrases import GROUPS, LEGS, WORDINGS, Phrase, answer, phrases, things
 from igo.mini.pictures import balanced_figures
 from igo.mini.tokenizer import build_tokenizer
-from igo.mini.wardrobe import Figure, Part, vocabulary
 from igo.training import finetune
-from igo.training.clipseg import Preprocessing
+from igo.training.data.masks import MaskSet, phrase_tokens
 from igo.training.finetune import Effort
-from igo.training.loop import TrainingReport
-from igo.training.masks import MaskSet, phrase_tokens
+from igo.training.loop.loop import TrainingReport
+from igo.training.tasks.clipseg import Preprocessing
+from igo.wardrobe import Figure, Part, vocabulary
 
 PREPROCESSING = Preprocessing(side=384)
 """Twice the native height; the native width of 128 is stretched to it, which small parts gain by. Nothing more is seen

@@ -15,10 +15,10 @@ from rich.progress import track
 from torch import Tensor
 
 from igo.mini.pictures import wardrobe_digest
-from igo.mini.wardrobe import Figure, captions, draw
-from igo.training.data import load_pictures
-from igo.training.folders import CaptionedSet
-from igo.training.hardware import processes
+from igo.training.data.folders import CaptionedSet
+from igo.training.data.latents import load_pictures
+from igo.training.loop.hardware import processes
+from igo.wardrobe import Figure, captions, draw
 
 CHUNK = 16
 MARK = "drawn.json"

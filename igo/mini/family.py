@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from igo.embedded import NATIVE_SIZE
 from igo.errors import SettingsError
-from igo.mini import NATIVE_SIZE
 from igo.mini.clipseg import train_clipseg
 from igo.mini.pictures import balanced_figures
 from igo.mini.recipe import BaseTraining, Recipe
 from igo.mini.repaints import drawn_repaints
 from igo.mini.upscaler import train_upscaler, weights_file
 from igo.training import finetune
+from igo.training.data.weights import check_replaceable
 from igo.training.finetune import Effort
-from igo.training.hardware import batch_scale
-from igo.training.weights import check_replaceable
+from igo.training.loop.hardware import batch_scale
 
 PARTS = ("base", "inpaint", "clipseg", "upscaler")
 SUMS = "SHA256SUMS"

@@ -8,10 +8,10 @@ from torch.nn import functional
 from transformers import CLIPSegForImageSegmentation
 
 from igo.mini.phrases import GROUPS, Phrase
-from igo.training.clipseg import Preprocessing, mask_losses, varied
-from igo.training.masks import MaskSet
-from igo.training.task import Batch, Task
-from igo.training.text_encoder import attribute_loss
+from igo.training.data.masks import MaskSet
+from igo.training.loop.task import Batch, Task
+from igo.training.tasks.clipseg import Preprocessing, mask_losses, varied
+from igo.training.tasks.text_encoder import attribute_loss
 
 MASKS = 8
 """Phrases of each picture that are asked pixel by pixel."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from igo.mini.wardrobe import (
+from igo.wardrobe import (
     BACKGROUNDS,
     BAGS,
     BOTTOMS,

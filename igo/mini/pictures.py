@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from igo.mini import wardrobe
-from igo.mini.wardrobe import Figure
+from igo import wardrobe
+from igo.wardrobe import Figure
 
 
 def balanced_figures(count: int, seed: int) -> list[Figure]:

@@ -9,23 +9,24 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch.nn import functional
 
+from igo import wardrobe
+from igo.embedded import DEFAULTS, NATIVE_SIZE
 from igo.errors import SettingsError
-from igo.mini import DEFAULTS, NATIVE_SIZE, wardrobe
 from igo.mini.architecture import assemble, build_text_encoder, build_unet, build_vae
 from igo.mini.attributes import AttributeCoder
 from igo.mini.drawings import draw_once
 from igo.mini.pictures import balanced_figures
 from igo.mini.tokenizer import build_tokenizer
-from igo.training.conditioning import tokenize
-from igo.training.data import Latents, to_model, to_pictures, weights_digest
-from igo.training.diffusion import DiffusionTask, SampleSettings
-from igo.training.export import export
-from igo.training.hardware import Precision, batch_scale, precision, processes
-from igo.training.loop import LoopSettings, TrainingReport, train
-from igo.training.plan import planned
-from igo.training.task import Task
-from igo.training.text_encoder import TextEncoderTask
-from igo.training.vae import VaeTask, encode, set_scaling_factor
+from igo.training.data.export import export
+from igo.training.data.latents import Latents, to_model, to_pictures, weights_digest
+from igo.training.loop.hardware import Precision, batch_scale, precision, processes
+from igo.training.loop.loop import LoopSettings, TrainingReport, train
+from igo.training.loop.plan import planned
+from igo.training.loop.task import Task
+from igo.training.tasks.conditioning import tokenize
+from igo.training.tasks.diffusion import DiffusionTask, SampleSettings
+from igo.training.tasks.text_encoder import TextEncoderTask
+from igo.training.tasks.vae import VaeTask, encode, set_scaling_factor
 
 VOCABULARY_FIGURES = 500
 CAPTIONS_PER_FIGURE = 8

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from igo.mini.drawings import draw_once
-from igo.mini.wardrobe import Figure, Part, captions, phrase
-from igo.training.masks import MaskSet, prompt_tokens
+from igo.training.data.masks import MaskSet, prompt_tokens
+from igo.wardrobe import Figure, Part, captions, phrase
 
 ENTRIES = 14
 """Texts of a figure at most: six captions of all of it, two for garments, and six phrases for parts."""

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import torch
 
+from igo.embedded import NATIVE_SIZE
 from igo.errors import SettingsError
-from igo.mini import NATIVE_SIZE
 from igo.mini.drawings import draw_once
 from igo.mini.pictures import balanced_figures
 from igo.networks.files import load_srvgg
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.training import finetune
-from igo.training.degradations import Degradation
+from igo.training.data.degradations import Degradation
 from igo.training.finetune import Effort
-from igo.training.loop import TrainingReport
+from igo.training.loop.loop import TrainingReport
 
 SCALES = (2, 4)
 SIZE = (4 * NATIVE_SIZE[0], 4 * NATIVE_SIZE[1])

@@ -14,7 +14,7 @@ Region = Image.Image | Box | None
 
 
 def color_shares(image: Image.Image, region: Region = None) -> dict[str, float]:
-    """The share of each colour of ``igo.mini.wardrobe.COLORS`` in a region, 0 to 1, the largest first.
+    """The share of each colour of ``igo.wardrobe.COLORS`` in a region, 0 to 1, the largest first.
 
     A pixel has the colour that is nearest in CIELAB, so that a garment keeps its name in light and shade: of 465 plain
     drawn garments each had most pixels of its own colour, three quarters or more of 95 % of them. Raises ``ImageError``
@@ -22,7 +22,7 @@ def color_shares(image: Image.Image, region: Region = None) -> dict[str, float]:
     """
     import cv2
 
-    from igo.mini.wardrobe import COLORS
+    from igo.wardrobe import COLORS
 
     pixels = _pixels(image, region)
     palette = np.array(list(COLORS.values()), np.uint8)

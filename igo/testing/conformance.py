@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from igo.chain import Chain
-from igo.config import parse_chain
+from igo.chains.chain import Chain
+from igo.chains.config import parse_chain
+from igo.chains.settings import settings_of
+from igo.chains.step import HOOKS, Step
 from igo.errors import ConfigError, IGOError, MissingLayerError, PluginError, SettingsError
-from igo.settings import settings_of
-from igo.step import HOOKS, Step
 from igo.testing.findings import ConformanceError
 from igo.testing.trial import SEED, Outcome, Scene, tried
 from igo.testing.worker import Report, in_another_process

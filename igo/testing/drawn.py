@@ -11,12 +11,12 @@ from PIL import Image
 from igo.errors import SettingsError, did_you_mean
 
 if TYPE_CHECKING:
-    from igo.mini.wardrobe import Figure
+    from igo.wardrobe import Figure
 
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """``image`` (RGB), ``labels`` of its size (mode L, the numbers of ``igo.mini.wardrobe.Part``), ``prompt``, which is
+    """``image`` (RGB), ``labels`` of its size (mode L, the numbers of ``igo.wardrobe.Part``), ``prompt``, which is
     a caption such as `mini` was trained with, and ``figure``, which says who was drawn: ``figure.top_color`` is "red".
     """
 
@@ -27,7 +27,7 @@ class DrawnFigure:
 
     def mask(self, *parts: str) -> Image.Image:
         """A mask (L, 255 or 0) of parts such as ``"top"``, ``"hair"``. Raises ``SettingsError`` for other names."""
-        from igo.mini.wardrobe import PARTS
+        from igo.wardrobe import PARTS
 
         for part in parts:
             if part not in PARTS:
@@ -39,10 +39,10 @@ class DrawnFigure:
 def draw_figure(seed: int = 7, width: int = 128, height: int = 192, **attributes: Any) -> DrawnFigure:
     """The figure of a seed, with ``attributes`` fixed: ``draw_figure(top="hoodie", top_color="red")``.
 
-    Attributes and their values are those of ``igo.mini.wardrobe.Figure``; 128×192 is `mini`'s own size. The same in
+    Attributes and their values are those of ``igo.wardrobe.Figure``; 128×192 is `mini`'s own size. The same in
     every run. Raises ``SettingsError`` for what can't be drawn.
     """
-    from igo.mini.wardrobe import captions, draw, sample
+    from igo.wardrobe import captions, draw, sample
 
     figure = sample(seed, **attributes)
     drawing = draw(figure, width, height)

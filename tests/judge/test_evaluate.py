@@ -16,8 +16,8 @@ from benchmarks.prompts import shown_outfits
 from igo.errors import CheckpointError
 from igo.mini.clipseg import PREPROCESSING, build_clipseg, build_clipseg_tokenizer
 from igo.networks.srvgg import SRVGGNetCompact
-from igo.training.clipseg import export_clipseg
-from igo.training.upscaler import export_srvgg
+from igo.training.tasks.clipseg import export_clipseg
+from igo.training.tasks.upscaler import export_srvgg
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_what_was_found_is_kept_if_all_ends(monkeypatch, weights, capsys, tmp_pa
 def test_without_names_all_that_is_carried_is_evaluated(monkeypatch, weights, tmp_path):
     asked = []
     monkeypatch.setattr(module, "evaluate", lambda part, chosen, progress: asked.append(part) or found(part))
-    monkeypatch.setattr("igo.mini.WEIGHTS", tmp_path)
+    monkeypatch.setattr("igo.embedded.WEIGHTS", tmp_path)
     (tmp_path / "base").mkdir()
     main([])
     assert asked == ["base"]
@@ -119,7 +119,7 @@ def test_without_names_all_that_is_carried_is_evaluated(monkeypatch, weights, tm
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line(monkeypatch, tmp_path, options, told):
-    monkeypatch.setattr("igo.mini.WEIGHTS", tmp_path)
+    monkeypatch.setattr("igo.embedded.WEIGHTS", tmp_path)
     with pytest.raises(SystemExit) as caught:
         main(options)
     assert str(caught.value).startswith(f"error: {told}")

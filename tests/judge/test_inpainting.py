@@ -10,7 +10,7 @@ import igo
 from benchmarks.inpainting import evaluate_inpainting
 from benchmarks.outcomes import hair_moved, outcome, pixels_left_alone, pixels_recolored
 from benchmarks.recoloring import recolorings
-from igo.mini import wardrobe
+from igo import wardrobe
 
 COUNT = 11
 KEPT = ("type kept", "other garment's colour kept", "hair colour kept", "background kept")

@@ -12,7 +12,7 @@ from benchmarks.judge.pictures import balanced_figures, judged_set
 from benchmarks.judge.spoiling import FACES, LEGS, UNSEEN_FACES, UNSEEN_LEGS, spoil
 from benchmarks.judge.verdicts import WEIGHTS, Judge
 from igo.errors import CheckpointError, ImageError
-from igo.mini.wardrobe import Part, draw, sample
+from igo.wardrobe import Part, draw, sample
 
 FRESH_SEED = 103
 COUNT = 60

@@ -9,8 +9,8 @@ from igo.errors import CheckpointError
 from igo.mini.clipseg import PREPROCESSING, build_clipseg, build_clipseg_tokenizer, with_legs
 from igo.mini.phrases import answer, phrases, things
 from igo.mini.pictures import balanced_figures
-from igo.mini.wardrobe import draw
-from igo.training.clipseg import export_clipseg
+from igo.training.tasks.clipseg import export_clipseg
+from igo.wardrobe import draw
 
 COUNT = 8
 

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.autoencoder import psnr
 from benchmarks.findings import GOALS, Row
 from benchmarks.measures import all_right, faults, majority, most_common, share, share_right
-from igo.mini import wardrobe
+from igo import wardrobe
 
 
 def test_chance_is_the_most_common_answer():

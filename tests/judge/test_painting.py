@@ -10,8 +10,8 @@ import igo
 from benchmarks import painting
 from benchmarks.painting import evaluate_base
 from benchmarks.prompts import balanced_prompts, shown_outfits
+from igo import wardrobe
 from igo.errors import SettingsError
-from igo.mini import wardrobe
 
 WHOLE = ("a face", "two separate legs", "all of these at once")
 ASKED = ("top colour", "bottom colour", "background", "top type", "bottom type")

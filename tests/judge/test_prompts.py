@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.prompts import balanced_prompts, outfit, shown_outfits
 from benchmarks.recoloring import GARMENTS, recolorings
+from igo import wardrobe
 from igo.errors import SettingsError
-from igo.mini import wardrobe
 from igo.mini.pictures import balanced_figures
 
 

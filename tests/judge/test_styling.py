@@ -10,7 +10,7 @@ from PIL import Image
 import igo
 from benchmarks import styling
 from benchmarks.recoloring import recolorings
-from igo.mini import wardrobe
+from igo import wardrobe
 from igo_plugins.styling import text_mask
 
 COUNT = 4

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from benchmarks import upscaling
 from benchmarks.upscaling import Upscaler, block_shift, compare, edges_kept, evaluate_upscaling
 from igo.errors import CheckpointError
-from igo.mini.wardrobe import draw, sample
 from igo.networks.srvgg import SRVGGNetCompact
-from igo.training.degradations import enlarge
-from igo.training.upscaler import export_srvgg
+from igo.training.data.degradations import enlarge
+from igo.training.tasks.upscaler import export_srvgg
+from igo.wardrobe import draw, sample
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from igo import checkpoint, cli, mini
+from igo import cli, embedded
 from igo.errors import SettingsError
 from igo.mini import family, recipe
 from igo.mini.recipe import BaseTraining, Recipe, Stage
+from igo.painting import checkpoint
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_a_base_is_made_from_nothing_and_another_of_it(short, tmp_path):
     size = BaseTraining(tmp_path / "work", short).run(tmp_path / "out")
     assert 14e6 < size < 16e6
     loaded = checkpoint.load(str(tmp_path / "out"), dtype=torch.float32)
-    assert (loaded.defaults.width, loaded.defaults.height) == mini.NATIVE_SIZE
+    assert (loaded.defaults.width, loaded.defaults.height) == embedded.NATIVE_SIZE
     assert {path.name for path in (tmp_path / "work").iterdir()} > {"drawings", *recipe.STAGES}
     more = BaseTraining(tmp_path / "more", short, start=tmp_path / "out")
     more.run(tmp_path / "again")

@@ -9,9 +9,9 @@ from igo.mini import clipseg
 from igo.mini.parts import PartsTask, _words
 from igo.mini.phrases import GROUPS, phrases
 from igo.mini.pictures import balanced_figures
-from igo.training.clipseg import Preprocessing
-from igo.training.loop import LoopSettings, train
-from tests.training.test_clipseg_task import tiny
+from igo.training.loop.loop import LoopSettings, train
+from igo.training.tasks.clipseg import Preprocessing
+from tests.training.tasks.test_clipseg_task import tiny
 
 
 @pytest.fixture(scope="module")

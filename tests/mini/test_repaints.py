@@ -4,7 +4,7 @@ import pytest
 
 from igo.mini.repaints import ENTRIES, drawn_repaints
 from igo.mini.tokenizer import build_tokenizer
-from igo.mini.wardrobe import Part, captions, draw, sample, vocabulary
+from igo.wardrobe import Part, captions, draw, sample, vocabulary
 
 DRESSED = {"gender": "woman", "top": "jacket", "top_color": "red", "top_pattern": "plain", "bottom": "skirt"}
 FULL = sample(3, **DRESSED, bottom_color="navy", bottom_pattern="striped", hat="cap", hat_color="blue", bag="tote")

@@ -3,7 +3,7 @@
 import pytest
 
 from igo.mini.tokenizer import build_tokenizer, learn_merges, words_of
-from igo.training.export import write_tokenizer
+from igo.training.data.export import write_tokenizer
 
 CAPTIONS = ["fashion photo of a korean woman in a red hoodie and blue jeans, street background", "a Navy T-shirt, café"]
 

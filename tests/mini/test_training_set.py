@@ -2,9 +2,8 @@
 
 import pytest
 
-from igo import mini
+from igo import embedded, wardrobe
 from igo.errors import CheckpointError, SettingsError
-from igo.mini import wardrobe
 from igo.mini.attributes import ATTRIBUTES, AttributeCoder
 from igo.mini.pictures import balanced_figures
 from igo.mini.recipe import Recipe
@@ -41,4 +40,4 @@ def test_recipes_that_cannot_be_cooked_are_refused(wrong):
 @pytest.mark.parametrize("part", ["nothing", "", "..", "../wardrobe"])
 def test_weights_that_are_not_there_are_named(part):
     with pytest.raises(CheckpointError, match="no embedded weights"):
-        mini.path(part)
+        embedded.path(part)

@@ -7,9 +7,10 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 import igo
-from igo import checkpoint, cli
+from igo import cli
 from igo.errors import CheckpointError, SettingsError
-from igo.training.lora import LoraSettings, add_lora, write_lora
+from igo.painting import checkpoint
+from igo.training.adapters.lora import LoraSettings, add_lora, write_lora
 from igo_plugins import Adapter
 from tests.builders.tiny import make_xl_pipeline
 

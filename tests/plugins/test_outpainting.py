@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import igo
-from igo.compositing import seam_score
-from igo.config import parse_chain
+from igo.chains.config import parse_chain
 from igo.errors import ChainError, ImageError, PluginError, SettingsError
+from igo.images.compositing import seam_score
 from igo.testing import PaintedBase
 from igo_plugins import Outpainting
 from igo_plugins.canvas.fill import extended

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from igo import mini
+from igo import embedded
 from igo.errors import CheckpointError, SettingsError
 from igo.networks.rrdb import RRDBNet
 from igo.networks.srvgg import SRVGGNetCompact
@@ -130,7 +130,7 @@ def test_denoising_mixes_two_files(tmp_path):
 
 
 def test_mini_chooses_the_nearer_of_its_two_networks(tmp_path, monkeypatch):
-    monkeypatch.setattr(mini, "path", lambda part: tmp_path)
+    monkeypatch.setattr(embedded, "path", lambda part: tmp_path)
     with pytest.raises(CheckpointError, match=r"holds neither x4\.safetensors nor x2\.safetensors"):
         models.locate("mini", 3)
     for scale in (2, 4):

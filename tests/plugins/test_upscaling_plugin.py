@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 
 import igo
-from igo import cli, mini
+from igo import cli, embedded
 from igo.errors import CheckpointError, SettingsError
 from igo.images import read_image
 from igo.networks.rrdb import RRDBNet
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.testing import PaintedBase
-from igo.training.upscaler import export_srvgg
+from igo.training.tasks.upscaler import export_srvgg
 from igo_plugins import Upscaling
 from igo_plugins.realesrgan import models, pictures
 from igo_plugins.realesrgan.tiles import enlarge
@@ -34,7 +34,7 @@ def tiny_networks(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("upscaler")
     for scale in (2, 4):
         export_srvgg(random_srvgg(scale), folder / f"x{scale}.safetensors")
-    monkeypatch.setattr(mini, "path", lambda part: folder)
+    monkeypatch.setattr(embedded, "path", lambda part: folder)
     monkeypatch.setattr(models, "FOLDER", str(folder / "cache"))
     monkeypatch.setattr(models, "_wheel", lambda: None)
     return folder

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 import igo
-from igo.config import parse_chain
+from igo.chains.config import parse_chain
 from igo.errors import ChainError, CheckpointError, FoundEverythingError, NothingFoundError, SettingsError, UnsureError
-from igo.provenance import parameters
+from igo.records.provenance import parameters
 from igo.testing import PaintedBase
 from igo_plugins import Outpainting, Upscaling, VirtualStyling
 from igo_plugins.styling.text_mask import TextMasks, cleaned, grown, refined, working_size

@@ -156,8 +156,8 @@ def test_captioning(tmp_path):
 def test_adapter(tiny_checkpoint, tmp_path):
     import torch
 
-    from igo.checkpoint import load
-    from igo.training.lora import LoraSettings, add_lora, write_lora
+    from igo.painting.checkpoint import load
+    from igo.training.adapters.lora import LoraSettings, add_lora, write_lora
 
     pipeline = load(str(tiny_checkpoint), dtype=torch.float32).pipeline
     add_lora(pipeline, LoraSettings(rank=2), text=True)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from igo.mini.tokenizer import build_tokenizer
-from igo.training.task import Batch, Task
+from igo.training.loop.task import Batch, Task
 
 
 class Line(nn.Module):

@@ -1,0 +1,169 @@
+"""The chain: plugins in order, run on a prompt or a picture, and written down as TOML."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from igo.chains import registry
+from igo.chains.run import Run, check_needs
+from igo.chains.settings import settings_of
+from igo.chains.step import Step, default_name
+from igo.errors import ConfigError, LayerError, MissingLayerError
+from igo.records.look import Look
+from igo.records.provenance import Origin, origin
+from igo.runtime import Runtime
+from igo.values import Frame, Request, check_layers
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from igo.images import ImageSource
+
+
+class Chain:
+    """Plugins in order, most often a base such as ``TextToImage`` first.
+
+    The same plugin may stand in it several times. ``runtime`` may be shared between chains. Raises ``PluginError`` for
+    a plugin that is wrong, before any model is loaded.
+    """
+
+    def __init__(self, *plugins: object, runtime: Runtime | None = None) -> None:
+        self.steps = _named(plugins)
+        self.runtime = (runtime or Runtime()).bound("")
+
+    def __repr__(self) -> str:
+        return f"Chain({', '.join(repr(step.plugin) for step in self.steps)})"
+
+    def run(
+        self,
+        prompt: str = "",
+        *,
+        image: ImageSource | None = None,
+        layers: Mapping[str, ImageSource] | None = None,
+        observers: Iterable[object] = (),
+        **settings: Any,
+    ) -> Look:
+        """Make pictures, or change the picture ``image``, and return them with the record of how.
+
+        ``image`` and ``layers`` are anything that ``igo.images.read_image`` takes: paths, bytes, PIL pictures, arrays.
+        Without a prompt the base takes the image as it is; ``width`` and ``height`` resize it first. A layer that has
+        transparency is its alpha, any other its luminance. ``settings`` are the other fields of ``igo.Request``.
+        ``observers`` have an ``observe`` hook and hear of this run alone (a progress bar).
+
+        Raises ``IGOError``: settings, pictures or layers that can't be used, and steps that fail, by name.
+        """
+        pictures, origins = _read(image, layers or {}, settings.get("width"), settings.get("height"))
+        seed = settings.pop("seed", None)
+        request = Request().replace(
+            prompt=prompt,
+            image=pictures.pop("image", None),
+            layers=pictures,
+            seed=drawn_seed() if seed is None else seed,
+            **settings,
+        )
+        run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
+        return Look(run.frames(request), chain=self, request=request, origins=origins, models=run.identities)
+
+    def caption(
+        self, images: Sequence[ImageSource], prompt: str = "", *, observers: Iterable[object] = ()
+    ) -> list[str]:
+        """What each of ``images`` shows, in the words of the first step that captions; without ``prompt``, which is how
+        the answer begins or a question to a model that takes questions (see ``igo.hookspecs.caption``).
+
+        Transparent pictures are laid on white. Raises ``IGOError``: ``ChainError`` if no step captions.
+        """
+        from igo.images import read_image
+
+        pictures = [read_image(image).on_white() for image in images]
+        run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
+        return run.captions(pictures, prompt) if pictures else []
+
+    def layer(self, name: str, image: ImageSource) -> Image:
+        """The layer ``name`` of a picture, by the first step that provides it, such as a ``"mask"`` in mode L.
+
+        Raises ``IGOError``: ``MissingLayerError`` if no step makes it.
+        """
+        from igo.images import read_image
+
+        picture = read_image(image).image
+        run = Run(self.steps, self.runtime)
+        made = run.provided(name, run.steps, Frame(picture), Request(image=picture, seed=0))
+        if made is None:
+            raise MissingLayerError(f"no step of this chain provides a layer '{name}'; add one that does")
+        return made
+
+    def check(self, layers: Iterable[str] = ()) -> None:
+        """Raise ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings."""
+        check_needs(self.steps, layers)
+
+    def describe(self) -> dict[str, Any]:
+        """The chain as plain data: ``{"step": [{"use": name, setting: value, ...}]}``, what ``to_toml`` writes.
+
+        Settings at their defaults are left out. Raises ``ConfigError`` for a setting that TOML can't hold.
+        """
+        return {**self.runtime.describe(), "step": [_described(step) for step in self.steps]}
+
+    def to_toml(self) -> str:
+        """The chain as a TOML file's text, which ``igo run`` and ``igo.load_chain`` read."""
+        import tomlkit
+
+        return tomlkit.dumps(self.describe())
+
+
+def drawn_seed() -> int:
+    """A seed for a run that is given none."""
+    return secrets.randbits(32)
+
+
+def _named(plugins: Iterable[object]) -> tuple[Step, ...]:
+    """Steps with names of their own: the second of a kind gets ``-2``."""
+    counts: dict[str, int] = {}
+    steps = []
+    for plugin in plugins:
+        name = default_name(type(plugin))
+        counts[name] = counts.get(name, 0) + 1
+        steps.append(Step(plugin, name if counts[name] == 1 else f"{name}-{counts[name]}"))
+    return tuple(steps)
+
+
+def _read(
+    image: ImageSource | None, layers: Mapping[str, ImageSource], width: int | None, height: int | None
+) -> tuple[dict[str, Image], dict[str, Origin]]:
+    """Pictures and layers as the chain uses them, and where each came from. A photo's alpha becomes a layer.
+
+    With a picture, ``width`` and ``height`` resize it, and all layers with it.
+    """
+    if image is None and not layers:
+        return {}, {}
+    from igo.images import read_image, resized
+
+    pictures, origins = {}, {}
+    if image is not None:
+        photo = read_image(image)
+        pictures["image"], origins["image"] = photo.image, origin(photo)
+        if photo.alpha is not None:
+            pictures["alpha"] = photo.alpha
+    for name, source in layers.items():
+        if name == "image":
+            raise LayerError("a layer can't be called 'image'; give the picture itself as image=")
+        layer = read_image(source)
+        opaque = layer.alpha is None or layer.alpha.histogram()[255] == layer.alpha.width * layer.alpha.height
+        pictures[name] = layer.image.convert("L") if layer.alpha is None or opaque else layer.alpha
+        origins[name] = origin(layer)
+    if image is not None:
+        check_layers(pictures["image"], pictures)
+        pictures = {name: resized(picture, width, height) for name, picture in pictures.items()}
+    return pictures, origins
+
+
+def _described(step: Step) -> dict[str, Any]:
+    """A step as plain data."""
+    try:
+        known = {setting.name: setting for setting in settings_of(type(step.plugin))}
+        plain = {key: known[key].dump(value) for key, value in step.settings().items()}
+    except ConfigError as error:
+        error.at(step.name)
+        raise
+    return {"use": registry.name_of(type(step.plugin)), **plain}

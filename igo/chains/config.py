@@ -1,0 +1,175 @@
+"""Chains as TOML::
+
+    [request]                      # optional: what `igo run` asks for, unless told otherwise
+    prompt = "fashion photo of a woman in a red coat"
+
+    [runtime]                      # optional
+    device = "cpu"
+
+    [[step]]
+    use = "text-to-image"          # a plugin's name (`igo plugins`), or module:Class
+    checkpoint = "mini"            # its settings
+
+Every error begins with the line it is about.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from igo.chains import registry
+from igo.chains.chain import Chain
+from igo.chains.settings import settings_of
+from igo.errors import ConfigError, IGOError, did_you_mean
+from igo.runtime import Runtime
+from igo.values import Request
+
+TABLES = ("request", "runtime", "step")
+REQUEST = {setting.name: setting for setting in settings_of(Request, leave_out=("image", "layers"))}
+
+
+@dataclass(frozen=True)
+class ChainFile:
+    """What a chain file holds: the chain, and the settings of the request it asks for by default."""
+
+    chain: Chain
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_chain(path: str | PathLike[str]) -> Chain:
+    """The chain that a TOML file describes. Raises ``ConfigError`` with the file and line."""
+    return read_chain_file(path).chain
+
+
+def read_chain_file(path: str | PathLike[str]) -> ChainFile:
+    """The chain and request of a TOML file. Raises ``ConfigError`` with the file and line."""
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read ({error.strerror}); expected a chain file in TOML") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not text; expected a chain file in TOML, UTF-8") from None
+    return parse_chain(text, source=str(path))
+
+
+def parse_chain(text: str, source: str = "chain") -> ChainFile:
+    """The chain and request that a TOML text describes. Raises ``ConfigError``, ``source`` and line first."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason, _, place = str(error).rpartition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        raise ConfigError(f"{source}:{line[1] if line else text.count(chr(10)) + 1}: {reason}") from None
+    except RecursionError:
+        raise ConfigError(f"{source}: nested too deeply; expected a chain file in TOML") from None
+    return build(data, source, text)
+
+
+def build(data: Mapping[str, Any], source: str = "chain", text: str = "", importing: bool = True) -> ChainFile:
+    """The chain and request that plain data describes, as ``Chain.describe`` writes it.
+
+    ``text`` is the TOML that the data was read from, for the lines of errors. ``importing=False`` takes installed
+    plugins alone (see ``igo.chains.registry.load``).
+    """
+    at = _Blame(source, text)
+    for table in data:
+        if table not in TABLES:
+            raise at.error(f"there is no table '{table}'; {did_you_mean(table, TABLES)}", table)
+    steps = data.get("step", [])
+    if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
+        raise at.error('no steps; expected at least one [[step]] with use = "a plugin\'s name"', "step")
+    request = _table(data, "request", tuple(REQUEST), at)
+    for key, value in request.items():
+        with at.blaming("request", key):
+            request[key] = REQUEST[key].convert(value)
+            Request(**{key: request[key]})
+    runtime = _table(data, "runtime", ("device", "dtype"), at)
+    with at.blaming("runtime"):
+        made = Runtime(**runtime)
+    plugins = [_plugin(step, index, at, importing) for index, step in enumerate(steps)]
+    with at.blaming("step"):
+        return ChainFile(Chain(*plugins, runtime=made), request)
+
+
+def _plugin(settings: dict[str, Any], index: int, at: _Blame, importing: bool) -> object:
+    settings = dict(settings)
+    use = settings.pop("use", None)
+    if not isinstance(use, str):
+        raise at.error('a step without use = "a plugin\'s name"', "step", index)
+    with at.blaming("step", index, "use"):
+        cls = registry.load(use, importing)
+        known = {setting.name: setting for setting in settings_of(cls)}
+    for key, value in settings.items():
+        if key not in known:
+            untyped = f"a field needs a type: {key}: int = 3" if hasattr(cls, key) else None
+            hint = untyped or did_you_mean(key, list(known))
+            raise at.error(f"{use} has no setting '{key}'; {hint}", "step", index, key)
+        with at.blaming("step", index, key):
+            settings[key] = known[key].convert(value)
+    for setting in known.values():
+        if setting.required and setting.name not in settings:
+            raise at.error(f"{use} needs the setting '{setting.name}'", "step", index, "use")
+    with at.blaming("step", index):
+        return cls(**settings)
+
+
+def _table(data: Mapping[str, Any], name: str, keys: tuple[str, ...], at: _Blame) -> dict[str, Any]:
+    table = data.get(name, {})
+    if not isinstance(table, dict):
+        raise at.error(f"[{name}] is {table!r}; expected a table", name)
+    for key in table:
+        if key not in keys:
+            raise at.error(f"[{name}] has no '{key}'; {did_you_mean(key, keys)}", name, key)
+    return dict(table)
+
+
+def line_of(text: str, *path: str | int) -> int | None:
+    """The line on which the statement begins that sets ``path`` in a TOML text; ``None`` if none does.
+
+    ``tomllib`` tells no positions, so it is asked: the text is read line by line until what was read has ``path``.
+    """
+    lines, begin = text.split("\n"), 1
+    for number in range(1, len(lines) + 1):
+        try:
+            data: Any = tomllib.loads("\n".join(lines[:number]))
+        except tomllib.TOMLDecodeError:  # in the middle of a statement
+            continue
+        for key in path:
+            try:
+                data = data[key]
+            except (KeyError, IndexError, TypeError):
+                break
+        else:
+            return begin
+        begin = number + 1
+    return None
+
+
+class _Blame:
+    """Puts the place in front of an error's message."""
+
+    def __init__(self, source: str, text: str) -> None:
+        self.source, self.text = source, text
+
+    def error(self, message: str, *path: str | int) -> ConfigError:
+        """``path`` is a table, a step's index, a key; a message that begins with a key of the table is about that."""
+        line = line_of(self.text, *path, message.split(maxsplit=1)[0]) or line_of(self.text, *path)
+        while line is None and path:
+            path = path[:-1]
+            line = line_of(self.text, *path) if path else None
+        return ConfigError(f"{self.source}{f':{line}' if line else ''}: {message}")
+
+    @contextmanager
+    def blaming(self, *path: str | int) -> Iterator[None]:
+        """Turn what fails inside the ``with`` into a ``ConfigError`` at its place."""
+        try:
+            yield
+        except (IGOError, TypeError, ValueError) as error:
+            raise self.error(str(error), *path) from error

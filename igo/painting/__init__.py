@@ -1,0 +1,1 @@
+"""Painting: diffusers' pipelines behind one base, for checkpoints in any layout and pictures of any size."""

@@ -1,0 +1,333 @@
+"""The one adapter around diffusers' pipelines: a loaded checkpoint that paints, whatever its family and task."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from math import lcm
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import torch
+
+from igo.chains.gathering import gathered
+from igo.errors import CheckpointError, SettingsError
+from igo.painting.prompts.cache import PromptCache
+from igo.painting.prompts.chunks import TokenReport
+from igo.painting.prompts.encode import Emphasis, encode, supports
+from igo.painting.vae import care_for
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+T = TypeVar("T")
+R = TypeVar("R")
+Task = Literal["text2img", "img2img", "inpaint"]
+OnStep = Callable[[int, int], None]
+MEMORY_MODES = ("full", "slicing", "offload", "tiling", "sequential")
+"""From fastest to smallest; each includes the savings of those before. ``tiling`` changes large pictures a little."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a pipeline is to paint. Sizes are multiples of 8; ``seeds`` has one for each picture."""
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    num_inference_steps: int
+    guidance_scale: float
+    seeds: tuple[int, ...]
+    emphasis: Emphasis = "mean"
+    clip_skip: int = 0
+    image: Image | None = None
+    mask: Image | None = None
+    strength: float = 1.0
+
+    @property
+    def task(self) -> Task:
+        """Which of diffusers' tasks this is."""
+        return "text2img" if self.image is None else "img2img" if self.mask is None else "inpaint"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One picture: a job with one seed, and its prompts as the pipeline takes them."""
+
+    job: Job
+    texts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """The pictures of a job, RGB, and what a history says of them: the settings used, the tokens read."""
+
+    images: tuple[Image, ...]
+    report: dict[str, Any]
+
+
+class Diffusion:
+    """A pipeline, its siblings for the other tasks from the same components, and the care they need.
+
+    ``memory`` is one of ``MEMORY_MODES`` or ``"auto"``: the fastest that fits the device, and the next smaller one
+    each time that memory runs out.
+    """
+
+    def __init__(self, pipeline: Any, device: torch.device, memory: str = "auto") -> None:
+        if memory in ("offload", "sequential") and device.type == "cpu":
+            raise SettingsError(f"memory='{memory}' moves weights off a GPU; on the CPU use 'slicing' or 'tiling'")
+        self.pipeline = pipeline
+        self.device = device
+        self.checker = _taken_checker(pipeline, device)
+        self.prompts = PromptCache()
+        self._lock = Lock()  # schedulers keep state between steps
+        self._at_once = 1 if device.type == "cpu" else sys.maxsize  # pictures in a call
+        self._auto = memory == "auto"
+        self._mode = _fitting(pipeline, device) if self._auto else memory
+        self._siblings = {_task_of(pipeline): pipeline}
+        care_for(getattr(pipeline, "vae", None))
+        self._place(pipeline)
+
+    def paint(self, job: Job, on_step: OnStep | None = None) -> Painted:
+        """The pictures of ``job``, exactly as the pipeline gives them.
+
+        Picture k is the picture of ``seeds[k]`` made alone: on a GPU, where they are made in one batch, as large as the
+        memory holds, up to rounding; on a CPU exactly, where they are made one after the other, since there the
+        kernels' sums depend on the size of the batch. Among calls made ``together`` (``igo.chains.gathering``), the
+        batch is that of all their jobs which differ in texts, pictures and seeds alone. ``on_step`` hears steps done
+        and steps in all, over all pictures.
+
+        Raises ``CheckpointError`` when memory runs out for one picture in the smallest mode, and for any other task
+        than "inpaint" with a checkpoint of 9 channels; ``OverflowInVAEError`` when there are no finite pixels in fp32
+        either.
+        """
+        channels = getattr(getattr(self.pipeline, "unet", None), "config", {}).get("in_channels", 4)
+        if channels == 9 and job.task != "inpaint":
+            raise CheckpointError(
+                "the checkpoint has 9 channels, for painting in masks; give it as inpaint_checkpoint="
+            )
+        with self._lock:
+            texts, tokens = self._within_memory([job], lambda jobs: self.encode(jobs[0]))
+        rest = replace(job, prompt="", negative_prompt="", seeds=(), image=None, mask=None)
+        asked = [_Asked(replace(job, seeds=(seed,)), texts) for seed in job.seeds]
+        images = gathered((self, job.task, rest, _shapes(texts)), (asked, on_step), self._paint)
+        return Painted(tuple(images), self._report(job, tokens))
+
+    def _paint(self, wanted: Sequence[tuple[list[_Asked], OnStep | None]]) -> list[list[Image]]:
+        """The pictures of jobs that can be one batch."""
+        every = [one for asked, _ in wanted for one in asked]
+        images: list[Image] = []
+
+        def call(batch: Sequence[_Asked]) -> list[Image]:
+            def tell(done: int, total: int) -> None:
+                for _, on_step in wanted:
+                    if on_step is not None:
+                        on_step(len(images) * total + len(batch) * done, len(every) * total)
+
+            return self._call(batch, tell)
+
+        with self._lock:
+            while len(images) < len(every):
+                images += self._within_memory(every[len(images) :], call)
+        left = iter(images)
+        return [list(islice(left, len(asked))) for asked, _ in wanted]
+
+    def _within_memory(self, items: Sequence[T], do: Callable[[Sequence[T]], R]) -> R:
+        """What ``do`` makes of the first items: as many of them, in as fast a memory mode, as there is memory for."""
+        while True:
+            some = items[: self._at_once]
+            with suppress(torch.OutOfMemoryError):
+                return do(some)
+            if len(some) > 1:
+                self._at_once = len(some) // 2
+            elif not self._saves_more():
+                raise CheckpointError(
+                    f"out of memory on {self.device} for a single picture; ask for a smaller one, or for "
+                    "memory='sequential'"
+                )
+
+    @property
+    def latent_scale(self) -> int:
+        """Pixels along one side of a latent's cell."""
+        return int(getattr(self.pipeline, "vae_scale_factor", 8))
+
+    @property
+    def multiple(self) -> int:
+        """What widths and heights must be multiples of: at least 8, more for families that patch their latents."""
+        processor = getattr(getattr(self.pipeline, "image_processor", None), "config", {})
+        return lcm(8, self.latent_scale, int(processor.get("vae_scale_factor", 8)))
+
+    def _report(self, job: Job, tokens: TokenReport | None) -> dict[str, Any]:
+        """What a picture's history says of how it was painted."""
+        names = ("task", "prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "emphasis", "clip_skip")
+        told: dict[str, Any] = {name: getattr(job, name) for name in names}
+        told["scheduler"] = type(self.pipeline.scheduler).__name__
+        told["memory"] = self._mode
+        if job.image is not None:
+            told["strength"] = job.strength
+        if tokens is not None:
+            plans = {"prompt": tokens.prompt, "negative_prompt": tokens.negative_prompt}
+            told["tokens"] = {name: list(plan.counts) for name, plan in plans.items() if plan is not None}
+            dropped = sum(len(plan.dropped) for plan in plans.values() if plan is not None)
+            if dropped:
+                told["tokens"]["dropped"] = dropped
+        return told
+
+    def encode(self, job: Job) -> tuple[dict[str, Any], TokenReport | None]:
+        """The prompt's arguments for the pipeline, and how it was read.
+
+        Embeddings where IGO encodes this family, else the text as it is, whose reading is not known.
+        """
+        negative_prompt = job.negative_prompt or None  # None is what SDXL's zeros stand for
+        if not supports(self.pipeline):
+            return {"prompt": job.prompt, "negative_prompt": negative_prompt}, None
+        encoded = encode(
+            self.pipeline,
+            job.prompt,
+            negative_prompt,
+            emphasis=job.emphasis,
+            clip_skip=job.clip_skip,
+            guidance=job.guidance_scale > 1,
+            cache=self.prompts,
+        )
+        return encoded.kwargs(), encoded.report
+
+    def check(self, images: Sequence[Image]) -> list[bool] | None:
+        """The safety checker's verdict on each picture; ``None`` where the checkpoint has no checker."""
+        if self.checker is None:
+            return None
+        import numpy as np
+        from diffusers.utils import logging
+
+        checker, extractor = self.checker
+        seen = extractor(list(images), return_tensors="pt").pixel_values
+        blank = np.zeros((len(images), 1, 1, 3))  # the checker blackens what it is given, so it gets nothing of worth
+        level = logging.get_verbosity()
+        logging.set_verbosity_error()  # it says that pictures turn black, which they don't
+        try:
+            with torch.no_grad():
+                _, flagged = checker(images=blank, clip_input=seen.to(checker.device, checker.dtype))
+        finally:
+            logging.set_verbosity(level)
+        return [bool(flag) for flag in flagged]
+
+    def _call(self, batch: Sequence[_Asked], on_step: OnStep) -> list[Image]:
+        """One call of the pipeline: a picture for each of ``batch``, whose texts have the same shapes."""
+        job = batch[0].job
+        pipeline = self._sibling(job.task)
+        arguments: dict[str, Any] = {
+            **{name: _joined([one.texts[name] for one in batch]) for name in batch[0].texts},
+            "width": job.width,
+            "height": job.height,
+            "num_inference_steps": job.num_inference_steps,
+            "guidance_scale": job.guidance_scale,
+            "generator": [torch.Generator("cpu").manual_seed(one.job.seeds[0]) for one in batch],
+            "callback_on_step_end": _reporting(on_step),
+        }
+        if job.image is not None:
+            # one for each generator: of a single picture diffusers draws by the first generator alone
+            arguments |= {"image": [one.job.image for one in batch], "strength": job.strength}
+        if job.mask is not None:
+            arguments["mask_image"] = [one.job.mask for one in batch]
+        taken = inspect.signature(pipeline.__call__).parameters
+        result = pipeline(**{name: value for name, value in arguments.items() if name in taken})
+        return list(result.images)
+
+    def _sibling(self, task: Task) -> Any:
+        if task not in self._siblings:
+            import diffusers
+
+            auto = {
+                "text2img": diffusers.AutoPipelineForText2Image,
+                "img2img": diffusers.AutoPipelineForImage2Image,
+                "inpaint": diffusers.AutoPipelineForInpainting,
+            }[task]
+            try:
+                sibling = auto.from_pipe(self.pipeline)
+            except ValueError:
+                raise CheckpointError(f"{type(self.pipeline).__name__} has no sibling for {task}") from None
+            sibling.set_progress_bar_config(disable=True)
+            self._siblings[task] = self._place(sibling)
+        return self._siblings[task]
+
+    def _place(self, pipeline: Any) -> Any:
+        """Put a pipeline on the device, in the way of the memory mode."""
+        level = MEMORY_MODES.index(self._mode)
+        if level >= MEMORY_MODES.index("slicing"):
+            pipeline.vae.enable_slicing()
+            pipeline.enable_attention_slicing()
+        if level >= MEMORY_MODES.index("tiling"):
+            pipeline.vae.enable_tiling()
+        if self._mode == "sequential":
+            pipeline.enable_sequential_cpu_offload(device=self.device)
+        elif level >= MEMORY_MODES.index("offload") and self.device.type != "cpu":
+            pipeline.enable_model_cpu_offload(device=self.device)
+        else:
+            pipeline.to(self.device)
+        return pipeline
+
+    def _saves_more(self) -> bool:
+        """Go to the next smaller memory mode; ``False`` if there is none, or the user chose one."""
+        modes = MEMORY_MODES if self.device.type != "cpu" else ("full", "slicing", "tiling")
+        position = modes.index(self._mode) + 1
+        if not self._auto or position == len(modes):
+            return False
+        self._mode = modes[position]
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        for pipeline in self._siblings.values():
+            self._place(pipeline)
+        return True
+
+
+def _fitting(pipeline: Any, device: torch.device) -> str:
+    """The fastest mode whose weights leave a fifth of the device's free memory to the activations."""
+    if device.type != "cuda":
+        return "full"
+    free = torch.cuda.mem_get_info(device)[0] * 0.8
+    sizes = [
+        sum(weight.numel() * weight.element_size() for weight in part.parameters())
+        for part in pipeline.components.values()
+        if isinstance(part, torch.nn.Module)
+    ]
+    return "full" if sum(sizes) < free else "offload" if max(sizes) < free else "sequential"
+
+
+def _task_of(pipeline: Any) -> Task:
+    name = type(pipeline).__name__
+    return "inpaint" if "Inpaint" in name else "img2img" if "Img2Img" in name else "text2img"
+
+
+def _taken_checker(pipeline: Any, device: torch.device) -> tuple[Any, Any] | None:
+    """Take the safety checker out of the pipeline, which would paint flagged pictures black in silence."""
+    checker = getattr(pipeline, "safety_checker", None)
+    if checker is None:
+        return None
+    pipeline.register_modules(safety_checker=None)
+    pipeline.register_to_config(requires_safety_checker=False)
+    return checker.to(device), pipeline.feature_extractor
+
+
+def _shapes(texts: dict[str, Any]) -> Hashable:
+    """Equal for arguments that can be those of one call."""
+    return tuple((name, getattr(value, "shape", type(value))) for name, value in texts.items())
+
+
+def _joined(values: list[Any]) -> Any:
+    """One argument for several pictures: embeddings below one another, or a list of texts."""
+    if values[0] is None:
+        return None
+    return torch.cat(values) if isinstance(values[0], torch.Tensor) else values
+
+
+def _reporting(on_step: OnStep) -> Callable[..., dict[str, Any]]:
+    def callback(pipeline: Any, step: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        on_step(step + 1, pipeline.num_timesteps)
+        return kwargs
+
+    return callback

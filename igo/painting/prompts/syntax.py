@@ -1,0 +1,152 @@
+r"""The attention syntax that the Stable Diffusion community writes: ``(word)``, ``[word]``, ``(word:1.3)``, ``BREAK``.
+
+The behaviour is that of AUTOMATIC1111's web UI, since nearly all prompts that are passed around were written for it:
+
+- ``(x)`` weighs ×1.1, ``[x]`` ÷1.1, ``(x:1.3)`` ×1.3; nested brackets multiply. ``( )`` and ``[ ]`` are matched apart
+  from each other. A bracket that is never closed reaches to the end, one that was never opened is text.
+- The number is ``[+-]?[.\d]+`` directly between ``:`` and ``)``. What looks like one and is none (``1.2.3``) is text.
+- ``\( \) \[ \] \\`` stand for the character itself; a lone backslash is dropped.
+- ``BREAK`` as a word of its own ends a chunk, and takes the white space around it along.
+
+Scheduling (``[a:b:0.5]``, ``[a|b]``) would be a pass before this one; here its brackets are brackets.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+STEP = 1.1
+"""What one plain ``( )`` multiplies by, and one ``[ ]`` divides by."""
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """A stretch of text with one weight (1 = as written), or, where ``is_break`` is set, the end of a chunk."""
+
+    text: str
+    weight: float = 1.0
+    is_break: bool = False
+
+
+BREAK = Fragment("", is_break=True)
+
+_LEXEME = re.compile(
+    r"""
+      \\ (?P<escaped> [\\()\[\]] )?         # without its character: a lone backslash
+    | (?P<bracket> [()\[\]] )
+    | : (?P<number> [+-]? [.\d]+ ) \)
+    | (?P<text> [^\\()\[\]:]+ | : )
+    """,
+    re.VERBOSE,
+)
+_BREAK_WORD = re.compile(r"\s*\bBREAK\b\s*")
+_SPECIAL = re.compile(r"[\\()\[\]]|\bBREAK\b")
+
+
+@dataclass
+class _Lexeme:
+    """A piece of the prompt: text, or a bracket that has a partner or reaches to the end."""
+
+    text: str
+    kind: str  # "text", "literal" (text in which BREAK is no word), "(", ")", "[", "]"
+    factor: float | None = None  # of a "(": the number at its end
+
+
+def parse(prompt: str) -> tuple[Fragment, ...]:
+    """The prompt as weighted fragments in order; empty ones are left out, equal neighbours are one.
+
+    Takes any text: what is no valid syntax is text. A weight may be 0, negative, or, with absurd nesting, infinite
+    (``igo.painting.prompts.chunks`` refuses that).
+    """
+    fragments: list[Fragment] = []
+    rounds = [(0, 1.0)]  # per open round bracket, outermost first: how many plain ones up to it, the product of numbers
+    squares = 0
+    for lexeme in _matched(prompt):
+        match lexeme.kind:
+            case "(":
+                steps, factor = rounds[-1]
+                rounds.append((steps + 1, factor) if lexeme.factor is None else (steps, factor * lexeme.factor))
+            case ")":
+                rounds.pop()
+            case "[":
+                squares += 1
+            case "]":
+                squares -= 1
+            case "text":
+                for number, part in enumerate(_BREAK_WORD.split(lexeme.text)):
+                    if number:
+                        fragments.append(BREAK)
+                    _append(fragments, part, _weight(*rounds[-1], squares))
+            case _:
+                _append(fragments, lexeme.text, _weight(*rounds[-1], squares))
+    return tuple(fragments)
+
+
+def escape(text: str) -> str:
+    """Text that ``parse`` gives back as it was, with weight 1.
+
+    A ``BREAK`` in it is split by a lone backslash, which is dropped in reading.
+    """
+    return _SPECIAL.sub(lambda found: r"B\REAK" if found[0] == "BREAK" else "\\" + found[0], text)
+
+
+def _matched(prompt: str) -> list[_Lexeme]:
+    """The prompt's lexemes; each closing bracket that is left has an opening one, which knows its number."""
+    lexemes: list[_Lexeme] = []
+    opened: dict[str, list[_Lexeme]] = {"(": [], "[": []}
+    for found in _LEXEME.finditer(prompt):
+        bracket, number = found["bracket"], found["number"]
+        if bracket in ("(", "["):
+            lexemes.append(_Lexeme(bracket, bracket))
+            opened[bracket].append(lexemes[-1])
+        elif bracket is not None:
+            lexemes.append(_closing(bracket, opened["(" if bracket == ")" else "["], None))
+        elif number is not None:
+            factor = _number(number)
+            if factor is None or not opened["("]:
+                lexemes.append(_Lexeme(f":{number}", "literal"))
+            lexemes.append(_closing(")", opened["("], factor))
+        elif found["escaped"]:
+            lexemes.append(_Lexeme(found["escaped"], "literal"))
+        elif found["text"]:
+            lexemes.append(_Lexeme(found["text"], "text"))
+    return lexemes
+
+
+def _closing(bracket: str, opened: list[_Lexeme], factor: float | None) -> _Lexeme:
+    """A closing bracket, which gives its number to its partner; text where there is none."""
+    if not opened:
+        return _Lexeme(bracket, "literal")
+    opened.pop().factor = factor
+    return _Lexeme(bracket, bracket)
+
+
+def _number(text: str) -> float | None:
+    """The number, or None where the text is none (``1.2.3``, ``.``) or has more digits than a float can hold."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _weight(steps: int, factor: float, squares: int) -> float:
+    """The product of all brackets around a place.
+
+    Plain brackets are counted and not multiplied one by one, so that ``([a])`` is exactly 1 and merges with its
+    neighbours.
+    """
+    try:
+        return float(STEP ** (steps - squares)) * factor
+    except OverflowError:
+        return math.inf
+
+
+def _append(fragments: list[Fragment], text: str, weight: float) -> None:
+    if not text:
+        return
+    last = fragments[-1] if fragments else BREAK
+    if not last.is_break and last.weight == weight:
+        fragments[-1] = Fragment(last.text + text, weight)
+    else:
+        fragments.append(Fragment(text, weight))

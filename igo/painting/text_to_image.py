@@ -1,0 +1,208 @@
+"""The base that most chains start from: any diffusers checkpoint, painting from text, from a picture, or in a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import ceil, isnan
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+
+from igo.errors import MaskError, SettingsError, UnsafeContentError, did_you_mean
+from igo.hookspecs import hookimpl
+from igo.painting.prompts.presets import get_preset, preset_for
+from igo.values import Frame, Request
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from igo.painting.checkpoint import Defaults
+    from igo.painting.diffusion import Diffusion, Job
+    from igo.runtime import Runtime
+
+OWN_INPAINTING = {"mini": "mini/inpaint"}
+"""Checkpoints that come with one for masks."""
+STRENGTH = {"img2img": 0.8, "inpaint": 1.0}
+"""diffusers' own defaults."""
+
+
+@dataclass(frozen=True)
+class TextToImage:
+    """Pictures from text by a diffusers checkpoint; from ``request.image`` too, and within a layer ``"mask"`` of it.
+
+    An image without prompt, or with ``strength=0``, is taken as it is. An image of any size comes back at its own size;
+    one much larger or smaller than the checkpoint's native area is painted at that area. Outside a mask nothing
+    changes.
+    """
+
+    checkpoint: str = "mini"
+    """``"mini"``, a folder in diffusers' layout, a .safetensors file, or a hub's ``owner/name``."""
+    revision: str | None = None
+    """A hub's branch, tag or commit."""
+    variant: str | None = None
+    """Which files of a checkpoint to load, such as ``"fp16"``."""
+    config: str | None = None
+    """For a .safetensors file: a checkpoint of the same shape, whose configuration and tokenizer are used."""
+    inpaint_checkpoint: str | None = None
+    """A checkpoint for masks, of 9 or 4 channels; without it the base paints in masks itself. `mini` brings its own."""
+    scheduler: str | None = None
+    """The name of one of diffusers' scheduler classes; ``None`` is the checkpoint's own."""
+    preset: str = "auto"
+    """A prompt template: ``"auto"`` takes the one that the checkpoint was made for, ``"none"`` none."""
+    emphasis: Literal["mean", "plain", "off"] = "mean"
+    """What weights in a prompt do: A1111's way, without restoring the mean, or nothing (as plain diffusers)."""
+    clip_skip: int = 0
+    """How many of the text encoder's last layers are left out."""
+    safety: Literal["blur", "keep", "refuse"] = "blur"
+    """What happens to a picture that the checkpoint's safety checker flags; its verdict is on the frame either way."""
+    memory: Literal["auto", "full", "slicing", "offload", "tiling", "sequential"] = "auto"
+    """How to fit the device's memory; ``"auto"`` saves only as much as is needed."""
+    feather: float = 4.0
+    """Pixels over which the border of a mask fades, inward."""
+    context: float = 0.5
+    """What is shown around a mask, as a multiple of its longer side; a small picture is shown whole."""
+    color_match: bool = True
+    """Whether colours in a mask are matched to what is around it."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for name in ("emphasis", "safety", "memory"):
+            choices = get_args(hints[name])
+            if getattr(self, name) not in choices:
+                raise SettingsError(f"{name} is {getattr(self, name)!r}; {did_you_mean(getattr(self, name), choices)}")
+        if self.preset != "auto":
+            get_preset(self.preset)
+        for name in ("clip_skip", "feather", "context"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 0")
+
+    @hookimpl
+    def generate(self, request: Request, runtime: Runtime) -> list[Frame] | None:
+        """Frames of ``request.num_images`` pictures, picture k with the seed ``request.seed + k``."""
+        if request.image is not None and (request.strength == 0 or (request.strength is None and not request.prompt)):
+            return None
+        from igo.painting.sizing import fitted
+
+        model = self._model(runtime, inpainting=request.image is not None and "mask" in request.layers)
+        runtime.identify(model.name, model.identity)
+        job = self._job(request, model.defaults)
+        native = model.defaults.width, model.defaults.height
+        fitting = fitted(job, native, model.diffusion.latent_scale, model.diffusion.multiple, self.context)
+        painted = model.diffusion.paint(fitting.job, runtime.progress)
+        images = [fitting.restore(image) for image in painted.images]
+        zones: list[dict[str, Any]] = [{}] * len(images)
+        if job.image is not None and job.mask is not None:
+            stitched = [self._stitched(job.image, image, job.mask) for image in images]
+            images, scale = [image for image, _ in stitched], round(fitting.scale, 3)
+            zones = [{"zone": {**told, "scale": scale}} for _, told in stitched]
+        flags = model.diffusion.check(images)
+        report = {"checkpoint": model.name, "identity": model.identity, **painted.report}
+        return [
+            self._judged(
+                Frame(image, seed, nsfw_content_detected=flags[k] if flags else None).noted(**report, **zones[k])
+            )
+            for k, (image, seed) in enumerate(zip(images, job.seeds, strict=True))
+        ]
+
+    def _stitched(self, original: Image, painted: Image, mask: Image) -> tuple[Image, dict[str, Any]]:
+        """The painted zone in the original, and what there is to say about it: its area as a share of the picture, the
+        feather in pixels, how visible the seam is (1: not at all), and that nothing else changed."""
+        from igo.images.compositing import color_matched, composite, seam_score
+
+        if self.color_match:
+            painted = color_matched(painted, original, mask, ring=max(4, max(original.size) // 64))
+        image = composite(original, painted, mask, self.feather)
+        histogram, seam = mask.convert("L").histogram(), seam_score(image, mask)
+        area = 1 - histogram[0] / sum(histogram)
+        known_seam = None if isnan(seam) else round(seam, 3)
+        report = {"area": round(area, 5), "feather": self.feather, "seam": known_seam, "outside": "unchanged"}
+        return image, report
+
+    def _job(self, request: Request, defaults: Defaults) -> Job:
+        """What is asked for, with the template and the defaults filled in."""
+        from igo.images import resized
+        from igo.painting.diffusion import Job
+
+        preset = preset_for(self.checkpoint) if self.preset == "auto" else get_preset(self.preset)
+        prompt, negative_prompt = request.prompt, request.negative_prompt
+        if preset is not None:
+            prompt, negative_prompt = preset.apply(prompt, negative_prompt)
+        first = request.seed or 0
+        job = Job(
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            width=request.width or defaults.width,
+            height=request.height or defaults.height,
+            num_inference_steps=request.num_inference_steps or defaults.num_inference_steps,
+            guidance_scale=defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+            seeds=tuple(first + k for k in range(request.num_images)),
+            emphasis=self.emphasis,
+            clip_skip=self.clip_skip,
+        )
+        if request.image is None:
+            return job
+        mask = request.layers.get("mask")
+        if mask is not None and not mask.getbbox():
+            raise MaskError("the mask is empty (area 0); expected some of it to be white, where to paint", area=0.0)
+        job = replace(
+            job,
+            image=resized(request.image, request.width, request.height),
+            mask=None if mask is None else resized(mask, request.width, request.height),
+        )
+        strength = STRENGTH[job.task] if request.strength is None else request.strength
+        if int(job.num_inference_steps * strength) < 1:
+            raise SettingsError(
+                f"strength {strength:g} of {job.num_inference_steps} steps leaves nothing to paint; "
+                f"use at least {ceil(100 / job.num_inference_steps) / 100:g}, or 0 to take the image as it is"
+            )
+        return replace(job, strength=strength)
+
+    def _model(self, runtime: Runtime, inpainting: bool) -> _Model:
+        """The checkpoint for the task, loaded once for all chains that share the runtime and prepare it alike."""
+        other = (self.inpaint_checkpoint or OWN_INPAINTING.get(self.checkpoint)) if inpainting else None
+        name = other or self.checkpoint
+        revision = None if other else self.revision
+        key = ("text-to-image", name, bool(other), revision, self.variant, self.config, self.scheduler, self.memory)
+
+        def load(prepare: Callable[[Any], Any]) -> _Model:
+            from igo.painting import checkpoint
+            from igo.painting.diffusion import Diffusion
+
+            loaded = checkpoint.load(
+                name,
+                inpainting=bool(other),
+                revision=revision,
+                variant=self.variant,
+                config=self.config,
+                dtype=runtime.dtype,
+            )
+            if self.scheduler is not None:
+                checkpoint.set_scheduler(loaded.pipeline, self.scheduler)
+            diffusion = Diffusion(prepare(loaded.pipeline), runtime.device, self.memory)
+            shown = name if revision is None else f"{name}@{revision}"
+            return _Model(shown, loaded.identity, loaded.defaults, diffusion)
+
+        return runtime.pipeline(key, load)
+
+    def _judged(self, frame: Frame) -> Frame:
+        """What the policy makes of a flagged picture."""
+        if not frame.nsfw_content_detected or self.safety == "keep":
+            return frame
+        if self.safety == "refuse":
+            raise UnsafeContentError(
+                f"the checkpoint's safety checker flagged the picture of seed {frame.seed}; "
+                "try another prompt or seed, or safety='keep' if you may decide that"
+            )
+        from PIL import ImageFilter
+
+        radius = max(frame.image.size) / 24
+        return frame.with_image(frame.image.filter(ImageFilter.GaussianBlur(radius)), safety="blurred")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A loaded checkpoint."""
+
+    name: str
+    identity: str
+    defaults: Defaults
+    diffusion: Diffusion

@@ -1,0 +1,1 @@
+"""Records: what a run gives back, and the text in a picture from which it can be made again."""

@@ -1,0 +1,103 @@
+"""What a chain gives back: the finished pictures, with all that is needed to save them and to make them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from igo.values import Frame, Request
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from igo.chains.chain import Chain
+    from igo.images import Written
+    from igo.records.provenance import Origin, Record
+
+
+class Look(Sequence[Frame]):
+    """The frames of one run, in the order of their seeds.
+
+    ``look.image`` is the first picture; a look is a sequence of frames, one for each of ``num_images``.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        chain: Chain,
+        request: Request,
+        origins: Mapping[str, Origin],
+        models: Mapping[str, str],
+    ) -> None:
+        self.frames = tuple(frames)
+        self.chain = chain
+        self.request = request
+        self.origins = dict(origins)
+        self.models = dict(models)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.frames[index]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def __repr__(self) -> str:
+        width, height = self.image.size
+        return f"Look({len(self)} picture{'s' if len(self) > 1 else ''} of {width}x{height}, seed={self.seed})"
+
+    def _repr_png_(self) -> bytes:
+        """Notebooks show the first picture."""
+        from io import BytesIO
+
+        buffer = BytesIO()
+        self.image.save(buffer, "PNG")
+        return buffer.getvalue()
+
+    @property
+    def image(self) -> Image:
+        """The first picture: RGB, 8 bits a channel."""
+        return self.frames[0].image
+
+    @property
+    def images(self) -> list[Image]:
+        """All pictures."""
+        return [frame.image for frame in self.frames]
+
+    @property
+    def seed(self) -> int:
+        """The seed of the first picture."""
+        return self.frames[0].seed
+
+    def record(self, index: int = 0) -> Record:
+        """Everything that ``igo replay`` needs to make picture ``index`` again, as plain data."""
+        from igo.records.provenance import record
+
+        return record(self, index)
+
+    def save(self, path: str | PathLike[str], **options: Any) -> list[Written]:
+        """Write the pictures with their records; several get ``-1``, ``-2`` … before the suffix.
+
+        The suffix decides the format (see ``igo.images.write_image``, which takes ``options``); PNG is exact, JPEG and
+        lossy WebP are not. Each file appears whole or not at all. Returns what was written, with notes on what was
+        lost. Raises ``ImageError``.
+        """
+        names = numbered(Path(path), len(self))
+        return [self.save_frame(index, name, **options) for index, name in enumerate(names)]
+
+    def save_frame(self, index: int, path: str | PathLike[str], **options: Any) -> Written:
+        """Write picture ``index`` alone, as ``save`` does."""
+        from igo.images import write_image
+        from igo.records.provenance import text_chunks
+
+        frame = self.frames[index]
+        return write_image(frame.image, path, text=text_chunks(self, index), alpha=frame.layers.get("alpha"), **options)
+
+
+def numbered(path: Path, count: int) -> list[Path]:
+    """The names under which ``count`` pictures are saved."""
+    return [path] if count == 1 else [path.with_stem(f"{path.stem}-{index}") for index in range(1, count + 1)]

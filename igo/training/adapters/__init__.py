@@ -1,0 +1,1 @@
+"""Adapters (LoRA): a style, or several subjects that are told apart."""

@@ -1,0 +1,235 @@
+"""DreamBooth (Ruiz et al., Fine Tuning Text-to-Image Diffusion Models for Subject-Driven Generation) with an adapter,
+for one subject or several at once: a few pictures each, and what the checkpoint itself paints of their classes."""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from torch import Tensor
+
+from igo.errors import SettingsError
+from igo.images import read_image, write_image
+from igo.painting import checkpoint
+from igo.training.adapters.adapt import Adaptation, train_lora
+from igo.training.adapters.collages import Shown, in_company
+from igo.training.data.folders import CaptionedSet, by_picture, fitted, load_captioned, read_mask, read_picture
+from igo.training.data.labelling import TEMPLATE
+from igo.training.data.metadata import METADATA, pictures_in, read_lines, texts_beside
+from igo.training.finetune import Effort
+from igo.training.loop.hardware import processes
+from igo.training.loop.loop import TrainingReport
+from igo.training.tasks.diffusion import SampleSettings, generate
+
+PRIOR_TEMPLATES = ("fashion photo of a person with a {}", "fashion photo of a {}")
+COLLAGES = 32
+"""Of a subject in one company, at most."""
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Subject(BaseModel):
+    """One thing to learn, a table ``[[subject]]`` of a subjects file.
+
+    ``token`` is a word that the checkpoint knows nothing by, ``class`` what the thing is an instance of; together
+    ("zwx jacket") they name it. ``folder`` has its pictures, with captions (``load_captioned``) or without;
+    ``repeats`` says how often each is drawn. ``caption`` is for pictures without one, ``prior`` are prompts for other
+    things of the class; in both ``{}`` stands for the name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: Words
+    kind: Words = Field(alias="class")
+    folder: Path
+    repeats: int = Field(default=1, ge=1)
+    caption: Words = TEMPLATE
+    prior: tuple[Words, ...] = PRIOR_TEMPLATES
+
+    @property
+    def name(self) -> str:
+        """What prompts call it."""
+        return f"{self.token} {self.kind}"
+
+    def captioned(self, text: str) -> str:
+        """``text`` so that it names the subject: the token goes before the first mention of its class, or else the
+        name goes in front."""
+        if re.search(rf"(?<!\w){re.escape(self.token)}(?!\w)", text):
+            return text
+        kind = re.search(rf"(?<!\w){re.escape(self.kind)}(?!\w)", text, re.IGNORECASE)
+        return f"{text[: kind.start()]}{self.token} {text[kind.start() :]}" if kind else f"{self.name}, {text}"
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    subject: list[Subject] = Field(min_length=1)
+
+
+def read_subjects(path: Path) -> list[Subject]:
+    """The subjects of a TOML file; their folders are relative to it. Raises ``SettingsError`` in one line."""
+    try:
+        file = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"can't read {path}: {reason}; it names the subjects, in TOML") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{path}: {place}: {first['msg']}; each [[subject]] needs token, class and folder"
+        ) from error
+    subjects = [subject.model_copy(update={"folder": path.parent / subject.folder}) for subject in file.subject]
+    tokens = [subject.token for subject in subjects]
+    for token in tokens:
+        if tokens.count(token) > 1:
+            raise SettingsError(f"{path}: two subjects have the token '{token}'; give each one of its own")
+    return subjects
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Prior preservation: ``count`` pictures of each subject's class that the checkpoint paints before it learns, drawn
+    ``weight`` times as often as the subject's own."""
+
+    count: int = 24
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.count < 0 or self.weight < 0:
+            raise SettingsError(f"prior count {self.count} and weight {self.weight} must be at least 0")
+
+
+def train_dreambooth(
+    base: checkpoint.Loaded,
+    subjects: Sequence[Subject],
+    size: tuple[int, int],
+    out: Path,
+    work: Path,
+    effort: Effort,
+    adaptation: Adaptation,
+    prior: Prior,
+    validation_prompts: Sequence[str] = (),
+    together: float = 1.0,
+) -> TrainingReport:
+    """Train one adapter for all ``subjects`` together, on pictures cropped to ``size`` (width, height).
+
+    Each subject is drawn as often as the others, whatever the number of its pictures, times its ``repeats``.
+    ``together`` is how often pictures of each two of them are drawn, and of the smaller one in the other's prior
+    pictures, against one's own: ``in_company``, which needs masks of the smaller one. The file's metadata names the
+    subjects, so that who gets it knows what to write.
+    """
+    if together < 0:
+        raise SettingsError(f"together is {together}; it must be at least 0")
+    shown = [subject_shown(subject, size) for subject in subjects]
+    parts = [(one, float(subject.repeats)) for one, subject in zip(shown, subjects, strict=True)]
+    others = []
+    if prior.count and prior.weight:
+        for number, subject in enumerate(subjects):
+            painted = prior_pictures(base, subject, size, prior.count, work / "prior", seed=number * prior.count)
+            others.append(Shown(subject.kind, painted, _everywhere(len(painted), size)))
+            parts.append((others[-1], prior.weight * subject.repeats))
+    if together:
+        parts += [(both, together) for both in in_company(shown, others, COLLAGES, effort.seed)]
+    joined = CaptionedSet(
+        torch.cat([part.data.pictures for part, _ in parts]),
+        [texts for part, _ in parts for texts in part.data.captions],
+    )
+    return train_lora(
+        base,
+        [joined],
+        out,
+        work,
+        effort,
+        adaptation,
+        weights=[torch.cat([torch.full((len(part.data),), share / len(part.data)) for part, share in parts])],
+        zones=[torch.cat([part.zones for part, _ in parts])],
+        validation_prompts=list(validation_prompts) or [TEMPLATE.format(_listed(subjects))] * 4,
+        metadata={"subjects": ", ".join(subject.name for subject in subjects)},
+    )
+
+
+def subject_shown(subject: Subject, size: tuple[int, int]) -> Shown:
+    """What is learned of a subject. Raises ``SettingsError`` or ``ImageError``."""
+    data = subject_pictures(subject, size)
+    return Shown(subject.name, data, subject_zones(subject, size, len(data)))
+
+
+def subject_pictures(subject: Subject, size: tuple[int, int]) -> CaptionedSet:
+    """A subject's pictures with captions that name it. Raises ``SettingsError`` or ``ImageError``."""
+    if not subject.folder.is_dir():
+        raise SettingsError(f"{subject.folder} is not a folder; expected pictures of the {subject.name}")
+    files = pictures_in(subject.folder)
+    if (subject.folder / METADATA).is_file() or any(texts_beside(path) for path in files):
+        found = load_captioned(subject.folder, size)
+        return CaptionedSet(found.pictures, [[subject.captioned(text) for text in texts] for texts in found.captions])
+    if not files:
+        raise SettingsError(f"{subject.folder} holds no pictures; put some of the {subject.name} there")
+    return CaptionedSet(
+        torch.stack([_picture(path, size) for path in files]), [[subject.caption.format(subject.name)]] * len(files)
+    )
+
+
+def subject_zones(subject: Subject, size: tuple[int, int], count: int) -> Tensor:
+    """Where the subject is in each of its ``count`` pictures, N×H×W booleans: in the masks that ``metadata.jsonl``
+    gives for texts with its class; anywhere in a picture without one.
+
+    With masks, what is around a subject is not learned with it: without, a jacket that is only shown on people without
+    bags is a jacket that goes with no bag. Raises ``SettingsError`` or ``ImageError``.
+    """
+    zones = _everywhere(count, size)
+    if not (subject.folder / METADATA).is_file():
+        return zones
+    lines = read_lines(subject.folder)
+    named = by_picture(line for line in lines if line.mask and subject.kind.lower() in line.text.lower())
+    for index, picture in enumerate(by_picture(line for line in lines if line.whole)):  # in load_captioned's order
+        found = named.get(picture, [])
+        if found:
+            own = read_picture(found[0]).size
+            masks = [fitted(read_mask(line.place, line.mask, own), size, "crop") for line in found if line.mask]
+            zones[index] = torch.from_numpy(np.maximum.reduce([np.asarray(mask) for mask in masks]) > 127)
+    return zones
+
+
+def prior_pictures(
+    base: checkpoint.Loaded, subject: Subject, size: tuple[int, int], count: int, folder: Path, seed: int = 0
+) -> CaptionedSet:
+    """``count`` pictures of the subject's class by the checkpoint as it is. Each is kept in ``folder`` as it is made,
+    and read from there for the same checkpoint, prompt, seed and size."""
+    prompts = [subject.prior[index % len(subject.prior)].format(subject.kind) for index in range(count)]
+    pictures = []
+    with processes().main_process_first():
+        for index, prompt in enumerate(prompts):
+            named = hashlib.sha256(repr((base.identity, prompt, seed + index, size)).encode()).hexdigest()[:12]
+            path = folder / f"{named}.png"
+            if not path.exists():
+                _paint(base, prompt, seed + index, size, path)
+            pictures.append(_picture(path, size))
+    return CaptionedSet(torch.stack(pictures), [[prompt] for prompt in prompts])
+
+
+def _paint(base: checkpoint.Loaded, prompt: str, seed: int, size: tuple[int, int], path: Path) -> None:
+    defaults, pipeline = base.defaults, base.pipeline
+    pipeline.to(processes().device)
+    show = SampleSettings([prompt], *size, defaults.num_inference_steps, defaults.guidance_scale, seed=seed)
+    write_image(Image.fromarray(generate(pipeline, show)[0]), path)
+
+
+def _picture(path: Path, size: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(np.array(fitted(read_image(path).on_white(), size, "crop")))
+
+
+def _everywhere(count: int, size: tuple[int, int]) -> Tensor:
+    return torch.ones(count, size[1], size[0], dtype=torch.bool)
+
+
+def _listed(subjects: Sequence[Subject]) -> str:
+    return " and ".join(f"a {subject.name}" for subject in subjects)

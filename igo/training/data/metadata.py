@@ -1,0 +1,225 @@
+"""The texts of a folder's pictures: ``metadata.jsonl`` in the usual imagefolder layout, or a text file beside each."""
+
+import json
+import math
+import os.path
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from igo.errors import SettingsError
+from igo.training.data.writing import write_whole
+
+METADATA = "metadata.jsonl"
+MASKS = "masks"
+"""The folder, within that of the pictures, for masks that are made here. What a kill leaves in it is no picture."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif")
+"""What is taken for a picture. The last two, which phones write, can't be read; left out, nobody would hear of them."""
+_FIELDS = 'each line needs "file_name" and "text", and may have "mask" (a file, or null for a thing that is not there)'
+_OWN = ("file_name", "text", "mask")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A picture and a text. ``mask`` says where in the picture the text applies; without one (``whole``) it describes
+    all of the picture, and None with ``whole`` False means that the picture shows no such thing. ``columns`` is what
+    else is said of it, such as a licence or a source."""
+
+    place: str
+    picture: Path
+    text: str
+    mask: Path | None = None
+    whole: bool = True
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of ``metadata.jsonl`` as it stands there (``source``), and what it says. It may lack a text as yet."""
+
+    place: str
+    picture: Path
+    values: Mapping[str, Any]
+    source: str
+
+    @property
+    def text(self) -> str:
+        return str(self.values.get("text") or "").strip()
+
+    @property
+    def whole(self) -> bool:
+        return "mask" not in self.values
+
+    def line(self, folder: Path) -> Line:
+        """The same to learn from. Raises ``SettingsError`` if it has no text."""
+        if not self.text:
+            raise SettingsError(f"{self.place}: {_FIELDS}; to write what is missing, run: igo caption {folder}")
+        mask = self.values.get("mask")
+        columns = {name: value for name, value in self.values.items() if name not in _OWN}
+        return Line(self.place, self.picture, self.values["text"], folder / mask if mask else None, self.whole, columns)
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """The lines of ``folder``'s ``metadata.jsonl``; files are named relative to the folder.
+
+    Raises ``SettingsError`` for one that can't be understood, which is named.
+    """
+    path = folder / METADATA
+    return list(
+        _parsed(folder, _content(path, f"can't read {path}; it lists the pictures and their texts").split("\n"))
+    )
+
+
+def _parsed(folder: Path, sources: list[str]) -> Iterator[Row]:
+    for number, source in enumerate(sources, 1):
+        if not source.strip():
+            continue
+        place = f"{METADATA} line {number}"
+        try:
+            values = json.loads(source)
+        except ValueError as error:
+            raise SettingsError(f"{place} is not JSON ({error})") from error
+        if not isinstance(values, dict):
+            raise SettingsError(f"{place}: {_FIELDS}")
+        name, text, mask = (values.get(key) for key in _OWN)
+        if not name or not isinstance(name, str) or not isinstance(text, str | None):
+            raise SettingsError(f"{place}: {_FIELDS}")
+        if not isinstance(mask, str | None) or mask == "":
+            raise SettingsError(f"{place}: {_FIELDS}")
+        yield Row(place, folder / name, values, source)
+
+
+def pictures_in(folder: Path, rows: Iterable[Row] = ()) -> list[Path]:
+    """The pictures in ``folder`` and the folders in it, by name. Hidden files are none, nor is what ``rows`` name as a
+    picture's mask or other companion, nor what lies in a folder ``masks``.
+
+    Raises ``SettingsError`` for what is no folder.
+    """
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is not a folder; expected one with pictures")
+    companions = {
+        _plain(folder / value)
+        for row in rows
+        for key, value in row.values.items()
+        if key != "file_name" and isinstance(value, str) and value.lower().endswith(SUFFIXES)
+    }
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and _plain(path) not in companions
+        and not any(part.startswith(".") or part == MASKS for part in path.relative_to(folder).parts)
+    )
+
+
+def texts_beside(picture: Path) -> list[str]:
+    """The lines of the text file that lies beside a picture, ``a.txt`` beside ``a.jpg``; none if there is no such file.
+
+    Raises ``SettingsError`` for one that can't be read.
+    """
+    path = picture.with_suffix(".txt")
+    if not path.is_file():
+        return []
+    content = _content(path, f"can't read {path}; expected the captions of {picture.name}, one on each line")
+    return [" ".join(line.split()) for line in content.split("\n") if line.strip()]
+
+
+class Metadata:
+    """What is said of the pictures in a folder: ``rows`` of ``metadata.jsonl``, and the text files that lie beside
+    pictures which it doesn't caption. It can grow: what stands there stays as it is, in its order. Nothing is written
+    until ``save``, nor if nothing is new.
+
+    Raises ``SettingsError`` as ``read_rows`` and ``pictures_in`` do.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.rows = folder, read_rows(folder) if (folder / METADATA).exists() else []
+        self._new, self._saved = False, -math.inf
+        self.pictures = pictures_in(folder, self.rows)
+        self._waiting = {
+            _plain(row.picture): index for index, row in enumerate(self.rows) if row.whole and not row.text
+        }
+        for picture in self.uncaptioned():
+            for text in texts_beside(picture):
+                self.add(picture, text, place=picture.with_suffix(".txt").relative_to(folder).as_posix())
+
+    def uncaptioned(self) -> list[Path]:
+        """The pictures that no line describes as a whole."""
+        captioned = {_plain(row.picture) for row in self.rows if row.whole and row.text}
+        return [picture for picture in self.pictures if _plain(picture) not in captioned]
+
+    def unmasked(self, text: str) -> list[Path]:
+        """The pictures without a line that says where ``text`` is in them, or that it isn't."""
+        masked = {_plain(row.picture) for row in self.rows if not row.whole and row.text == text}
+        return [picture for picture in self.pictures if _plain(picture) not in masked]
+
+    def add(self, picture: Path, text: str, mask: Path | None = None, place: str | None = None) -> None:
+        """Give a picture a text: to the line that waits for one, else on a new line. ``mask`` is where it applies;
+        ``place`` is where it stands now, for error messages."""
+        index = self._waiting.pop(_plain(picture), len(self.rows)) if mask is None else len(self.rows)
+        if index < len(self.rows):
+            values = {**self.rows[index].values, "text": text}
+        else:
+            values = {"file_name": picture.relative_to(self.folder).as_posix(), "text": text}
+        if mask is not None:
+            values["mask"] = mask.relative_to(self.folder).as_posix()
+        row = Row(place or f"{METADATA} line {index + 1}", picture, values, json.dumps(values, ensure_ascii=False))
+        self.rows[index : index + 1] = [row]
+        self._new = True
+
+    def save(self, at_most_every: float = 0.0) -> None:
+        """Write all lines, whole or not at all, unless that was done less than so many seconds ago.
+
+        Raises ``SettingsError``.
+        """
+        path = self.folder / METADATA
+        if not self._new or time.monotonic() - self._saved < at_most_every:
+            return
+        try:
+            write_whole(path, "".join(f"{row.source}\n" for row in self.rows).encode())
+        except OSError as error:
+            raise SettingsError(f"can't write {path}: {error.strerror or error}") from error
+        self._new, self._saved = False, time.monotonic()
+
+
+def read_lines(folder: Path) -> list[Line]:
+    """What there is to learn in ``folder``: the lines of its ``metadata.jsonl``, and those of the text files beside
+    pictures that it doesn't caption (``a.txt`` beside ``a.jpg``, a caption on each line). Without ``metadata.jsonl``
+    every picture must have such a file.
+
+    Raises ``SettingsError`` for a line that can't be understood, which is named, and for pictures without a text.
+    """
+    metadata = Metadata(folder)
+    if not (folder / METADATA).exists():
+        silent = metadata.uncaptioned()
+        if not metadata.pictures:
+            raise SettingsError(no_pictures(folder))
+        if silent:
+            raise SettingsError(
+                f"{folder} has no {METADATA}, and no .txt beside {len(silent)} of {len(metadata.pictures)} pictures, "
+                f"such as {silent[0].name}; to write captions, run: igo caption {folder}"
+            )
+    if not metadata.rows:
+        raise SettingsError(f"{folder / METADATA} is empty; {_FIELDS}")
+    return [row.line(folder) for row in metadata.rows]
+
+
+def no_pictures(folder: Path) -> str:
+    """What to say of a folder without any."""
+    return f"{folder} holds no pictures; expected files that end in {', '.join(SUFFIXES)}"
+
+
+def _content(path: Path, otherwise: str) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{otherwise} ({reason})") from error
+
+
+def _plain(path: Path) -> str:
+    """A path by which the same file is known however it was written."""
+    return os.path.normpath(path)

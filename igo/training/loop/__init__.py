@@ -1,0 +1,1 @@
+"""The loop that trains any task: optimizer, averages, state on disk, pace and plan, on the hardware there is."""

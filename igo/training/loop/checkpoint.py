@@ -1,0 +1,48 @@
+"""Training state on disk: written whole or not at all, read without running any code from the file."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from igo.errors import CheckpointError
+from igo.training.data.writing import writing_whole
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors, numbers, strings, and dicts and lists of these) so that no kill leaves half a file:
+    until it is complete the previous checkpoint stays readable. Raises ``CheckpointError``."""
+    try:
+        with writing_whole(path) as file:
+            torch.save(state, file)
+    except OSError as error:
+        raise CheckpointError(f"can't write the checkpoint {path}: {error.strerror or error}") from error
+
+
+def learned(module: nn.Module) -> dict[str, Tensor]:
+    """What training changes of ``module``: its state without frozen parameters, which an adapter's are nearly all."""
+    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in frozen}
+
+
+def restore(module: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load what ``learned`` gave. Raises ``KeyError`` or ``RuntimeError`` if it is of another module."""
+    missing = learned(module).keys() - state.keys()
+    if missing:
+        raise KeyError(f"no value for {', '.join(sorted(missing)[:3])}")
+    _, unexpected = module.load_state_dict(state, strict=False)
+    if unexpected:
+        raise KeyError(f"no place for {', '.join(sorted(unexpected)[:3])}")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read what ``save`` wrote, with every tensor on the CPU. Raises ``CheckpointError`` if it can't be trusted."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the restricted unpickler raises whatever a damaged file leads it to
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"can't read the checkpoint {path} ({reason}); delete it to start anew") from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is not a training checkpoint; delete it to start anew")
+    return state

@@ -1,0 +1,122 @@
+"""``igo train``: from a folder or from drawings, and one line for all that can't be trained on."""
+
+import json
+
+import pytest
+from PIL import Image
+from safetensors import safe_open
+
+from igo import cli
+from igo.networks.files import load_srvgg
+from igo.painting import checkpoint
+from igo.training import finetune
+
+SHORT = ["--steps", "2", "--batch-size", "1"]
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    """Run ``igo train`` in an empty folder; gives exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = cli.run_command(["train", *[str(argument) for argument in arguments]])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    lines = []
+    for index, colour in enumerate(("red", "blue", "green")):
+        Image.new("RGB", (300, 400), colour).save(folder / f"{index}.png")
+        mask = Image.new("L", (300, 400))
+        mask.paste(255, (50, 50, 200, 300))
+        mask.save(folder / f"{index}-mask.png")
+        lines.append({"file_name": f"{index}.png", "text": f"a {colour} hoodie", "mask": f"{index}-mask.png"})
+        if index:
+            lines.append({"file_name": f"{index}.png", "text": f"photo of a woman in a {colour} hoodie"})
+    (folder / "metadata.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    return folder
+
+
+@pytest.mark.parametrize("source", ["--data", "--drawn"])
+def test_a_base_and_an_inpainting_checkpoint_are_trained(source, command, photos, tiny_checkpoint):
+    given = [source, photos if source == "--data" else 3, "--base", tiny_checkpoint, "--width", 32, "--height", 48]
+    code, output, errors = command("base", *given, "--out", "base", *SHORT)
+    assert code == 0, errors
+    assert "base: 2 steps" in output
+    code, output, errors = command("inpaint", *given, "--out", "repaint", *SHORT)
+    assert code == 0, errors
+    assert "repaint: 2 steps, held-out loss " in output
+    loaded = checkpoint.load("repaint", inpainting=True, dtype=finetune.torch.float32)
+    assert loaded.pipeline.unet.config.in_channels == 9
+    assert (loaded.defaults.width, loaded.defaults.height) == (32, 48)
+
+
+def test_an_upscaler_is_trained_and_learns_on(command, photos):
+    code, output, errors = command("upscaler", "--data", photos, "--scale", 2, "--out", "x2.safetensors", *SHORT)
+    assert code == 0, errors
+    assert "x2.safetensors: 2 steps, gain " in output
+    assert load_srvgg(photos.parent / "x2.safetensors").scale == 2
+    more = ["--start", "x2.safetensors", "--out", "more.safetensors", *SHORT]
+    assert command("upscaler", "--data", photos, *more)[0] == 0
+    assert load_srvgg(photos.parent / "more.safetensors").scale == 2
+
+
+@pytest.mark.parametrize("source", ["--data", "--drawn"])
+@pytest.mark.parametrize("layout", ["diffusers", "kohya"])
+def test_an_adapter_is_trained(source, layout, command, photos, tiny_checkpoint):
+    given = [source, photos if source == "--data" else 3, "--base", tiny_checkpoint, "--width", 32, "--height", 48]
+    more = ["--format", layout, "--rank", 2, "--snr-gamma", 5, "--validation-prompt", "a red hoodie"]
+    code, output, errors = command("lora", *given, *more, "--out", "my/adapter.safetensors", *SHORT)
+    assert code == 0, errors
+    assert "my/adapter.safetensors: 2 steps" in output
+    with safe_open(photos.parent / "my" / "adapter.safetensors", "pt") as file:
+        first = sorted(file.keys())[0]
+    assert first.startswith("unet." if layout == "diffusers" else "lora_unet_")
+
+
+def test_subjects_are_trained(command, photos, tiny_checkpoint):
+    (photos.parent / "subjects.toml").write_text(
+        '[[subject]]\ntoken = "zwx"\nclass = "hoodie"\nfolder = "photos"\nprior = ["a hoodie"]\n'
+    )
+    given = ["--base", tiny_checkpoint, "--width", 32, "--height", 48, "--class-images", 1, "--rank", 2]
+    code, output, errors = command("dreambooth", "subjects.toml", *given, "--out", "zwx.safetensors", *SHORT)
+    assert code == 0, errors
+    assert "zwx.safetensors: 2 steps" in output
+    code, _, errors = command("dreambooth", "none.toml", *given, "--out", "other.safetensors", *SHORT)
+    assert code == 2
+    assert errors == "igo: can't read none.toml: No such file or directory; it names the subjects, in TOML\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["base"], "give either --data FOLDER, your pictures, or --drawn N"),
+        (["base", "--data", "photos", "--drawn", "9"], "give either --data FOLDER"),
+        (["inpaint", "--data", "nowhere"], "--data nowhere is not a folder"),
+        (["clipseg", "--drawn", "1"], "--drawn is 1; expected at least 2"),
+        (["upscaler", "--data", "photos", "--scale", "5"], "--scale is 5; choose 2, 3 or 4"),
+        (["upscaler", "--data", "photos", "--degradation", "2"], "can't be softened by -1"),
+        (["inpaint", "--data", "photos", "--held-out", "3", "--base", "TINY"], "can't hold 3 of 3 pictures back"),
+        (["base", "--data", "photos", "--width", "33", "--base", "TINY"], "must be multiples of 8"),
+        (["base", "--data", "photos", "--base", "TINY", "--steps", "0"], "steps is 0"),
+        (["lora", "--data", "photos"], "made is no .safetensors file; give the adapter such a name"),
+        (
+            ["base", "--data", "photos", "--base", "TINY", "--precision", "int8"],
+            "choose auto, no (32 bit), fp16 or bf16",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, command, photos, tiny_checkpoint):
+    arguments = [tiny_checkpoint if argument == "TINY" else argument for argument in arguments]
+    code, _, errors = command(*arguments, "--out", "made")
+    assert code == 2
+    assert message in errors
+    assert errors.startswith("igo: ")
+    assert errors.count("\n") == 1
+    assert not (photos.parent / "made").exists()
