@@ -25,11 +25,13 @@ from igo.mini.pictures import balanced_figures
 from igo.training.adapters.adapt import Adaptation, load_adaptable, train_lora
 from igo.training.adapters.lora import LoraSettings, add_lora
 from igo.training.data.folders import CaptionedSet
-from igo.training.finetune import Effort, encoded, load_base, train_base
+from igo.training.finetune import load_base, train_base
+from igo.training.loop.effort import Effort
 from igo.training.loop.ema import EMA
 from igo.training.loop.loop import LoopSettings, step_generator, train
 from igo.training.tasks.conditioning import Conditions, TextConditioner, tokenize
 from igo.training.tasks.diffusion import DiffusionTask
+from igo.training.tasks.encoding import encoded
 from igo.wardrobe import draw
 
 PICTURES, SEED = 8, 301

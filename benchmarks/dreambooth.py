@@ -29,7 +29,7 @@ from igo.mini.pictures import balanced_figures
 from igo.training.adapters.adapt import Adaptation, load_adaptable
 from igo.training.adapters.dreambooth import Prior, Subject, train_dreambooth
 from igo.training.adapters.lora import LoraSettings
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort
 from igo.wardrobe import COLORS
 from igo_plugins import Adapter
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from igo.chains.chain import Chain as Chain
     from igo.chains.config import load_chain as load_chain
     from igo.chains.gathering import together as together
+    from igo.chains.progress import ProgressBar as ProgressBar
     from igo.chains.replaying import replay as replay
     from igo.errors import IGOError as IGOError
     from igo.hookspecs import hookimpl as hookimpl
@@ -28,6 +29,7 @@ _HOMES = {
     "Frame": "values",
     "IGOError": "errors",
     "Look": "records.look",
+    "ProgressBar": "chains.progress",
     "Request": "values",
     "Runtime": "runtime",
     "TextToImage": "painting.text_to_image",

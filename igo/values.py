@@ -153,6 +153,11 @@ class Frame:
         object.__setattr__(self, "layers", Frozen(self.layers))
         check_layers(self.image, self.layers)
 
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """What the step that came last reports, such as the base's checkpoint, steps and guidance; else empty."""
+        return self.history[-1].report if self.history else {}
+
     def with_image(
         self,
         image: Image,

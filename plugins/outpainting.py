@@ -208,8 +208,7 @@ class Outpainting:
             painted = self._painted(start, zone, request, seed(number), paint)
             canvas.paste(painted.image, shown[:2])
             seam = seam_score(painted.image, zone)
-            told = painted.history[-1].report if painted.history else {}
-            found.append(_Band(seam, painted.nsfw_content_detected, _scale(painted), told))
+            found.append(_Band(seam, painted.nsfw_content_detected, _scale(painted), painted.told))
         return canvas, found
 
     def _advice(self, scale: float, count: int, place: Box, canvas: tuple[int, int], overlap: int) -> str:

@@ -9,7 +9,7 @@ import igo
 from igo.errors import ChainError, MaskError, MissingLayerError, NothingFoundError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from PIL.Image import Image
 
@@ -128,7 +128,7 @@ class VirtualStyling:
             best = painted[found.index(max(found))]
             report["scores"] = [round(number, 4) for number in found]
         report |= {"candidates": len(painted), "seam": _seam(best), "styled": styled, "prompt": prompt}
-        return frame.with_image(best.image, **{**_told(best), **report}).with_layer("zone", zone)
+        return frame.with_image(best.image, **{**best.told, **report}).with_layer("zone", zone)
 
     def _zone(self, image: Image, layer: Callable[[str], Image], runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
         """The zone to repaint (mode L) and what there is to say about it."""
@@ -190,11 +190,6 @@ def _scene(frame: igo.Frame, request: igo.Request) -> str:
     """What the picture shows: the prompt, with the garments of earlier steps."""
     styled = [entry.report["styled"] for entry in frame.history if "styled" in entry.report]
     return str(styled[-1]) if styled else request.prompt
-
-
-def _told(frame: igo.Frame) -> Mapping[str, Any]:
-    """What the base reports of how it painted: its checkpoint, steps, guidance."""
-    return frame.history[-1].report if frame.history else {}
 
 
 def _seam(frame: igo.Frame) -> float | None:

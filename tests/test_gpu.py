@@ -16,7 +16,7 @@ from igo.mini.upscaler import train_upscaler
 from igo.runtime import Runtime
 from igo.training import finetune
 from igo.training.adapters import adapt
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort
 from igo_plugins import Outpainting, Upscaling, VirtualStyling
 
 PROMPT = "fashion photo of a woman in a white t-shirt and blue jeans, street background"

@@ -11,8 +11,8 @@ import igo
 from igo import hookspecs
 
 PUBLIC = {
-    "Chain", "Entry", "Event", "Frame", "IGOError", "Look", "Request", "Runtime", "TextToImage", "hookimpl",
-    "load_chain", "replay", "together",
+    "Chain", "Entry", "Event", "Frame", "IGOError", "Look", "ProgressBar", "Request", "Runtime", "TextToImage",
+    "hookimpl", "load_chain", "replay", "together",
 }  # fmt: skip
 HOOKS = {
     "prepare": ["pipeline", "runtime"],

@@ -12,7 +12,7 @@ from igo.chains.settings import settings_of
 from igo.chains.step import Step, default_name
 from igo.errors import ConfigError, LayerError, MissingLayerError
 from igo.records.look import Look
-from igo.records.provenance import Origin, origin
+from igo.records.provenance import Making, Origin, origin, stack
 from igo.runtime import Runtime
 from igo.values import Frame, Request, check_layers
 
@@ -64,7 +64,19 @@ class Chain:
             **settings,
         )
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
-        return Look(run.frames(request), chain=self, request=request, origins=origins, models=run.identities)
+        frames = run.frames(request)
+        return Look(frames, self._making(request, origins, run.identities))
+
+    def _making(self, request: Request, origins: Mapping[str, Origin], models: Mapping[str, str]) -> Making:
+        """What the records of a run say of the chain as it is now."""
+        chain, why = None, ""
+        try:
+            chain = self.describe()
+        except ConfigError as error:
+            why = str(error)
+        offered = filter(None, (registry.distribution_of(type(step.plugin)) for step in self.steps))
+        stacked = stack(dict(offered), self.runtime if models else None)
+        return Making(request, origins, dict(models), chain, why, stacked)
 
     def caption(
         self, images: Sequence[ImageSource], prompt: str = "", *, observers: Iterable[object] = ()

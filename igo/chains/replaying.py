@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from igo.chains.config import REQUEST, build
 from igo.errors import ProvenanceError
 from igo.images import ImageSource, digest, read_image
-from igo.records.provenance import Origin, Record, read_record, stack
+from igo.records.provenance import Making, Origin, Record, read_record
 from igo.values import Frame
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def replay(
         raise ProvenanceError(f"{path} was picture {index + 1} of its batch, but the chain now makes only {len(look)}")
     frame = look.frames[index]
     identical = digest(frame.image, frame.layers.get("alpha")) == record["pixels"]
-    return Replay(look, index, identical, tuple(_differences(record, look)))
+    return Replay(look, index, identical, tuple(_differences(record, look.making)))
 
 
 def locate_inputs(path: str | PathLike[str], inputs: Mapping[str, ImageSource] | None = None) -> dict[str, ImageSource]:
@@ -92,9 +92,9 @@ def _located(name: str, origin: Origin, given: ImageSource | None, folder: Path)
     raise ProvenanceError(f"the input '{name}'{called} is not here; give it with {option}")
 
 
-def _differences(record: Record, look: Look) -> Iterable[str]:
+def _differences(record: Record, now: Making) -> Iterable[str]:
     """What is not as it was: versions, device, models."""
-    for told, then, now in (("", record["stack"], stack(look)), ("model ", record["models"], look.models)):
-        for name in sorted(then.keys() | now.keys()):
-            if then.get(name) != now.get(name):
-                yield f"{told}{name}: {then.get(name, 'absent')} then, {now.get(name, 'absent')} now"
+    for told, before, after in (("", record["stack"], now.stack), ("model ", record["models"], now.models)):
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) != after.get(name):
+                yield f"{told}{name}: {before.get(name, 'absent')} then, {after.get(name, 'absent')} now"

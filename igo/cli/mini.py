@@ -8,13 +8,12 @@ import typer
 from igo.cli.options import command_group, without_advice
 from igo.errors import SettingsError
 
-mini_app = command_group("Draw the world that `mini` learned from, train the family of `mini` anew, or judge it.")
+mini_app = command_group("Draw the world that `mini` learned from, or train the family of `mini` anew.")
 
 
 def register(app: typer.Typer) -> None:
     mini_app.command()(draw)
     mini_app.command()(train)
-    mini_app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(evaluate)
     app.add_typer(mini_app, name="mini")
 
 
@@ -74,26 +73,3 @@ def train(
     recipe = Recipe(minutes=minutes, pictures=pictures, full_pictures=pictures, seed=seed, **chosen)
     size = make(output, recipe, work, part or PARTS, start)
     typer.echo(f"{output}: {size / 1e6:.1f} MB of weights")
-
-
-def evaluate(context: typer.Context) -> None:
-    """Judge the family, part by part: the table of docs/mini.md. Needs a clone of the repository, where the judge is.
-
-    Options are those of `python -m benchmarks.evaluate`, such as --parts base, --prompts 24 or --json FILE.
-    """
-    import sys
-
-    import igo
-
-    root = Path(igo.__file__).parents[1]
-    if not (root / "benchmarks" / "evaluate.py").is_file():
-        raise SettingsError("the judge is not part of an installed igo; run this in a clone of the repository")
-    sys.path.insert(0, str(root))
-    from benchmarks.evaluate import main  # type: ignore[import-not-found,unused-ignore]
-
-    try:
-        main(context.args)
-    except SystemExit as error:
-        if isinstance(error.code, str):
-            raise SettingsError(error.code.removeprefix("error: ")) from error
-        raise

@@ -13,7 +13,7 @@ from igo.errors import SettingsError
 if TYPE_CHECKING:
     from igo.painting.checkpoint import Loaded
     from igo.training.data.masks import MaskSet
-    from igo.training.finetune import Effort
+    from igo.training.loop.effort import Effort
     from igo.training.loop.loop import TrainingReport
     from igo.wardrobe import Figure
 
@@ -240,7 +240,7 @@ def effort_of(
     optimizer: str = "adamw",
 ) -> Effort:
     """The options that every training has. Raises ``SettingsError``."""
-    from igo.training.finetune import Effort
+    from igo.training.loop.effort import Effort
 
     chosen: dict[str, Any] = {"precision": precision, "optimizer": optimizer, **given(steps=steps)}
     return Effort(

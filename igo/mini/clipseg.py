@@ -21,7 +21,7 @@ from igo.mini.pictures import balanced_figures
 from igo.mini.tokenizer import build_tokenizer
 from igo.training import finetune
 from igo.training.data.masks import MaskSet, phrase_tokens
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort, digest
 from igo.training.loop.loop import TrainingReport
 from igo.training.tasks.clipseg import Preprocessing
 from igo.wardrobe import Figure, Part, vocabulary
@@ -179,7 +179,7 @@ def train_clipseg(
         batch_size=2 * effort.batch_size,
     )
     parts = PartsTask(model, PREPROCESSING, learned, phrases())
-    first.train(parts, work / "clipseg-parts", finetune.digest(learned))
+    first.train(parts, work / "clipseg-parts", digest(learned))
     effort = replace(effort, minutes=(1 - FIRST) * effort.minutes)
     return finetune.train_clipseg(
         model, tokenizer, PREPROCESSING, learned, measured, out, work / "clipseg", effort, decoder_only=False

@@ -15,7 +15,7 @@ from igo.mini.repaints import drawn_repaints
 from igo.mini.upscaler import train_upscaler, weights_file
 from igo.training import finetune
 from igo.training.data.weights import check_replaceable
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort
 from igo.training.loop.hardware import batch_scale
 
 PARTS = ("base", "inpaint", "clipseg", "upscaler")

@@ -13,7 +13,7 @@ from igo.networks.files import load_srvgg
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.training import finetune
 from igo.training.data.degradations import Degradation
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort
 from igo.training.loop.loop import TrainingReport
 
 SCALES = (2, 4)

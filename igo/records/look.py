@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,8 @@ from igo.values import Frame, Request
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from igo.chains.chain import Chain
     from igo.images import Written
-    from igo.records.provenance import Origin, Record
+    from igo.records.provenance import Making, Record
 
 
 class Look(Sequence[Frame]):
@@ -23,19 +22,9 @@ class Look(Sequence[Frame]):
     ``look.image`` is the first picture; a look is a sequence of frames, one for each of ``num_images``.
     """
 
-    def __init__(
-        self,
-        frames: Sequence[Frame],
-        chain: Chain,
-        request: Request,
-        origins: Mapping[str, Origin],
-        models: Mapping[str, str],
-    ) -> None:
+    def __init__(self, frames: Sequence[Frame], making: Making) -> None:
         self.frames = tuple(frames)
-        self.chain = chain
-        self.request = request
-        self.origins = dict(origins)
-        self.models = dict(models)
+        self.making = making
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -69,6 +58,11 @@ class Look(Sequence[Frame]):
         return [frame.image for frame in self.frames]
 
     @property
+    def request(self) -> Request:
+        """What was asked for, with the seed that was drawn where none was given."""
+        return self.making.request
+
+    @property
     def seed(self) -> int:
         """The seed of the first picture."""
         return self.frames[0].seed
@@ -77,7 +71,7 @@ class Look(Sequence[Frame]):
         """Everything that ``igo replay`` needs to make picture ``index`` again, as plain data."""
         from igo.records.provenance import record
 
-        return record(self, index)
+        return record(self.making, self.frames[index], index)
 
     def save(self, path: str | PathLike[str], **options: Any) -> list[Written]:
         """Write the pictures with their records; several get ``-1``, ``-2`` … before the suffix.
@@ -95,7 +89,8 @@ class Look(Sequence[Frame]):
         from igo.records.provenance import text_chunks
 
         frame = self.frames[index]
-        return write_image(frame.image, path, text=text_chunks(self, index), alpha=frame.layers.get("alpha"), **options)
+        text = text_chunks(self.making, frame, index)
+        return write_image(frame.image, path, text=text, alpha=frame.layers.get("alpha"), **options)
 
 
 def numbered(path: Path, count: int) -> list[Path]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from typing import (
@@ -20,13 +22,12 @@ from typing import (
 
 from typing_extensions import TypedDict
 
-from igo.chains import registry
-from igo.errors import ConfigError, ProvenanceError
+from igo.errors import ProvenanceError
 from igo.values import Frame, Request
 
 if TYPE_CHECKING:
     from igo.images import Picture
-    from igo.records.look import Look
+    from igo.runtime import Runtime
 
 FORMAT = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow", "opencv-python-headless", "opencv-python")
@@ -75,45 +76,52 @@ def origin(picture: Picture) -> Origin:
     }
 
 
-def record(look: Look, index: int = 0) -> Record:
-    """The record of picture ``index``. Without the date, so that the same picture is the same file."""
+@dataclass(frozen=True)
+class Making:
+    """How a run made its pictures: what their records say beside the pictures themselves."""
+
+    request: Request
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    """Of the input pictures, by name."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """The identity of each model that took part."""
+    chain: Mapping[str, Any] | None = None
+    """The chain as plain data; ``None`` where it could not be written down, and ``why`` says it."""
+    why: str = ""
+    stack: Mapping[str, str] = field(default_factory=dict)
+    """What the bytes may depend on (see ``stack``)."""
+
+
+def record(making: Making, frame: Frame, index: int = 0) -> Record:
+    """The record of ``frame``, picture ``index`` of its batch. Without the date, so that the same picture is the same
+    file."""
     from igo.images import digest
 
-    frame = look.frames[index]
     found: Record = {
         "format": FORMAT,
         "igo": version("igo"),
-        "chain": None,
-        "request": _request(look.request),
+        "chain": dict(making.chain) if making.chain is not None else None,
+        "request": _request(making.request),
         "index": index,
         "seed": frame.seed,
         "pixels": digest(frame.image, frame.layers.get("alpha")),
-        "inputs": look.origins,
+        "inputs": dict(making.origins),
         "history": [{"step": entry.step, **entry.report} for entry in frame.history],
-        "models": look.models,
-        "stack": stack(look),
+        "models": dict(making.models),
+        "stack": dict(making.stack),
     }
-    try:
-        found["chain"] = look.chain.describe()
-    except ConfigError as error:
-        found["why"] = str(error)
+    if making.chain is None:
+        found["why"] = making.why
     return found
 
 
-def stack(look: Look) -> dict[str, str]:
-    """What the bytes may depend on: versions of libraries and plugins, the machine, and what the models ran on."""
-    found = {"igo": version("igo"), "python": platform.python_version(), "machine": platform.machine()}
-    for name in LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    for step in look.chain.steps:
-        offered = registry.distribution_of(type(step.plugin))
-        if offered is not None:
-            found[offered[0]] = offered[1]
-    if look.models:
+def stack(plugins: Mapping[str, str], runtime: Runtime | None = None) -> dict[str, str]:
+    """What the bytes may depend on: versions of libraries and of ``plugins`` (name to version), the machine, and, given
+    the ``runtime`` of models that took part, what they ran on."""
+    found = {"igo": version("igo"), **_installed(), **plugins}
+    if runtime is not None:
         import torch
 
-        runtime = look.chain.runtime
         found |= {
             "device": str(runtime.device),
             "dtype": str(runtime.dtype).removeprefix("torch."),
@@ -122,11 +130,21 @@ def stack(look: Look) -> dict[str, str]:
     return found
 
 
-def text_chunks(look: Look, index: int = 0) -> dict[str, str]:
-    """What goes into the file of picture ``index``."""
+@cache
+def _installed() -> dict[str, str]:
+    """What doesn't change while a program runs."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def text_chunks(making: Making, frame: Frame, index: int = 0) -> dict[str, str]:
+    """What goes into the file of ``frame``, picture ``index`` of its batch."""
     return {
-        "parameters": parameters(look.request, look.frames[index]),
-        "igo": json.dumps(record(look, index), ensure_ascii=False, sort_keys=True),
+        "parameters": parameters(making.request, frame),
+        "igo": json.dumps(record(making, frame, index), ensure_ascii=False, sort_keys=True),
     }
 
 

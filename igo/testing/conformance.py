@@ -139,7 +139,7 @@ def _scenes(
     """What to try the plugin on: a prompt and a photo, or the image that was given."""
     import igo
     from igo.images import read_image
-    from igo.testing import PaintedBase
+    from igo.testing.painted import PaintedBase
 
     asked: dict[str, Any] = {"seed": SEED, **settings}
     if base is None and step.implements("prepare"):  # needs a pipeline that is loaded

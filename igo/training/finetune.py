@@ -3,14 +3,12 @@
 Each function trains in ``work``, where a run that was killed goes on, and writes ``out`` whole or not at all.
 """
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
@@ -22,66 +20,21 @@ from igo.painting import checkpoint
 from igo.training.data.degradations import PUBLISHED, Degradation
 from igo.training.data.export import export
 from igo.training.data.folders import CaptionedSet
-from igo.training.data.latents import Latents, weights_digest
+from igo.training.data.latents import weights_digest
 from igo.training.data.masks import MaskSet
 from igo.training.data.pairs import Pairs
 from igo.training.data.weights import check_replaceable
-from igo.training.loop.hardware import Precision, precision, processes
-from igo.training.loop.loop import LoopSettings, TrainingReport, train
-from igo.training.loop.plan import planned
-from igo.training.loop.task import Task
+from igo.training.loop.effort import Effort, digest
+from igo.training.loop.hardware import processes
+from igo.training.loop.loop import TrainingReport
 from igo.training.tasks.clipseg import ClipsegTask, Preprocessing, export_clipseg
-from igo.training.tasks.conditioning import tokenize
 from igo.training.tasks.diffusion import DiffusionTask, SampleSettings
+from igo.training.tasks.encoding import encoded
 from igo.training.tasks.inpaint import InpaintTask, inpainting
 from igo.training.tasks.upscaler import UpscalerTask, export_srvgg
-from igo.training.tasks.vae import encode
 
 SHOWN = 8
 """Pictures on a sample sheet."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much to train, in ``steps`` or, without them, for about ``minutes``; and how.
-
-    ``batch_size`` counts the samples of one process and one of ``accumulation`` micro-batches. Raises ``SettingsError``
-    for what can't be.
-    """
-
-    minutes: float = 30.0
-    steps: int | None = None
-    batch_size: int = 4
-    learning_rate: float = 1e-4
-    accumulation: int = 1
-    precision: Precision = "auto"
-    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
-    ema_decay: float = 0.999
-    seed: int = 0
-    tensorboard: bool = False
-    quiet: bool = False
-
-    def __post_init__(self) -> None:
-        if self.steps is not None and self.steps < 1:
-            raise SettingsError(f"steps is {self.steps}; it must be at least 1")
-
-    def train(self, task: Task, work: Path, source: str) -> TrainingReport:
-        """Train ``task``, which learns from ``source`` (see ``digest``), in ``work`` and leave the averaged weights in
-        its module."""
-        task.source = source
-        settings = LoopSettings(
-            steps=self.steps or 1,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            accumulation=self.accumulation,
-            precision=precision(self.precision),
-            optimizer=self.optimizer,
-            ema_decay=self.ema_decay,
-            seed=self.seed,
-            tensorboard=self.tensorboard,
-        )
-        settings = settings.shortly_warmed() if self.steps else planned(work, self.minutes, task, settings)
-        return train(task, settings, work, quiet=self.quiet)
 
 
 def load_base(name: str) -> checkpoint.Loaded:
@@ -112,23 +65,6 @@ def train_base(
     if processes().is_main_process:
         export(pipeline, out, defaults=_defaults(base, width, height))
     return report
-
-
-def encoded(pipeline: Any, data: CaptionedSet, work: Path) -> Latents:
-    """The latents of ``data``, encoded once, by the main process, for the same pictures, captions and encoder, then
-    read from ``work``."""
-    most = max(len(captions) for captions in data.captions)
-    texts = [captions[index % len(captions)] for captions in data.captions for index in range(most)]
-    tokens = tokenize(pipeline, texts).int()
-    tokens = tokens.view(len(data), most, *tokens.shape[1:])
-    path = work / f"latents-{weights_digest(pipeline.vae.encoder)}-{digest(data.pictures, tokens)}.safetensors"
-    with processes().main_process_first():
-        if not path.exists():
-            pipeline.vae.to(processes().device)
-            parts = [encode(pipeline.vae, some, batch_size=8) for some in torch.split(data.pictures, 256)]
-            mean, spread = (torch.cat(kind) for kind in zip(*parts, strict=True))
-            Latents(mean, spread, tokens).save(path)
-    return Latents.load(path)
 
 
 def train_inpaint(
@@ -210,15 +146,3 @@ def train_upscaler(
 
 def _defaults(base: checkpoint.Loaded, width: int, height: int) -> Mapping[str, float]:
     return asdict(base.defaults) | {"width": width, "height": height}
-
-
-def digest(*contents: object) -> str:
-    """Twelve hexadecimal digits that name the contents: tensors by their values, dataclasses by those of their fields,
-    others by how they are written."""
-    state = hashlib.sha256()
-    for part in contents:
-        for value in vars(part).values() if is_dataclass(part) else (part,):
-            state.update(
-                np.ascontiguousarray(value.numpy()).data if isinstance(value, Tensor) else repr(value).encode()
-            )
-    return state.hexdigest()[:12]

@@ -195,7 +195,7 @@ def test_settings_are_described_from_the_source():
 
 def test_the_base_can_be_described_without_torch():
     code = (
-        "import sys; from igo import registry; from igo.chains.settings import settings_of;"
+        "import sys; from igo.chains import registry; from igo.chains.settings import settings_of;"
         "assert len(settings_of(registry.load('text-to-image'))) > 8;"
         "sys.exit('torch was imported' if 'torch' in sys.modules else 0)"
     )

@@ -121,7 +121,7 @@ def test_a_plugin_that_leaves_the_program_is_an_error_like_others(tmp_path, monk
 
 def test_importing_and_listing_leave_heavy_libraries_out():
     code = (
-        "import sys, igo, igo.cli; from igo import registry; registry.installed();"
+        "import sys, igo, igo.cli; from igo.chains import registry; registry.installed();"
         "heavy = {'torch', 'diffusers', 'transformers', 'cv2', 'numpy', 'pydantic'} & set(sys.modules);"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )

@@ -102,11 +102,3 @@ def test_the_command_names_its_parts(made, tmp_path, capsys):
     assert "MB of weights" in capsys.readouterr().out
     assert cli.run_command(["mini", "train", str(tmp_path / "out"), "--minutes", "0"]) == 2
     assert "minutes is 0" in capsys.readouterr().err
-
-
-def test_judging_wants_a_clone_and_says_what_is_wrong(monkeypatch, tmp_path, capsys):
-    assert cli.run_command(["mini", "evaluate", "--parts", "base", "--prompts", "0"]) == 2
-    assert "--prompts is 0; it must be at least 1" in capsys.readouterr().err
-    monkeypatch.setattr("igo.__file__", str(tmp_path / "site" / "igo" / "__init__.py"))
-    assert cli.run_command(["mini", "evaluate"]) == 2
-    assert "run this in a clone of the repository" in capsys.readouterr().err

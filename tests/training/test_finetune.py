@@ -12,7 +12,7 @@ from igo.painting import checkpoint
 from igo.training import finetune
 from igo.training.data.folders import CaptionedSet
 from igo.training.data.masks import MaskSet, prompt_tokens
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort
 
 EFFORT = Effort(steps=3, batch_size=2, learning_rate=1e-3, quiet=True)
 

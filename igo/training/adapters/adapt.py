@@ -16,11 +16,12 @@ from igo.training.adapters.lora import Format, LoraSettings, add_lora, check_for
 from igo.training.data.folders import CaptionedSet
 from igo.training.data.latents import Latents, weights_digest
 from igo.training.data.masks import MaskSet
-from igo.training.finetune import Effort, digest, encoded
+from igo.training.loop.effort import Effort, digest
 from igo.training.loop.hardware import precision, processes
 from igo.training.loop.loop import TrainingReport
 from igo.training.tasks.conditioning import Conditions, TextConditioner, tokenize
 from igo.training.tasks.diffusion import DiffusionTask, SampleSettings
+from igo.training.tasks.encoding import encoded
 from igo.training.tasks.inpaint import InpaintTask, inpainting
 
 OUTSIDE = 0.02

@@ -23,7 +23,7 @@ from igo.training.adapters.collages import Shown, in_company
 from igo.training.data.folders import CaptionedSet, by_picture, fitted, load_captioned, read_mask, read_picture
 from igo.training.data.labelling import TEMPLATE
 from igo.training.data.metadata import METADATA, pictures_in, read_lines, texts_beside
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort
 from igo.training.loop.hardware import processes
 from igo.training.loop.loop import TrainingReport
 from igo.training.tasks.diffusion import SampleSettings, generate

@@ -20,7 +20,7 @@ from igo.training.adapters.dreambooth import (
     train_dreambooth,
 )
 from igo.training.adapters.lora import LoraSettings
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort
 
 SIZE = (32, 48)
 FILE = """

@@ -19,8 +19,8 @@ from igo.training.adapters.adapt import Adaptation
 from igo.training.adapters.lora import LoraSettings, add_lora, lora_state, write_lora
 from igo.training.data.folders import CaptionedSet
 from igo.training.data.masks import MaskSet
-from igo.training.finetune import Effort
 from igo.training.loop import loop
+from igo.training.loop.effort import Effort
 from tests.builders.tiny import make_xl_pipeline
 
 EFFORT = Effort(steps=4, batch_size=2, learning_rate=1e-2, quiet=True)

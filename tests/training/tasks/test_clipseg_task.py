@@ -13,7 +13,7 @@ from igo.mini.drawings import draw_once
 from igo.mini.phrases import GROUPS, LEGS, answer, phrases, things
 from igo.mini.pictures import balanced_figures
 from igo.training.data.masks import MaskSet, phrase_tokens
-from igo.training.finetune import Effort
+from igo.training.loop.effort import Effort
 from igo.training.loop.loop import LoopSettings, train
 from igo.training.tasks.clipseg import ClipsegTask, Preprocessing, export_clipseg
 from igo.wardrobe import Part

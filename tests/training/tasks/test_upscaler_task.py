@@ -18,6 +18,7 @@ from igo.training import finetune
 from igo.training.data.pairs import Pairs, busier_crop
 from igo.training.data.textures import texture
 from igo.training.data.tiles import load_tiles
+from igo.training.loop.effort import Effort
 from igo.training.loop.loop import LoopSettings, train
 from igo.training.tasks.upscaler import UpscalerTask, export_srvgg, psnr
 
@@ -190,7 +191,7 @@ def test_mini_trains_both_scales(tmp_path, monkeypatch):
     monkeypatch.setattr(mini_upscaler, "SIZE", (64, 96))
     monkeypatch.setattr(finetune, "Pairs", partial(Pairs, patch=8))
     monkeypatch.setattr(finetune, "UpscalerTask", partial(UpscalerTask, measured=2))
-    effort = finetune.Effort(steps=2, batch_size=16, quiet=True)
+    effort = Effort(steps=2, batch_size=16, quiet=True)
     options = {"pictures": 2, "held_out": 1, "workers": 1}
     report = mini_upscaler.train_upscaler(4, tmp_path, tmp_path / "out", effort, **options)
     assert report.samples == 32
