@@ -77,8 +77,8 @@ class Setting:
 
         try:
             plain = pydantic.TypeAdapter(self.type).dump_python(value, mode="json", warnings="error")
-        except (PydanticSerializationError, pydantic.PydanticSchemaGenerationError):
-            plain = None
+        except (PydanticSerializationError, pydantic.PydanticSchemaGenerationError, UnicodeDecodeError):
+            plain = None  # the last for bytes that are no text
         if plain is None:
             raise ConfigError(
                 f"setting '{self.name}' is a {type(value).__name__}, which TOML can't hold; use text or numbers"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from igo.images import Written
-    from igo.records.provenance import Making, Record
+    from igo.records.provenance import Making, Origin, Record
 
 
 class Look(Sequence[Frame]):
@@ -61,6 +61,16 @@ class Look(Sequence[Frame]):
     def request(self) -> Request:
         """What was asked for, with the seed that was drawn where none was given."""
         return self.making.request
+
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        """Where each input picture came from, by name."""
+        return self.making.origins
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """The identity of each model that took part, by name."""
+        return self.making.models
 
     @property
     def seed(self) -> int:

@@ -14,7 +14,7 @@ from igo_plugins.styling import text_mask
 from tests.builders import captioners
 from tests.builders.masks import PLACES, SIZE, Boxes
 
-HERE = "tests.test_cli_dataset"
+HERE = __name__
 
 
 @dataclass(frozen=True)

@@ -62,13 +62,14 @@ def test_any_size_can_be_asked_for(photo, settings, size):
 
 
 def test_pictures_of_a_base_grow_one_by_one_and_the_record_says_how(tiny_networks):
-    look = igo.Chain(PaintedBase(), Upscaling(2)).run("a coat", seed=3, num_images=2)
+    chain = igo.Chain(PaintedBase(), Upscaling(2))
+    look = chain.run("a coat", seed=3, num_images=2)
     assert [frame.image.size for frame in look] == [(128, 192)] * 2
     assert look.images[0] != look.images[1]
     assert look.models["mini"].startswith("sha256:")
     report = dict(look[0].history[-1].report)
     assert report == {"model": "mini", "identity": look.models["mini"], "backend": "torch", "scale": 2.0}
-    assert 'use = "upscaling"\nscale = 2' in look.chain.to_toml()
+    assert 'use = "upscaling"\nscale = 2' in chain.to_toml()
 
 
 @pytest.mark.parametrize(

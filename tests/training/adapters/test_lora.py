@@ -19,7 +19,7 @@ from igo.training.adapters.adapt import Adaptation
 from igo.training.adapters.lora import LoraSettings, add_lora, lora_state, write_lora
 from igo.training.data.folders import CaptionedSet
 from igo.training.data.masks import MaskSet
-from igo.training.loop import loop
+from igo.training.loop import effort, loop
 from igo.training.loop.effort import Effort
 from tests.builders.tiny import make_xl_pipeline
 
@@ -142,7 +142,7 @@ def test_a_killed_training_ends_with_the_same_adapter(tiny_checkpoint, tmp_path,
         adapt.train_lora(base, [captioned()], tmp_path / f"{out}.safetensors", tmp_path / work, EFFORT)
 
     run("whole", "whole")
-    monkeypatch.setattr(finetune, "train", partial(loop.train, halt_at=2))
+    monkeypatch.setattr(effort, "train", partial(loop.train, halt_at=2))
     run("half", "broken")
     monkeypatch.undo()
     run("again", "broken")
