@@ -29,12 +29,13 @@ from igo.cli import (
     train_lora,
     upscale,
 )
+from igo.cli.command import Commands
 from igo.errors import IGOError
 
 CANCELLED = 130
 """What typer makes of Ctrl-C: 128 and the signal's number."""
 
-app = typer.Typer(
+app = Commands(
     name="igo",
     help="IGO (Image Generative Operator): change what people in pictures wear, by chains of plugins.",
     rich_markup_mode=None,

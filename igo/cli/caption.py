@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from igo.cli import options
+from igo.cli.command import Commands
 from igo.cli.options import given
 from igo.errors import SettingsError
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     app.command()(caption)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from igo.cli import options
+from igo.cli.command import Commands
 from igo.cli.options import given
 from igo.cli.style import PHOTOGRAPHS
 from igo.errors import SettingsError
@@ -23,7 +24,7 @@ dataset_app = options.command_group("A folder of pictures before it is trained o
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of pictures.")]
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     dataset_app.command()(look)
     dataset_app.command()(mask)
     app.add_typer(dataset_app, name="dataset")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from igo.cli import options
+from igo.cli.command import Commands
 from igo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Stages:
             self.frames[event.step] = event.frames[-1]
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     app.command()(demo)
 
 

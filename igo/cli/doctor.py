@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from igo.cli.command import Commands
+
 if TYPE_CHECKING:
     from igo.chains.registry import Plugin
 
@@ -25,7 +27,7 @@ except RegistryError as error:
 """
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     app.command()(doctor)
 
 

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from igo.cli.command import Commands
 from igo.cli.options import command_group, without_advice
 from igo.errors import SettingsError
 
 mini_app = command_group("Draw the world that `mini` learned from, or train the family of `mini` anew.")
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     mini_app.command()(draw)
     mini_app.command()(train)
     app.add_typer(mini_app, name="mini")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from igo.cli.command import Commands, in_options, path_of
 from igo.errors import ConfigError, SettingsError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from igo.chains.settings import Setting
     from igo.images import Written
     from igo.records.look import Look
+    from igo.runtime import Runtime
 
 Output = Annotated[
     Path | None,
@@ -35,11 +37,6 @@ Height = Annotated[int | None, typer.Option(help="Pixels; by default the checkpo
 Steps = Annotated[int | None, typer.Option("--num-inference-steps", "--steps", help="Denoising steps.")]
 Guidance = Annotated[float | None, typer.Option(help="How closely to follow the prompt; 1 is not at all.")]
 Strength = Annotated[float | None, typer.Option(help="How much of --image is replaced, 0 to 1.")]
-Checkpoint = Annotated[
-    str, typer.Option("--checkpoint", "-c", help="mini, a folder, a .safetensors file, or a hub's owner/name.")
-]
-Revision = Annotated[str | None, typer.Option(help="A hub's branch, tag or commit.")]
-InpaintCheckpoint = Annotated[str | None, typer.Option(help="Another checkpoint for masks.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps …")]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloat16.")]
 Adapters = Annotated[
@@ -53,9 +50,9 @@ Settings = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 
-def command_group(help_: str) -> typer.Typer:
+def command_group(help_: str) -> Commands:
     """Commands under one name, which by itself prints what they are."""
-    group = typer.Typer(help=help_, rich_markup_mode=None, invoke_without_command=True)
+    group = Commands(help=help_, rich_markup_mode=None, invoke_without_command=True)
 
     @group.callback()
     def _help(context: typer.Context) -> None:
@@ -67,13 +64,7 @@ def command_group(help_: str) -> typer.Typer:
 
 def layers_from(given: list[str] | None) -> dict[str, Path]:
     """``NAME=FILE`` options as a table. Raises ``SettingsError``."""
-    found = {}
-    for item in given or []:
-        name, equals, file = item.partition("=")
-        if not (name and equals and file):
-            raise SettingsError(f"--layer is {item!r}; expected NAME=FILE, such as mask=mask.png")
-        found[name] = Path(file)
-    return found
+    return {name: path_of(file) for name, file in pairs(given, "layer", "NAME=FILE, such as mask=mask.png").items()}
 
 
 def adapters_from(given: list[str] | None) -> list[object]:
@@ -91,13 +82,20 @@ def adapters_from(given: list[str] | None) -> list[object]:
     return steps
 
 
-def settings_from(items: list[str] | None) -> dict[str, str]:
+def settings_from(given: list[str] | None) -> dict[str, str]:
+    """``--set NAME=VALUE`` as a table. Raises ``SettingsError``."""
+    return pairs(given, "set", "NAME=VALUE, such as num_beams=1")
+
+
+def pairs(given: list[str] | None, option: str, expected: str = "NAME=VALUE") -> dict[str, str]:
     """``NAME=VALUE`` options as a table. Raises ``SettingsError``."""
-    found = {}
-    for item in items or []:
-        name, equals, value = item.partition("=")
-        if not (name and equals):
-            raise SettingsError(f"--set is {item!r}; expected NAME=VALUE, such as num_beams=1")
+    found: dict[str, str] = {}
+    for item in given or []:
+        name, _, value = item.partition("=")
+        if not (name and value):
+            raise SettingsError(f"--{option.replace('_', '-')} is {item!r}; expected {expected}")
+        if name in found:
+            raise SettingsError(f"--{option.replace('_', '-')} gives {name!r} twice; give it once")
         found[name] = value
     return found
 
@@ -112,20 +110,37 @@ def chain_of(use: str, settings: Mapping[str, Any], device: str | None, dtype: s
     from igo.chains.settings import settings_of
 
     known = {setting.name: setting for setting in settings_of(registry.load(use))}
-    read = {name: _as_setting(known[name], value) if name in known else value for name, value in settings.items()}
+    read = {name: as_setting(known[name], value) if name in known else value for name, value in settings.items()}
     runtime = given(device=device, dtype=dtype)
     return build({"runtime": runtime, "step": [{"use": use, **read}]}, source=f"--with {use}").chain
 
 
-def _as_setting(setting: Setting, value: Any) -> Any:
-    import tomllib
-
+def as_setting(setting: Setting, value: Any) -> Any:
+    """Text that was typed, as it is where the setting takes text, else read as TOML."""
     if isinstance(value, str):
         with suppress(ConfigError):
             return setting.convert(value)
-        with suppress(tomllib.TOMLDecodeError):
-            return tomllib.loads(f"value = {value}")["value"]
+        return as_toml(value)
     return value
+
+
+def as_toml(value: str) -> Any:
+    """A value as TOML writes it, such as a number or true; other text is itself."""
+    import tomllib
+
+    with suppress(tomllib.TOMLDecodeError):
+        return tomllib.loads(f"value = {value}")["value"]
+    return value
+
+
+def runtime_of(device: str | None, dtype: str | None) -> Runtime:
+    """The runtime of a command. Raises ``SettingsError`` for a device that isn't here, before anything is loaded."""
+    from igo.runtime import Runtime
+
+    runtime = Runtime(**given(device=device, dtype=dtype))
+    if device not in (None, "auto", "cpu"):
+        runtime.device  # noqa: B018  asks torch for it
+    return runtime
 
 
 def without_advice() -> None:
@@ -198,7 +213,7 @@ def saved(looks: Sequence[Look], output: Path | None, stem: str | None = None) -
         told(look.save_frame(index, name))
         for entry in look.frames[index].history:
             if "note" in entry.report:
-                typer.echo(f"igo: {entry.step}: {printable(str(entry.report['note']))}", err=True)
+                typer.echo(f"igo: {entry.step}: {printable(in_options(str(entry.report['note'])))}", err=True)
         if look.frames[index].nsfw_content_detected:
             typer.echo(
                 f"igo: the checkpoint's safety checker flagged the picture of seed {look.frames[index].seed}", err=True

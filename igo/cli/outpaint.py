@@ -6,15 +6,18 @@ from typing import Annotated
 import typer
 
 from igo.cli import options
+from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.painting import Painting
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     app.command()(outpaint)
 
 
 def outpaint(
     image: Annotated[Path, typer.Argument(help="The picture to extend.")],
+    painting: Painting,
     prompt: Annotated[str, typer.Argument(help="What the whole picture shows; may be left out.")] = "",
     to: Annotated[str | None, typer.Option(help="A shape such as 3:4, or a size such as 1024x1536.")] = None,
     left: Annotated[int | None, typer.Option(help="In place of --to: pixels to add on the left.")] = None,
@@ -38,18 +41,11 @@ def outpaint(
         float | None, typer.Option(help="How much of what the base is shown may be new in one pass, up to 1.")
     ] = None,
     tile: Annotated[int | None, typer.Option(help="For large photos: the longest side to paint at once.")] = None,
-    checkpoint: options.Checkpoint = "mini",
-    revision: options.Revision = None,
-    inpaint_checkpoint: options.InpaintCheckpoint = None,
-    device: options.Device = None,
-    dtype: options.Dtype = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Extend a picture to a shape, to a size or by pixels. Its pixels stay, but for an overlap along what is new."""
     from igo.chains import registry
     from igo.chains.chain import Chain
-    from igo.painting.text_to_image import TextToImage
-    from igo.runtime import Runtime
 
     options.check_output(output, num_images or 1, [image])
     extend = registry.load("outpainting")(
@@ -66,8 +62,7 @@ def outpaint(
             tile=tile,
         )
     )
-    base = TextToImage(checkpoint, **given(revision=revision, inpaint_checkpoint=inpaint_checkpoint))
-    chain = Chain(extend, base, runtime=Runtime(**given(device=device, dtype=dtype)))
+    chain = Chain(extend, *painting.steps, runtime=painting.runtime)
     with options.progress(quiet) as observers:
         look = chain.run(
             prompt,

@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from igo.cli.command import Commands
 
-def register(app: typer.Typer) -> None:
+
+def register(app: Commands) -> None:
     app.command()(plugins)
 
 

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from igo.cli import options
+from igo.cli.command import Commands
 from igo.cli.options import given
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     app.command()(run)
 
 

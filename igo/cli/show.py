@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from igo.cli import options
+from igo.cli.command import Commands
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     app.command()(show)
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from igo.cli import options
+from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.painting import Painting
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,13 +21,14 @@ PHOTOGRAPHS = "CIDAS/clipseg-rd64-refined"
 """The text-mask model for all checkpoints but mini's own."""
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     app.command()(style)
 
 
 def style(
     image: Annotated[Path, typer.Argument(help="The picture.")],
     target: Annotated[str, typer.Argument(help='What to replace, such as "t-shirt" or "jacket, shirt".')],
+    painting: Painting,
     to: Annotated[str | None, typer.Argument(help='What it becomes, such as "a red hoodie".')] = None,
     each: Annotated[Path | None, typer.Option(help="In place of TO: a text file with a garment on each line.")] = None,
     output: options.Output = None,
@@ -47,15 +50,9 @@ def style(
     num_inference_steps: options.Steps = None,
     guidance_scale: options.Guidance = None,
     strength: Annotated[float | None, typer.Option(help="How much of the zone is new, 0 to 1.")] = None,
-    checkpoint: options.Checkpoint = "mini",
-    revision: options.Revision = None,
-    inpaint_checkpoint: options.InpaintCheckpoint = None,
     mask_model: Annotated[
         str | None, typer.Option(help=f"CLIPSeg: mini's own with mini, else {PHOTOGRAPHS} or another.")
     ] = None,
-    adapter: options.Adapters = None,
-    device: options.Device = None,
-    dtype: options.Dtype = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Change what somebody in a picture wears: `igo style me.jpg "t-shirt" "a red hoodie"`."""
@@ -66,12 +63,9 @@ def style(
     from igo.chains.chain import Chain, drawn_seed
     from igo.chains.gathering import together
     from igo.images import read_image
-    from igo.painting.text_to_image import TextToImage
-    from igo.runtime import Runtime
 
     options.check_output(output, len(garments), [image, mask, each])
-    runtime, styling = Runtime(**given(device=device, dtype=dtype)), registry.load("virtual-styling")
-    base = TextToImage(checkpoint, **given(revision=revision, inpaint_checkpoint=inpaint_checkpoint))
+    styling = registry.load("virtual-styling")
     settings = given(
         protect=protect,
         margin=margin,
@@ -79,10 +73,11 @@ def style(
         on_doubt=on_doubt,
         candidates=candidates,
         strength=strength,
-        mask_model=mask_model or ("mini" if checkpoint == "mini" else PHOTOGRAPHS),
+        mask_model=mask_model or ("mini" if painting.checkpoint == "mini" else PHOTOGRAPHS),
     )
-    adapters = options.adapters_from(adapter)
-    chains = [Chain(base, *adapters, styling(target, garment, **settings), runtime=runtime) for garment in garments]
+    chains = [
+        Chain(*painting.steps, styling(target, garment, **settings), runtime=painting.runtime) for garment in garments
+    ]
     photo = read_image(image)  # once for all garments, whose chains also share the models and what these remember
     layers = {} if mask is None else {"mask": read_image(mask)}
     asked: dict[str, Any] = given(

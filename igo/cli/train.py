@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from igo.cli.command import Commands
 from igo.cli.options import command_group, given, without_advice
 from igo.errors import SettingsError
 
@@ -39,7 +40,7 @@ TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Log to TensorB
 HeldOut = Annotated[int | None, typer.Option(help="Pictures kept for measuring [a tenth, at most 48].")]
 
 
-def register(app: typer.Typer) -> None:
+def register(app: Commands) -> None:
     for command in (base, inpaint, clipseg, upscaler):
         train_app.command()(command)
     app.add_typer(train_app, name="train")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from igo.cli.command import Commands
 from igo.cli.options import without_advice
 from igo.cli.train import (
     Accumulation,
@@ -53,7 +54,7 @@ Prompts = Annotated[list[str] | None, typer.Option("--validation-prompt", help="
 Rate = Annotated[float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")]
 
 
-def register(app: typer.Typer) -> None:  # noqa: ARG001 (the commands belong to `igo train`)
+def register(app: Commands) -> None:  # noqa: ARG001 (the commands belong to `igo train`)
     train_app.command()(lora)
     train_app.command()(dreambooth)
 

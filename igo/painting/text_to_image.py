@@ -45,7 +45,7 @@ class TextToImage:
     inpaint_checkpoint: str | None = None
     """A checkpoint for masks, of 9 or 4 channels; without it the base paints in masks itself. `mini` brings its own."""
     scheduler: str | None = None
-    """The name of one of diffusers' scheduler classes; ``None`` is the checkpoint's own."""
+    """The name of one of diffusers' scheduler classes; without it the checkpoint's own."""
     preset: str = "auto"
     """A prompt template: ``"auto"`` takes the one that the checkpoint was made for, ``"none"`` none."""
     emphasis: Literal["mean", "plain", "off"] = "mean"

@@ -214,7 +214,7 @@ def test_doctor_finds_all_well_or_says_what_is_wrong(command, tiny_mini, monkeyp
         (["generate", "a", "--strength", "2"], "strength is 2.0; expected a number from 0 to 1"),
         (["generate", "a", "--width", "0"], "width is 0"),
         (["generate", "a", "--seed", "-1"], "seed is -1"),
-        (["generate", "a", "--emphasis", "much"], "emphasis is 'much'"),
+        (["generate", "a", "--emphasis", "much"], "'--emphasis': 'much' is not one of 'mean', 'plain', 'off'"),
         (["generate", "a", "--device", "tpu"], "device 'tpu' can't be used here"),
         (["generate", "a", "-o", "a.gif"], "expected one of .png, .jpg, .jpeg, .webp"),
         (["generate", "a", "--layer", "mask.png"], "--layer is 'mask.png'; expected NAME=FILE"),

@@ -51,7 +51,7 @@ def test_a_photo_that_is_too_large_for_the_checkpoint_is_told_of_tiles(command):
     code, output, errors = command("large.png", "--right", 32, "-o", "out.png", "--quiet")
     assert (code, output.strip()) == (0, "out.png")
     assert errors.startswith("igo: outpainting: what is new was painted at ")
-    assert "tile=" in errors
+    assert "--tile " in errors
     assert errors.count("\n") == 1
 
 
@@ -67,9 +67,9 @@ def test_with_a_prompt_the_photo_is_kept_too(command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["photo.png"], "nothing to add; give left, right, top or bottom in pixels, or to='3:4' or '1024x1536'"),
-        (["photo.png", "--to", "3:4", "--left", "8"], "both to='3:4' and left=8; give one of them"),
-        (["photo.png", "--to", "8x8"], "to='8x8' is smaller than the picture of 32x48; outpainting only adds"),
+        (["photo.png"], "nothing to add; give left, right, top or bottom in pixels, or --to 3:4 or '1024x1536'"),
+        (["photo.png", "--to", "3:4", "--left", "8"], "both --to 3:4 and --left 8; give one of them"),
+        (["photo.png", "--to", "8x8"], "--to 8x8 is smaller than the picture of 32x48; outpainting only adds"),
         (["photo.png", "--to", "wide"], "to is 'wide'; expected a shape such as '3:4' or a size such as '1024x1536'"),
         (["photo.png", "--left", "8", "-o", "photo.png"], "--output would write over the input photo.png"),
         (["nothing.png", "--left", "8"], "nothing.png"),
