@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.builders import tiny
+from tests.builders import hub as hubs
+from tests.builders import published, tiny
 from tests.pages import ROOT
 
 
@@ -32,6 +33,25 @@ def tiny_inpaint_checkpoint(tmp_path_factory):
     """The same with nine channels, as inpainting checkpoints have."""
     folder = tmp_path_factory.mktemp("tiny-inpaint")
     return tiny.save_checkpoint(folder / "checkpoint", folder / "tokenizer", in_channels=9)
+
+
+@pytest.fixture(scope="session")
+def published_repositories(tmp_path_factory):
+    """A folder with what published repositories hold, in small, as ``owner/name``."""
+    root, scratch = tmp_path_factory.mktemp("published"), tmp_path_factory.mktemp("published-scratch")
+    published.musinsaigo(root / "youngmki" / "musinsaigo-1.0", scratch / "base")
+    published.inpainting(root / "stable-diffusion-v1-5" / "stable-diffusion-inpainting", scratch / "inpainting")
+    published.clipseg(root / "CIDAS" / "clipseg-rd64-refined")
+    published.xl_lora(root / "youngmki" / "musinsaigo-2.0")
+    return root
+
+
+@pytest.fixture
+def hub(published_repositories, tmp_path, monkeypatch):
+    """A hub on loopback with those repositories, from which this process loads into an empty cache."""
+    with hubs.Hub(published_repositories).serving() as served:
+        hubs.use(monkeypatch, served.endpoint, tmp_path / "hub-cache")
+        yield served
 
 
 @pytest.fixture(scope="session")
