@@ -106,6 +106,14 @@ def test_what_is_light_imports_what_is_heavy_inside_functions(module):
         assert not found & HEAVY
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "igo" / "cli").rglob("*.py")), ids=lambda path: path.name)
+def test_commands_print_in_one_place(path):
+    """``igo.cli.printing`` takes out what would steer a terminal."""
+    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if type(node) is ast.Call}
+    if path.name != "printing.py":
+        assert not called & {"print", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write"}
+
+
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)
 def test_plugins_import_what_an_outsider_may(path):
     every = {other.stem for other in (ROOT / "plugins").glob("*.py")} - {"__init__"}

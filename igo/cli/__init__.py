@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -30,6 +31,7 @@ from igo.cli import (
     upscale,
 )
 from igo.cli.command import Commands
+from igo.cli.printing import echo, one_line
 from igo.errors import IGOError
 
 CANCELLED = 130
@@ -72,13 +74,16 @@ def _options(
     if version:
         import igo
 
-        typer.echo(f"igo {igo.__version__}")
+        echo(f"igo {igo.__version__}")
     elif context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        echo(context.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to fail
     sys.exit(run_command(arguments))
 
 
@@ -98,14 +103,14 @@ def run_command(arguments: list[str] | None = None) -> int:
         text = " ".join(str(error).split())
         return _failed(f"internal error, please report it ({type(error).__name__}: {text})", error, code=1)
     if result == CANCELLED:
-        typer.echo("igo: cancelled; nothing half done was written", err=True)
+        echo("igo: cancelled; nothing half done was written", err=True)
     return result if isinstance(result, int) else 0
 
 
 def _failed(message: str, error: Exception | None = None, code: int = 2) -> int:
-    typer.echo(f"igo: {' '.join(message.split())}", err=True)
+    echo(f"igo: {one_line(message)}", err=True)
     if error is not None and os.environ.get("IGO_DEBUG"):
         import traceback
 
-        traceback.print_exception(error)
+        echo("".join(traceback.format_exception(error)), err=True)
     return code

@@ -10,6 +10,7 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.printing import echo
 from igo.errors import SettingsError
 
 
@@ -53,8 +54,8 @@ def caption(
             **given(template=template),
         )
     for line in done.skipped:
-        typer.echo(f"igo: skipped: {options.printable(line)}", err=True)
-    typer.echo(
+        echo(f"igo: skipped: {line}", err=True)
+    echo(
         f"{folder / METADATA}: {done.written} captions written, {done.kept} pictures had theirs, "
         f"{len(done.skipped)} skipped"
     )

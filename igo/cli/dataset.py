@@ -11,6 +11,7 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.printing import echo
 from igo.cli.style import PHOTOGRAPHS
 from igo.errors import SettingsError
 
@@ -58,18 +59,18 @@ def look(
 def _tell(found: Inspection, folder: Path) -> None:
     missing = found.pictures - found.captioned
     absent = f" and {found.absent} things that are not there" if found.absent else ""
-    typer.echo(f"{folder}: {found.pictures} pictures, {found.captioned} with captions; {found.masks} masks{absent}")
+    echo(f"{folder}: {found.pictures} pictures, {found.captioned} with captions; {found.masks} masks{absent}")
     shapes = ", ".join(f"{width}×{height} ({count})" for (width, height), count in sorted(found.buckets.items()))
-    typer.echo(f"buckets: {shapes or 'none'}")
+    echo(f"buckets: {shapes or 'none'}")
     if found.columns:
-        typer.echo(f"columns: {', '.join(f'{name} on {count} lines' for name, count in sorted(found.columns.items()))}")
+        echo(f"columns: {', '.join(f'{name} on {count} lines' for name, count in sorted(found.columns.items()))}")
     for kind, lines in found.remarks.items():
         for line in lines[:TOLD]:
-            typer.echo(f"{kind}: {options.printable(line)}")
+            echo(f"{kind}: {line}")
         if len(lines) > TOLD:
-            typer.echo(f"{kind}: and {len(lines) - TOLD} more")
+            echo(f"{kind}: and {len(lines) - TOLD} more")
     if missing:
-        typer.echo(f"to write captions, run: igo caption {folder}")
+        echo(f"to write captions, run: igo caption {folder}")
 
 
 def mask(
@@ -101,5 +102,5 @@ def mask(
             progress = options.telling(observers, one, "dataset")
             done = mask_folder(folder, one, partial(sharing.layer, "mask"), progress)
         for line in done.skipped:
-            typer.echo(f"igo: skipped: {options.printable(line)}", err=True)
-        typer.echo(f"{folder}: {done.written} masks of {one}, {done.kept} were there, {len(done.skipped)} skipped")
+            echo(f"igo: skipped: {line}", err=True)
+        echo(f"{folder}: {done.written} masks of {one}, {done.kept} were there, {len(done.skipped)} skipped")

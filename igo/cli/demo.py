@@ -9,6 +9,7 @@ import typer
 
 from igo.cli import options
 from igo.cli.command import Commands
+from igo.cli.printing import echo
 from igo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -66,5 +67,5 @@ def demo(
         rows.append([frame.image for frame in stages.frames.values()])
     captions = [f"generated · {target} to {to} · extended · enlarged 4 times" for _, target, to in LOOKS]
     written = write_image(contact_sheet(rows, captions, columns=2), output / "sheet.png")
-    typer.echo(f"{len(LOOKS)} looks are in {output}, all stages of them on one sheet: {written.path}")
-    typer.echo(f"how one of them was made: igo show {output / 'look-1.png'}")
+    echo(f"{len(LOOKS)} looks are in {output}, all stages of them on one sheet: {written.path}")
+    echo(f"how one of them was made: igo show {output / 'look-1.png'}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from igo.cli.command import Commands
+from igo.cli.printing import echo
 
 if TYPE_CHECKING:
     from igo.chains.registry import Plugin
@@ -38,10 +39,10 @@ def doctor() -> None:
     """
     problems = [*_stack(), *_plugins(), *_checkpoints()]
     for problem in problems:
-        typer.echo(f"wrong: {problem}")
+        echo(f"wrong: {problem}")
     if problems:
         raise typer.Exit(1)
-    typer.echo("all is well")
+    echo("all is well")
 
 
 def _stack() -> list[str]:
@@ -50,16 +51,16 @@ def _stack() -> list[str]:
 
     import igo
 
-    typer.echo(f"igo {igo.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    echo(f"igo {igo.__version__}, Python {platform.python_version()}, {platform.platform()}")
     problems = []
     for name in LIBRARIES:
         try:
-            typer.echo(f"{name} {version(name)}")
+            echo(f"{name} {version(name)}")
         except PackageNotFoundError:
             problems.append(f"{name} is not installed; install it with: pip install {name}")
     runtime = igo.Runtime()
     try:
-        typer.echo(f"device {runtime.device}, dtype {str(runtime.dtype).removeprefix('torch.')}")
+        echo(f"device {runtime.device}, dtype {str(runtime.dtype).removeprefix('torch.')}")
     except Exception as error:
         problems.append(f"torch can't be used ({type(error).__name__}: {' '.join(str(error).split())})")
     return problems
@@ -77,7 +78,7 @@ def _plugins() -> list[str]:
             problems.append(wrong)
         else:
             fitting = f", for igo{plugin.requires}" if plugin.requires else ""
-            typer.echo(f"plugin {plugin.name} ({plugin.distribution} {plugin.version}{fitting})")
+            echo(f"plugin {plugin.name} ({plugin.distribution} {plugin.version}{fitting})")
     return problems
 
 
@@ -115,11 +116,11 @@ def _checkpoints() -> list[str]:
 
     problems = []
     try:
-        typer.echo(f"checkpoint mini ({_megabytes(sum(f.stat().st_size for f in embedded.path('base').rglob('*.*')))})")
+        echo(f"checkpoint mini ({_megabytes(sum(f.stat().st_size for f in embedded.path('base').rglob('*.*')))})")
     except CheckpointError as error:
         problems.append(str(error))
     for name, size in _cached():
-        typer.echo(f"checkpoint {name} ({_megabytes(size)}, in the hub's cache)")
+        echo(f"checkpoint {name} ({_megabytes(size)}, in the hub's cache)")
     return problems
 
 

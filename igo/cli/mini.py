@@ -7,6 +7,7 @@ import typer
 
 from igo.cli.command import Commands
 from igo.cli.options import command_group, without_advice
+from igo.cli.printing import echo
 from igo.errors import SettingsError
 
 mini_app = command_group("Draw the world that `mini` learned from, or train the family of `mini` anew.")
@@ -47,7 +48,7 @@ def draw(
             write_image(Image.fromarray(drawing.labels), output / row["labels"])
         rows.append(json.dumps(row, ensure_ascii=False))
     (output / "metadata.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
-    typer.echo(f"{count} pictures and their captions are in {output}")
+    echo(f"{count} pictures and their captions are in {output}")
 
 
 def train(
@@ -73,4 +74,4 @@ def train(
     chosen: dict[str, Any] = {"precision": precision, "batch_scale": batch_scale}
     recipe = Recipe(minutes=minutes, pictures=pictures, full_pictures=pictures, seed=seed, **chosen)
     size = make(output, recipe, work, part or PARTS, start)
-    typer.echo(f"{output}: {size / 1e6:.1f} MB of weights")
+    echo(f"{output}: {size / 1e6:.1f} MB of weights")

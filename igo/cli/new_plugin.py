@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from igo.cli.command import Commands
+from igo.cli.printing import echo
 
 
 def register(app: Commands) -> None:
@@ -36,8 +37,8 @@ def new_plugin(
 
     folder = write_plugin(name, output, hook, license, author or _git_user())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        typer.echo(path.as_posix())
-    typer.echo(f"\nnext: cd {quote(str(folder))} && python -m pip install --editable '.[test]' && python -m pytest")
+        echo(path.as_posix())
+    echo(f"\nnext: cd {quote(str(folder))} && python -m pip install --editable '.[test]' && python -m pytest")
 
 
 def _git_user() -> str | None:

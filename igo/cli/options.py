@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from igo.cli.command import Commands, in_options, path_of
+from igo.cli.printing import echo, one_line
 from igo.errors import ConfigError, SettingsError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def command_group(help_: str) -> Commands:
     @group.callback()
     def _help(context: typer.Context) -> None:
         if context.invoked_subcommand is None:
-            typer.echo(context.get_help())
+            echo(context.get_help())
 
     return group
 
@@ -213,9 +214,9 @@ def saved(looks: Sequence[Look], output: Path | None, stem: str | None = None) -
         told(look.save_frame(index, name))
         for entry in look.frames[index].history:
             if "note" in entry.report:
-                typer.echo(f"igo: {entry.step}: {printable(in_options(str(entry.report['note'])))}", err=True)
+                echo(f"igo: {entry.step}: {one_line(in_options(str(entry.report['note'])))}", err=True)
         if look.frames[index].nsfw_content_detected:
-            typer.echo(
+            echo(
                 f"igo: the checkpoint's safety checker flagged the picture of seed {look.frames[index].seed}", err=True
             )
     return names
@@ -223,11 +224,6 @@ def saved(looks: Sequence[Look], output: Path | None, stem: str | None = None) -
 
 def told(written: Written) -> None:
     """Say where a picture is, and what its format lost."""
-    typer.echo(written.path)
+    echo(written.path)
     for note in written.notes:
-        typer.echo(f"igo: {note}", err=True)
-
-
-def printable(text: str) -> str:
-    """Text of a file that may be anybody's, without what would steer the terminal."""
-    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
+        echo(f"igo: {note}", err=True)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from igo.cli.command import Commands
+from igo.cli.printing import echo
 
 
 def register(app: Commands) -> None:
@@ -27,9 +28,9 @@ def _list() -> None:
     found = registry.installed()
     wide = max((len(plugin.name) for plugin in found), default=0)
     for plugin in found:
-        typer.echo(f"{plugin.name:<{wide}}  {plugin.distribution} {plugin.version}  {plugin.target}")
+        echo(f"{plugin.name:<{wide}}  {plugin.distribution} {plugin.version}  {plugin.target}")
     for problem in registry.problems():
-        typer.echo(f"igo: {problem}", err=True)
+        echo(f"igo: {problem}", err=True)
 
 
 def _describe(name: str) -> None:
@@ -40,18 +41,18 @@ def _describe(name: str) -> None:
     from igo.chains.settings import settings_of
 
     cls = registry.load(name)
-    typer.echo(f"{name}: {cleandoc(cls.__doc__ or 'no description')}\n")
+    echo(f"{name}: {cleandoc(cls.__doc__ or 'no description')}\n")
     for declared in ("needs", "provides"):
         if layers := getattr(cls, declared, ()):
-            typer.echo(f"{declared} layers: {', '.join(layers)}")
+            echo(f"{declared} layers: {', '.join(layers)}")
     if getattr(cls, "resizes", False):
-        typer.echo("changes the size of pictures")
-    typer.echo("settings:")
+        echo("changes the size of pictures")
+    echo("settings:")
     for setting in settings_of(cls):
         default = "(required)" if setting.required else f"= {_as_toml(setting.default)}"
-        typer.echo(f"  {setting.name}: {setting.type_name} {default}")
+        echo(f"  {setting.name}: {setting.type_name} {default}")
         if setting.help:
-            typer.echo(fill(setting.help, 100, initial_indent="      ", subsequent_indent="      "))
+            echo(fill(setting.help, 100, initial_indent="      ", subsequent_indent="      "))
 
 
 def _as_toml(value: object) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from igo.cli import options
 from igo.cli.command import Commands
+from igo.cli.printing import echo
 
 
 def register(app: Commands) -> None:
@@ -37,11 +38,11 @@ def prompt(
         if not whole:
             continue
         plan = plan_chunks(parse(whole), reader.tokenize, comma_id=reader.comma_id)
-        typer.echo(f"{title}: {plan}\n  {whole}")
+        echo(f"{title}: {plan}\n  {whole}")
         for number, chunk in enumerate(plan.chunks, 1):
-            typer.echo(f"  chunk {number}, {len(chunk)} tokens:")
+            echo(f"  chunk {number}, {len(chunk)} tokens:")
             for weight, words in _runs((token.weight, reader.written(token.id)) for token in chunk):
-                typer.echo(f"    ×{weight:<6.4g} {words}")
+                echo(f"    ×{weight:<6.4g} {words}")
 
 
 def _runs(tokens: Iterable[tuple[float, str]]) -> Iterator[tuple[float, str]]:

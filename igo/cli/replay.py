@@ -7,6 +7,7 @@ import typer
 
 from igo.cli import options
 from igo.cli.command import Commands
+from igo.cli.printing import echo, one_line
 
 
 def register(app: Commands) -> None:
@@ -36,12 +37,12 @@ def replay(
     options.told(written)
     if made.identical:
         same = written.path.read_bytes() == picture.read_bytes()
-        typer.echo("identical: the same bytes" if same else "identical: the same pixels, in another file")
+        echo("identical: the same bytes" if same else "identical: the same pixels, in another file")
     else:
-        typer.echo("different: the pixels are not the same")
+        echo("different: the pixels are not the same")
     for difference in made.differences:
-        typer.echo(f"  {options.printable(difference)}")
+        echo(f"  {one_line(difference)}")
     if not made.identical and not made.differences:
-        typer.echo("  the stack is the same; a plugin of this chain may not be deterministic")
+        echo("  the stack is the same; a plugin of this chain may not be deterministic")
     if not made.identical:
         raise typer.Exit(1)

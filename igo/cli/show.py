@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from igo.cli import options
 from igo.cli.command import Commands
+from igo.cli.printing import echo
 
 
 def register(app: Commands) -> None:
@@ -24,22 +24,22 @@ def show(
 
     record = read_record(picture)
     if as_json:
-        typer.echo(json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True))
+        echo(json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True))
         return
     import tomlkit
 
-    typer.echo(options.printable(read_text(picture).get("parameters", "")))
-    typer.echo("\n# chain")
+    echo(read_text(picture).get("parameters", ""))
+    echo("\n# chain")
     if record["chain"] is None:
-        typer.echo(f"not written down: {options.printable(record.get('why', ''))}")
+        echo(f"not written down: {record.get('why', '')}")
     else:
-        typer.echo(options.printable(tomlkit.dumps(record["chain"]).strip()))
+        echo(tomlkit.dumps(record["chain"]).strip())
     inputs = {
         name: f"{origin['name'] or 'unnamed'} {origin['width']}x{origin['height']} sha256:{origin['sha256']}"
         for name, origin in record["inputs"].items()
     }
     for title, table in (("inputs", inputs), ("models", record["models"]), ("stack", record["stack"])):
         if table:
-            typer.echo(f"\n# {title}")
+            echo(f"\n# {title}")
         for name, value in table.items():
-            typer.echo(options.printable(f"{name}: {value}"))
+            echo(f"{name}: {value}")

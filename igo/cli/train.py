@@ -9,6 +9,7 @@ import typer
 
 from igo.cli.command import Commands
 from igo.cli.options import command_group, given, without_advice
+from igo.cli.printing import echo
 from igo.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -292,4 +293,4 @@ def tell(report: TrainingReport, out: Path) -> None:
     if not hardware.processes().is_main_process:
         return
     measured = "".join(f", {name} {value:.4g}" for name, value in report.measures.items())
-    typer.echo(f"{out}: {report.step} steps{measured}")
+    echo(f"{out}: {report.step} steps{measured}")
