@@ -130,7 +130,8 @@ class Outpainting:
         """The frame on its larger canvas. Its history says the canvas (width, height), the box of the old picture in
         it, the passes, the overlap in pixels, and the worst seam score of all passes (1: no seam; None: not known),
         beside what the base reports of the last one."""
-        from igo_plugins.canvas.fill import continued
+        from igo.images import on_white
+        from igo_plugins.canvas.fill import continued, with_hidden
 
         canvas, place = self.layout(frame.image.size)
         view = view_of(frame.image.size, self.tile)
@@ -139,7 +140,9 @@ class Outpainting:
         if not plan:
             return frame.noted(**report, passes=0)
         overlap = self._overlap(frame.image.size)
-        image, known, painted = frame.image, place, list[_Band]()
+        alpha = frame.layers.get("alpha")
+        shown = on_white(frame.image, alpha)
+        image, known, painted = shown, place, list[_Band]()
         for number, grown in enumerate(plan):
             runtime.progress(number, len(plan), "outpainting")
             seed = partial(runtime.seed, frame.seed, number)
@@ -153,8 +156,10 @@ class Outpainting:
             report["note"] = self._advice(scale, len(painted), place, canvas, overlap)
         flag = _any([frame.nsfw_content_detected, *(band.flag for band in painted)])
         result = replace(frame.with_image(image, place=place, **report), nsfw_content_detected=flag)
-        alpha = frame.layers.get("alpha")
-        return result if alpha is None else result.with_layer("alpha", continued(alpha, place, canvas))
+        if alpha is None:
+            return result
+        image = with_hidden(frame.image, shown, image, alpha, place)
+        return replace(result, image=image).with_layer("alpha", continued(alpha, place, canvas))
 
     def layout(self, size: tuple[int, int]) -> tuple[tuple[int, int], Box]:
         """The canvas (width, height) for a picture of ``size``, and the picture's box in it.

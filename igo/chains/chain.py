@@ -95,16 +95,17 @@ class Chain:
     def layer(self, name: str, image: ImageSource) -> Image:
         """The layer ``name`` of a picture, by the first step that provides it, such as a ``"mask"`` in mode L.
 
-        Raises ``IGOError``: ``MissingLayerError`` if no step makes it.
+        Transparent pictures are laid on white, and a mask has nothing that can't be seen. Raises ``IGOError``:
+        ``MissingLayerError`` if no step makes it.
         """
-        from igo.images import read_image
+        from igo.images import read_image, visible_part
 
-        picture = read_image(image).image
-        run = Run(self.steps, self.runtime)
-        made = run.provided(name, run.steps, Frame(picture), Request(image=picture, seed=0))
+        picture = read_image(image)
+        seen, run = picture.on_white(), Run(self.steps, self.runtime)
+        made = run.provided(name, run.steps, Frame(seen), Request(image=seen, seed=0))
         if made is None:
             raise MissingLayerError(f"no step of this chain provides a layer '{name}'; add one that does")
-        return made
+        return visible_part(made.convert("L"), picture.alpha) if name == "mask" else made
 
     def check(self, layers: Iterable[str] = ()) -> None:
         """Raise ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings."""

@@ -13,19 +13,16 @@ from dataclasses import is_dataclass, replace
 from functools import cache, partial
 from math import isfinite
 from numbers import Real
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from igo.chains.layers import Followed, followed, seen, visible, with_alpha
 from igo.chains.step import Step
-from igo.errors import ChainError, LayerError, MissingLayerError, PluginError
+from igo.errors import ChainError, LayerError, MissingLayerError, NothingFoundError, PluginError
 from igo.runtime import Runtime
-from igo.values import SOFT_LAYERS, Entry, Event, Frame, Request, check_layers
+from igo.values import Entry, Event, Frame, Request, check_layers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-
-Followed: TypeAlias = "Image | str"
-"""A layer that the user gave, as it has followed the picture; or what is said of it to who asks, if it could not."""
 
 
 class Run:
@@ -48,7 +45,33 @@ class Run:
                 request = step.ask("preprocess", request=request, runtime=self.view(step, "preprocess")) or request
         alpha = request.layers.get("alpha")  # which every frame carries
         self.layers = {name: layer for name, layer in request.layers.items() if name in brought - {"alpha"}}
-        return [self.postprocess(_with_alpha(frame, alpha), request) for frame in self.generate(request)]
+        return [self.postprocess(frame, request) for frame in self.painted(request, alpha)]
+
+    def painted(self, request: Request, alpha: Image | None) -> list[Frame]:
+        """What ``generate`` makes of a picture with transparency (``alpha``: mode L, None without any).
+
+        It is shown on white, and what can't be seen of it is never painted. Where nothing has changed, the colours are
+        the picture's own again. Raises ``NothingFoundError`` for a mask of which nothing can be seen.
+        """
+        if alpha is None or request.image is None or alpha.size != request.image.size:
+            return self.generate(request)
+        from igo.images import kept_hidden, on_white, visible_part
+
+        alpha, shown, layers = alpha.convert("L"), on_white(request.image, alpha), dict(request.layers)
+        if "mask" in layers:
+            layers["mask"] = visible_part(layers["mask"].convert("L"), alpha)
+            if layers["mask"].getbbox() is None and request.layers["mask"].getbbox() is not None:
+                raise NothingFoundError(
+                    "the picture is transparent wherever the mask is white; expected some of it to be visible", area=0.0
+                )
+        frames = self.generate(request.replace(image=shown, layers=layers))
+        own = [
+            replace(frame, image=kept_hidden(request.image, shown, frame.image, alpha))
+            if frame.image.size == shown.size
+            else frame
+            for frame in frames
+        ]
+        return [with_alpha(frame, alpha) for frame in own]
 
     def generate(self, request: Request, depth: int | None = None) -> list[Frame]:
         """Ask the steps before ``depth``, the last of them first; each gets the rest as ``inner``.
@@ -89,15 +112,15 @@ class Run:
                     frame=frame,
                     request=request,
                     layer=layer,
-                    paint=self.generate,
+                    paint=partial(self.painted, alpha=frame.layers.get("alpha")),
                     scores=partial(self.scores, asking=step),
                     runtime=self.view(step, "postprocess"),
                 )
                 if result is not None:
                     if layers and step is not steps[-1]:
-                        layers = _followed(layers, frame, result, step.name)
+                        layers = followed(layers, frame, result, step.name)
                     result = replace(result, place=None)
-                    frame = _stamped(_with_alpha(result, frame.layers.get("alpha")), step)
+                    frame = _stamped(with_alpha(result, frame.layers.get("alpha")), step)
                 made.append(frame)
         return frame
 
@@ -110,7 +133,7 @@ class Run:
             if isinstance(given, str):
                 raise LayerError(f"the layer '{name}' that you gave {given}")
             check_layers(frame.image, {name: given})
-            return given
+            return visible(name, given, frame)
         others = [step for step in self.steps if step is not asking]
         made = self.provided(name, [asking], frame, request)
         if made is None:
@@ -119,10 +142,11 @@ class Run:
             made = self.provided(name, others, frame, request)
         if made is None:
             raise MissingLayerError(_nobody_makes(name))
-        return made
+        return visible(name, made, frame)
 
     def provided(self, name: str, steps: Iterable[Step], frame: Frame, request: Request) -> Image | None:
-        """The first answer of these steps."""
+        """The first answer of these steps, which are shown a transparent picture on white."""
+        frame = seen(frame)
         for step in steps:
             runtime = self.view(step, "provide")
             answer: Image | None = step.ask("provide", name=name, frame=frame, request=request, runtime=runtime)
@@ -147,7 +171,7 @@ class Run:
 
     def score(self, step: Step, frame: Frame, request: Request) -> float | None:
         """The step's answer. Raises ``PluginError`` for one that can't be compared."""
-        answer = step.ask("score", frame=frame, request=request, runtime=self.view(step, "score"))
+        answer = step.ask("score", frame=seen(frame), request=request, runtime=self.view(step, "score"))
         if answer is None:
             return None
         if not isinstance(answer, Real) or not isfinite(answer):
@@ -266,44 +290,6 @@ def _stamped(frame: Frame, step: Step) -> Frame:
     if all(entry.step for entry in frame.history):
         return frame
     return replace(frame, history=tuple(Entry(entry.step or step.name, entry.report) for entry in frame.history))
-
-
-def _followed(layers: Mapping[str, Followed], before: Frame, after: Frame, step: str) -> Mapping[str, Followed]:
-    """The user's layers for the frame ``after``, which a step made of ``before``, where it says where that lies in it.
-
-    A mask marks nothing of what is new; what another layer would say there isn't known.
-    """
-    width, height = after.image.size
-    if after.place is None:
-        if before.image.size == after.image.size:
-            return layers
-        lost = (
-            f"is for the picture before step '{step}' made it {width}x{height}, without a word on where that lies now"
-        )
-        return {name: layer if isinstance(layer, str) else lost for name, layer in layers.items()}
-    from PIL.Image import Resampling
-
-    from igo.images import placed
-
-    left, top, right, bottom = after.place
-    whole = left <= 0 and top <= 0 and right >= width and bottom >= height
-    moved = dict(layers)
-    for name, layer in layers.items():
-        if isinstance(layer, str) or layer.size != before.image.size:
-            continue
-        if whole or name == "mask":
-            resample = Resampling.BILINEAR if name in SOFT_LAYERS else Resampling.NEAREST
-            moved[name] = placed(layer, after.place, after.image.size, resample)
-        else:
-            moved[name] = f"doesn't reach over what step '{step}' added; give one to a chain that begins after it"
-    return moved
-
-
-def _with_alpha(frame: Frame, alpha: Image | None) -> Frame:
-    """A photo's transparency outlives changes of its colours, unless the size changed."""
-    if alpha is None or "alpha" in frame.layers or alpha.size != frame.image.size:
-        return frame
-    return frame.with_layer("alpha", alpha)
 
 
 def _nobody_makes(name: str) -> str:

@@ -9,6 +9,7 @@ from igo.images.geometry import Box, fit_size, pad_reflect, placed, resized, unp
 from igo.images.opening import MAX_PIXELS, READABLE
 from igo.images.reading import ImageSource, Picture, digest, read_image
 from igo.images.texts import read_text
+from igo.images.transparency import kept_hidden, on_white, visible_part
 from igo.images.writing import WRITABLE, Written, format_of, write_image
 
 __all__ = [
@@ -23,11 +24,14 @@ __all__ = [
     "digest",
     "fit_size",
     "format_of",
+    "kept_hidden",
+    "on_white",
     "pad_reflect",
     "placed",
     "read_image",
     "read_text",
     "resized",
     "unpad",
+    "visible_part",
     "write_image",
 ]

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile, TiffImagePlugin
 from igo.errors import ImageError
 from igo.images.opening import MAX_PIXELS, READABLE, check_size, load, open_picture, read_bytes, reason
 from igo.images.pixels import flatten, from_array
+from igo.images.transparency import on_white
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -50,9 +51,7 @@ class Picture:
 
     def on_white(self) -> Image.Image:
         """The image as it looks on white paper, RGB: what lies under transparent pixels may be anything."""
-        if self.alpha is None:
-            return self.image
-        return Image.composite(self.image, Image.new("RGB", self.image.size, "white"), self.alpha)
+        return on_white(self.image, self.alpha)
 
 
 ImageSource: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any] | Picture

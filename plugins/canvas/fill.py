@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from igo.images import unpad
+from igo.images import kept_hidden, unpad
 from igo_plugins.canvas.growth import Box
 
 
@@ -48,6 +48,16 @@ def continued(
     pixels = np.asarray(image)
     margins = [(place[1], size[1] - place[3]), (place[0], size[0] - place[2]), (0, 0)][: pixels.ndim]
     return Image.fromarray(np.pad(pixels, margins, mode=mode))
+
+
+def with_hidden(
+    image: Image.Image, shown: Image.Image, canvas: Image.Image, alpha: Image.Image, place: Box
+) -> Image.Image:
+    """A canvas that began with ``shown`` in ``place``, which is ``image`` on white: what hasn't changed there, or can't
+    be seen, has the colours of ``image`` again."""
+    result = canvas.copy()
+    result.paste(kept_hidden(image, shown, unpad(canvas, place), alpha), place[:2])
+    return result
 
 
 def _blurred(canvas: Image.Image, place: Box) -> Image.Image:
