@@ -26,6 +26,7 @@ def prompt(
     from igo.painting.checkpoint import tokenizer
     from igo.painting.prompts.chunks import plan_chunks
     from igo.painting.prompts.clip import TextEncoder
+    from igo.painting.prompts.foreign import foreign
     from igo.painting.prompts.presets import get_preset, preset_for
     from igo.painting.prompts.syntax import parse
 
@@ -43,6 +44,8 @@ def prompt(
             echo(f"  chunk {number}, {len(chunk)} tokens:")
             for weight, words in _runs((token.weight, reader.written(token.id)) for token in chunk):
                 echo(f"    ×{weight:<6.4g} {words}")
+        for note in foreign(whole):
+            echo(f"igo: {note}", err=True)
 
 
 def _runs(tokens: Iterable[tuple[float, str]]) -> Iterator[tuple[float, str]]:

@@ -19,6 +19,7 @@ from igo.errors import CheckpointError, SettingsError
 from igo.painting.prompts.cache import PromptCache
 from igo.painting.prompts.chunks import TokenReport
 from igo.painting.prompts.encode import Emphasis, encode, supports
+from igo.painting.prompts.foreign import foreign
 from igo.painting.vae import care_for
 
 if TYPE_CHECKING:
@@ -176,6 +177,8 @@ class Diffusion:
             dropped = sum(len(plan.dropped) for plan in plans.values() if plan is not None)
             if dropped:
                 told["tokens"]["dropped"] = dropped
+        if notes := [*foreign(job.prompt), *foreign(job.negative_prompt)]:
+            told["note"] = "; ".join(notes)
         return told
 
     def encode(self, job: Job) -> tuple[dict[str, Any], TokenReport | None]:

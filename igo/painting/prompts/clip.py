@@ -64,7 +64,7 @@ class TextEncoder:
 
     def written(self, token_id: int) -> str:
         """A token as a person reads it."""
-        return str(self.tokenizer.decode([token_id])).strip()
+        return str(self.tokenizer.decode([token_id], clean_up_tokenization_spaces=False)).strip()
 
     def window(self, chunk: Chunk) -> Window:
         tokenizer = self.tokenizer

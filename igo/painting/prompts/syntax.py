@@ -4,11 +4,13 @@ The behaviour is that of AUTOMATIC1111's web UI, since nearly all prompts that a
 
 - ``(x)`` weighs ×1.1, ``[x]`` ÷1.1, ``(x:1.3)`` ×1.3; nested brackets multiply. ``( )`` and ``[ ]`` are matched apart
   from each other. A bracket that is never closed reaches to the end, one that was never opened is text.
-- The number is ``[+-]?[.\d]+`` directly between ``:`` and ``)``. What looks like one and is none (``1.2.3``) is text.
+- The number is ``[+-]?[.\d]+`` between ``:`` and ``)``, with or without white space around it. What looks like one and
+  is none (``1.2.3``) is text.
 - ``\( \) \[ \] \\`` stand for the character itself; a lone backslash is dropped.
 - ``BREAK`` as a word of its own ends a chunk, and takes the white space around it along.
 
-Scheduling (``[a:b:0.5]``, ``[a|b]``) would be a pass before this one; here its brackets are brackets.
+What else is written elsewhere (``<lora:name:0.8>``, ``[a:b:0.5]``, ``{a|b}``) is text here, its brackets brackets;
+``igo.painting.prompts.foreign`` says so.
 """
 
 import math
@@ -34,7 +36,7 @@ _LEXEME = re.compile(
     r"""
       \\ (?P<escaped> [\\()\[\]] )?         # without its character: a lone backslash
     | (?P<bracket> [()\[\]] )
-    | : (?P<number> [+-]? [.\d]+ ) \)
+    | : (?P<number> \s* [+-]? [.\d]+ \s* ) \)
     | (?P<text> [^\\()\[\]:]+ | : )
     """,
     re.VERBOSE,
