@@ -14,7 +14,7 @@ class IGOError(Exception):
     hook: str | None = None
 
     def __str__(self) -> str:
-        message = super().__str__()
+        message = _on_one_line(super().__str__())
         if self.step is None:
             return message
         return f"step '{self.step}'{f' ({self.hook})' if self.hook else ''}: {message}"
@@ -98,6 +98,12 @@ class UnsafeContentError(IGOError):
 
 class OverflowInVAEError(IGOError):
     """The VAE gave no finite pixels, in fp32 too."""
+
+
+def _on_one_line(text: str) -> str:
+    """The text, of which a file's name or a library's error may be part, without what would steer a terminal."""
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(one if one.isprintable() else "�" for one in line)
 
 
 def did_you_mean(word: str, choices: "list[str] | tuple[str, ...]") -> str:

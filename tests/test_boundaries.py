@@ -13,7 +13,7 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in CORE}
 
 FLOORS = (
-    ("errors",),
+    ("errors", "files"),
     ("values", "networks", "embedded", "wardrobe", "runtime", "images"),
     ("compositing", "hookspecs"),
     ("records",),

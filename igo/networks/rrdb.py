@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from igo.networks.weights import filled
+
 _SCALES = {3: 4, 12: 2, 48: 1}
 """By the channels that the first convolution takes."""
 _REACH = 2
@@ -36,15 +38,17 @@ class RRDBNet(nn.Module):
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor]) -> "RRDBNet":
-        """A network with these weights, its shape read off them.
+        """A network with these weights in fp32, its shape read off them.
 
         Raises ``KeyError``, ``ValueError`` or ``RuntimeError`` for the weights of anything else.
         """
         features, channels = state["conv_first.weight"].shape[:2]
         blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("body."))
-        network = cls(_SCALES[channels], features, blocks, len(state["body.0.rdb1.conv1.weight"]))
-        network.load_state_dict(state)
-        return network
+        if len(state) != 2 * (15 * blocks + 6):  # before layers are made that one name alone claims
+            raise ValueError(f"{len(state)} weights for {blocks} blocks")
+        with torch.device("meta"):  # nothing is taken for what names and shapes claim
+            network = cls(_SCALES[channels], features, blocks, len(state["body.0.rdb1.conv1.weight"]))
+        return filled(network, state)
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self._tail(self._features(pictures))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from igo.errors import CheckpointError
+from igo.networks.weights import filled
 
 
 class SRVGGNetCompact(nn.Module):
@@ -41,15 +42,17 @@ class SRVGGNetCompact(nn.Module):
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor]) -> "SRVGGNetCompact":
-        """A network with these weights, its shape read off them.
+        """A network with these weights in fp32, its shape read off them.
 
         Raises ``KeyError``, ``ValueError`` or ``RuntimeError`` for the weights of anything else.
         """
         last = max(int(name.split(".")[1]) for name in state if name.startswith("body."))
+        if len(state) != 3 * (last // 2) + 2:  # before layers are made that one name alone claims
+            raise ValueError(f"{len(state)} weights for {last} layers")
         scale = round((len(state[f"body.{last}.weight"]) / 3) ** 0.5)
-        network = cls(scale, len(state["body.0.weight"]), last // 2 - 1)
-        network.load_state_dict(state)
-        return network
+        with torch.device("meta"):  # nothing is taken for what names and shapes claim
+            network = cls(scale, len(state["body.0.weight"]), last // 2 - 1)
+        return filled(network, state)
 
     @torch.no_grad()
     def take_over(self, other: "SRVGGNetCompact") -> None:

@@ -1,0 +1,1 @@
+"""What all that reads files has to know of them, whatever is in them."""
