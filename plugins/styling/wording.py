@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-LONG_SLEEVES = ("hoodie", "sweater", "jumper", "pullover", "sweatshirt", "cardigan", "jacket", "blazer", "coat",
-                "parka", "suit", "blouse", "shirt", "longsleeve")  # fmt: skip
-SHORT_SLEEVES = ("t-shirt", "tshirt", "tee", "tank top", "vest", "camisole", "polo", "crop top", "dress", "top")
-LONG_LEGS = ("jeans", "trousers", "pants", "leggings", "slacks", "chinos", "joggers", "overalls")
-SHORT_LEGS = ("shorts", "skirt", "miniskirt", "dress")
+from igo_plugins.styling.vocabulary import LONG_LEGS, LONG_SLEEVES, SHORT_LEGS, SHORT_SLEEVES
+
 Limbs = Literal["arms", "legs"]
 
 
@@ -32,7 +29,7 @@ def _kind(phrase: str, *kinds: tuple[str, ...]) -> int | None:
         (match.end(), len(word), number)
         for number, words in enumerate(kinds)
         for word in words
-        for match in re.finditer(rf"(?<![\w-]){re.escape(word)}(?![\w-])", phrase.lower())
+        for match in re.finditer(rf"(?<![\w-]){re.escape(word)}(?:e?s)?(?![\w-])", phrase.lower())
     ]
     return max(places)[2] if places else None
 
@@ -42,27 +39,27 @@ def phrases(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-_ARTICLE = r"(?:(?:an?|the|his|her|their)\s+)?"
-_ADJECTIVES = r"(?:(?!(?:an?|the|his|her|their|in|and|with|wearing|wears|of|on|over|at|is)\b)[\w-]+\s+){0,3}?"
-
-
 def dressed(scene: str, target: str, to: str, weight: float) -> str:
-    """``scene`` with ``to``, at ``weight``, where it says ``target``, its article and up to three words before it;
-    where it doesn't, ``to`` is added. An empty scene becomes a photo of somebody who wears it.
+    """``scene`` with ``to``, at ``weight``, where it says ``target``; where it doesn't, ``to`` is added. An empty scene
+    becomes a photo of somebody who wears it.
 
-    Of several phrases in ``target`` the first that is said is replaced and the others go. Weighted phrases of the
-    scene, such as ``(a navy coat:1.2)``, are taken as a whole.
+    What goes is all that is said of the old garment (see ``mentions``), with the weights on it; all other words keep
+    theirs. ``to`` has its own, whatever brackets stand around its place. Of several phrases in ``target``, and of a
+    garment that is said twice, the first one is replaced and the others go.
     """
-    garment = to if weight == 1 else f"({to}:{weight:g})"
-    if not scene.strip():
-        return f"fashion photo of a person in {garment}"
-    worn, place = False, "\0"  # not the garment itself yet, in which the next phrase may be said
-    for phrase in phrases(target):
-        noun = rf"{re.escape(phrase)}(?![\w-])"
-        said = rf"(?:\({_ARTICLE}{_ADJECTIVES}{noun}:[\d.]+\)|(?<![\w-]){_ARTICLE}{_ADJECTIVES}{noun})"
-        if worn:
-            scene = re.sub(rf"\s*(?:,|\band|\bwith|\bover)?\s+{said}", "", scene, flags=re.IGNORECASE)
-        else:
-            scene, count = re.subn(said, lambda _: place, scene, count=1, flags=re.IGNORECASE)
-            worn = count > 0
-    return scene.replace(place, garment) if worn else f"{scene}, wearing {garment}"
+    from igo.painting.prompts.editing import read, weighted, write
+    from igo_plugins.styling.mentions import mentions
+
+    garment = weighted(to, weight)
+    if not scene.strip(" ,"):
+        return write([*read("fashion photo of a person in "), *garment])
+    characters = read(scene)
+    spans = mentions(characters, phrases(target))
+    if not spans:
+        while characters and characters[-1].text in " ,\n":
+            del characters[-1]
+        return write([*characters, *read(", wearing "), *garment])
+    for start, end in reversed(spans[1:]):
+        del characters[start:end]
+    start, end = spans[0]
+    return write([*characters[:start], *garment, *characters[end:]])

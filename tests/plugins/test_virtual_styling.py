@@ -1,4 +1,4 @@
-"""Virtual styling: the words, the zone, the plugin in a chain."""
+"""Virtual styling: the zone, the plugin in a chain."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,6 @@ from igo.records.provenance import parameters
 from igo.testing import PaintedBase
 from igo_plugins import Outpainting, Upscaling, VirtualStyling
 from igo_plugins.styling.text_mask import TextMasks, cleaned, grown, refined, working_size
-from igo_plugins.styling.wording import bared, dressed, phrases
 from igo_plugins.styling.zone import find
 from tests.builders.masks import PLACES, SIZE, Boxes
 
@@ -33,49 +32,6 @@ def inside(name, size=SIZE):
 
 def changed(look, photo):
     return (np.asarray(look.image) != np.asarray(photo)).any(2)
-
-
-@pytest.mark.parametrize(
-    ("scene", "target", "result"),
-    [
-        ("a woman in a t-shirt and jeans", "t-shirt", "a woman in (a red hoodie:1.2) and jeans"),
-        ("a woman in a plain white t-shirt, studio", "t-shirt", "a woman in (a red hoodie:1.2), studio"),
-        ("a man in a shirt and blue jeans, street", "jeans", "a man in a shirt and (a red hoodie:1.2), street"),
-        ("a man in (a navy coat:1.3), park", "coat", "a man in (a red hoodie:1.2), park"),
-        ("a man in a jacket and a white shirt, park", "jacket, shirt", "a man in (a red hoodie:1.2), park"),
-        ("a man in a long-sleeve shirt and jeans", "shirt", "a man in (a red hoodie:1.2) and jeans"),
-        ("a man in a shirt", "t-shirt", "a man in a shirt, wearing (a red hoodie:1.2)"),
-        ("a woman in a coat", "jacket, coat", "a woman in (a red hoodie:1.2)"),
-        ("", "t-shirt", "fashion photo of a person in (a red hoodie:1.2)"),
-        ("Her T-Shirt is white", "t-shirt", "(a red hoodie:1.2) is white"),
-        ("a man in a jacket", "jacket, hoodie", "a man in (a red hoodie:1.2)"),
-        ("a woman in t-shirts", "t-shirt", "a woman in t-shirts, wearing (a red hoodie:1.2)"),
-    ],
-)
-def test_the_new_garment_takes_the_old_ones_place_in_the_prompt(scene, target, result):
-    assert dressed(scene, target, "a red hoodie", 1.2) == result
-
-
-def test_a_weight_of_one_is_not_written():
-    assert dressed("a coat", "coat", "a dress", 1) == "a dress"
-    assert phrases(" jacket , , shirt") == ("jacket", "shirt")
-
-
-@pytest.mark.parametrize(
-    ("target", "to", "limbs"),
-    [
-        ("t-shirt", "a red hoodie", ("arms",)),
-        ("hoodie", "a white t-shirt", ()),
-        ("shorts", "blue jeans", ("legs",)),
-        ("denim skirt", "black trousers", ("legs",)),
-        ("dress", "a long coat", ("arms",)),
-        ("shirt", "a jacket", ()),
-        ("bag", "a red bag", ()),
-        ("tee", "a t-shirt", ()),
-    ],
-)
-def test_limbs_that_will_be_covered_are_known(target, to, limbs):
-    assert bared(target, to) == limbs
 
 
 def test_the_zone_is_the_garment_with_a_margin_and_without_what_is_protected(photo):

@@ -46,11 +46,12 @@ _SPECIAL = re.compile(r"[\\()\[\]]|\bBREAK\b")
 
 
 @dataclass
-class _Lexeme:
+class Lexeme:
     """A piece of the prompt: text, or a bracket that has a partner or reaches to the end."""
 
     text: str
     kind: str  # "text", "literal" (text in which BREAK is no word), "(", ")", "[", "]"
+    source: str  # as it is written; a lone backslash is no lexeme
     factor: float | None = None  # of a "(": the number at its end
 
 
@@ -63,7 +64,7 @@ def parse(prompt: str) -> tuple[Fragment, ...]:
     fragments: list[Fragment] = []
     rounds = [(0, 1.0)]  # per open round bracket, outermost first: how many plain ones up to it, the product of numbers
     squares = 0
-    for lexeme in _matched(prompt):
+    for lexeme in lexemes(prompt):
         match lexeme.kind:
             case "(":
                 steps, factor = rounds[-1]
@@ -92,35 +93,36 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda found: r"B\REAK" if found[0] == "BREAK" else "\\" + found[0], text)
 
 
-def _matched(prompt: str) -> list[_Lexeme]:
+def lexemes(prompt: str) -> list[Lexeme]:
     """The prompt's lexemes; each closing bracket that is left has an opening one, which knows its number."""
-    lexemes: list[_Lexeme] = []
-    opened: dict[str, list[_Lexeme]] = {"(": [], "[": []}
-    for found in _LEXEME.finditer(prompt):
-        bracket, number = found["bracket"], found["number"]
+    found: list[Lexeme] = []
+    opened: dict[str, list[Lexeme]] = {"(": [], "[": []}
+    for match in _LEXEME.finditer(prompt):
+        source, bracket, number = match[0], match["bracket"], match["number"]
         if bracket in ("(", "["):
-            lexemes.append(_Lexeme(bracket, bracket))
-            opened[bracket].append(lexemes[-1])
+            found.append(Lexeme(bracket, bracket, source))
+            opened[bracket].append(found[-1])
         elif bracket is not None:
-            lexemes.append(_closing(bracket, opened["(" if bracket == ")" else "["], None))
+            found.append(_closing(bracket, opened["(" if bracket == ")" else "["], None, source))
         elif number is not None:
             factor = _number(number)
             if factor is None or not opened["("]:
-                lexemes.append(_Lexeme(f":{number}", "literal"))
-            lexemes.append(_closing(")", opened["("], factor))
-        elif found["escaped"]:
-            lexemes.append(_Lexeme(found["escaped"], "literal"))
-        elif found["text"]:
-            lexemes.append(_Lexeme(found["text"], "text"))
-    return lexemes
+                found.append(Lexeme(source[:-1], "literal", source[:-1]))
+                source = ")"
+            found.append(_closing(")", opened["("], factor, source))
+        elif match["escaped"]:
+            found.append(Lexeme(match["escaped"], "literal", source))
+        elif match["text"]:
+            found.append(Lexeme(source, "text", source))
+    return found
 
 
-def _closing(bracket: str, opened: list[_Lexeme], factor: float | None) -> _Lexeme:
+def _closing(bracket: str, opened: list[Lexeme], factor: float | None, source: str) -> Lexeme:
     """A closing bracket, which gives its number to its partner; text where there is none."""
     if not opened:
-        return _Lexeme(bracket, "literal")
+        return Lexeme(bracket, "literal", source)
     opened.pop().factor = factor
-    return _Lexeme(bracket, bracket)
+    return Lexeme(bracket, bracket, source)
 
 
 def _number(text: str) -> float | None:
