@@ -13,7 +13,8 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in CORE}
 
 FLOORS = (
-    ("errors", "files"),
+    ("errors",),
+    ("files",),
     ("values", "networks", "embedded", "wardrobe", "runtime", "images"),
     ("compositing", "hookspecs"),
     ("records",),
@@ -31,7 +32,7 @@ FLOORS = (
 """From the ground up. What stands on one floor may import what lies below it, and its own folder; the package ``igo``
 itself, which only lends names, may be imported from everywhere but by what it lends."""
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "cv2", "numpy", "safetensors", "pydantic"}
-LIGHT = ("errors", "values", "hookspecs", "runtime", "chains", "records", "cli")
+LIGHT = ("errors", "files", "values", "hookspecs", "runtime", "chains", "records", "cli")
 """What is imported with these is light; all that is heavy, they import inside functions."""
 ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoint")
 """The same for these files of folders that are not."""

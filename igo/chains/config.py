@@ -21,13 +21,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from igo.chains import registry
 from igo.chains.chain import Chain
 from igo.chains.settings import settings_of
 from igo.errors import ConfigError, IGOError, did_you_mean
+from igo.files import text_of
 from igo.runtime import Runtime
 from igo.values import Request
 
@@ -50,13 +50,7 @@ def load_chain(path: str | PathLike[str]) -> Chain:
 
 def read_chain_file(path: str | PathLike[str]) -> ChainFile:
     """The chain and request of a TOML file. Raises ``ConfigError`` with the file and line."""
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path} can't be read ({error.strerror}); expected a chain file in TOML") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not text; expected a chain file in TOML, UTF-8") from None
-    return parse_chain(text, source=str(path))
+    return parse_chain(text_of(path, "a chain file in TOML", ConfigError), source=str(path))
 
 
 def parse_chain(text: str, source: str = "chain") -> ChainFile:

@@ -9,6 +9,7 @@ from igo.cli.command import Commands
 from igo.cli.options import command_group, without_advice
 from igo.cli.printing import echo
 from igo.errors import SettingsError
+from igo.files import write_whole
 
 mini_app = command_group("Draw the world that `mini` learned from, or train the family of `mini` anew.")
 
@@ -47,7 +48,7 @@ def draw(
             row["labels"] = f"labels/{name}"
             write_image(Image.fromarray(drawing.labels), output / row["labels"])
         rows.append(json.dumps(row, ensure_ascii=False))
-    (output / "metadata.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
+    write_whole(output / "metadata.jsonl", ("\n".join(rows) + "\n").encode())
     echo(f"{count} pictures and their captions are in {output}")
 
 

@@ -15,6 +15,7 @@ from string import Template
 
 from igo.chains import registry
 from igo.errors import SettingsError, did_you_mean
+from igo.files import refusing
 
 TEMPLATES = Path(__file__).parent / "templates"
 HOOKS = {
@@ -97,12 +98,8 @@ def write_plugin(name: str, folder: Path | None, hook: str, license: str, author
         "requires": fitting(version("igo")),
     }
     folder = folder or Path(names.distribution)
-    try:
+    with refusing(folder):
         _write(folder, {_filled(path, values): _content(template, values) for path, template in PACKAGE.items()})
-    except OSError as error:
-        raise SettingsError(
-            f"{folder} can't be written ({error.strerror}); choose another folder with --output"
-        ) from None
     return folder
 
 

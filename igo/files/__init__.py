@@ -1,1 +1,6 @@
-"""What all that reads files has to know of them, whatever is in them."""
+"""Files of users: what is in them, texts in, whatever saved them; files out, whole or not at all."""
+
+from igo.files.texts import text_of
+from igo.files.writing import check_file, check_folder, reason, refusing, write_whole, writing_whole
+
+__all__ = ["check_file", "check_folder", "reason", "refusing", "text_of", "write_whole", "writing_whole"]

@@ -30,6 +30,7 @@ from PIL import (
 )
 
 from igo.errors import ImageError
+from igo.files import reason
 
 MAX_PIXELS = 256_000_000
 """The largest picture that is read unless a caller says otherwise: 256 megapixels, 1 GB once decoded."""
@@ -172,12 +173,6 @@ def damaged(label: str, kind: str, error: Exception) -> ImageError:
         f"{label} is a truncated, damaged or unusual {kind} picture ({reason(error)}): expected a whole one; "
         "save or download it again"
     )
-
-
-def reason(error: Exception) -> str:
-    """What an error says, on one line and without a path, or its kind if it says nothing."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:120] or type(error).__name__
 
 
 def _drain(stream: IO[bytes], label: str) -> bytes:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms
 
 from igo.errors import ImageError
-from igo.images.opening import check_size, reason
+from igo.files import reason
+from igo.images.opening import check_size
 
 Array: TypeAlias = NDArray[Any]
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, TiffImagePlugin
 
 from igo.errors import ImageError
-from igo.images.opening import MAX_PIXELS, READABLE, check_size, load, open_picture, read_bytes, reason
+from igo.files import reason
+from igo.images.opening import MAX_PIXELS, READABLE, check_size, load, open_picture, read_bytes
 from igo.images.pixels import flatten, from_array
 from igo.images.transparency import on_white
 

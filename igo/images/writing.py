@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,7 +12,7 @@ from types import MappingProxyType
 from PIL import Image
 
 from igo.errors import ImageError
-from igo.images.opening import reason
+from igo.files import reason, write_whole
 from igo.images.texts import check_text, exif_block, fits_jpeg, png_info, with_comments
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -62,7 +61,8 @@ def write_image(
     NUL. ``alpha``, of mode L and the image's size, makes PNG and WebP transparent, with the colours under it kept; JPEG
     has no place for it, which the notes say. ``quality``, 1 to 100, is for JPEG (without chroma subsampling, which
     smears patterned fabric) and WebP; ``lossless`` is for WebP. Nothing else is written: no metadata, no time, so that
-    equal calls give equal bytes. Missing folders are made, and a link is followed.
+    equal calls give equal bytes. Missing folders are made, a link is followed, and ``~`` is the
+    user's folder.
 
     The bytes are complete before the target is touched, and go through a temporary file in its folder: on any error, or
     Ctrl-C, an older file of that name stays as it was, and nothing is left behind.
@@ -87,7 +87,7 @@ def write_image(
     if not exact:
         notes.append(f"{kind} is lossy: pixels differ from the picture in memory; write a .png to keep them exactly")
     data, more = _encode(image, kind, text, quality, lossless)
-    _replace(Path(path), data)
+    write_whole(path, data, ImageError)
     return Written(Path(path), kind, exact, (*notes, *more))
 
 
@@ -128,27 +128,3 @@ def _encode(
         raise ImageError(f"{image.width}x{image.height} pixels can't be written as {kind}: {reason(error)}") from error
     data = buffer.getvalue()
     return (with_comments(data, text) if kind == "JPEG" and text else data), notes
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put ``data`` under a name in one step."""
-    if "\0" in str(path):
-        raise ImageError(f"{str(path)!r} is no path: expected one without a NUL character; rename it")
-    temporary = None
-    try:
-        target = path.resolve()  # a link keeps pointing at its file
-        if target.exists() and not target.is_file():
-            raise ImageError(f"{str(path)!r} is a folder or a device: expected the name of a file; add one")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f".igo-{secrets.token_hex(8)}.tmp"
-        # "x" and not tempfile: a file made by tempfile can be read by its owner alone, and stays so.
-        with temporary.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise ImageError(f"{str(path)!r} can't be written: {reason(error)}; choose another place") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)

@@ -4,16 +4,20 @@ import dataclasses
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from torch import Tensor
 
+from igo.errors import CheckpointError
+from igo.files import refusing, write_whole
 from igo.mini.pictures import wardrobe_digest
 from igo.training.data.folders import CaptionedSet
 from igo.training.data.latents import load_pictures
@@ -38,8 +42,10 @@ def draw_once(
     drawn = {"figures": hashlib.sha256(text.encode()).hexdigest(), "size": list(size), "wardrobe": wardrobe_digest()}
     with processes().main_process_first():
         if not (mark.exists() and json.loads(mark.read_text()) == drawn):
-            _draw_all(folder, figures, size, workers)
-            mark.write_text(json.dumps(drawn))
+            with refusing(folder, CheckpointError):
+                mark.unlink(missing_ok=True)
+                _draw_all(folder, figures, size, workers)
+            write_whole(mark, json.dumps(drawn).encode(), CheckpointError)
     kept = torch.from_numpy(np.load(folder / "labels.npy", mmap_mode="c"))
     return load_pictures(folder / "pictures.npy"), kept
 
@@ -53,19 +59,28 @@ def drawn_captioned(folder: Path, figures: Sequence[Figure], size: tuple[int, in
 def _draw_all(folder: Path, figures: Sequence[Figure], size: tuple[int, int], workers: int) -> None:
     (width, height), count = size, len(figures)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).unlink(missing_ok=True)
-    pictures = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, (count, height, width, 3))
-    labels = np.lib.format.open_memmap(folder / "labels.npy", "w+", np.uint8, (count, height, width))
     chunks = [figures[start : start + CHUNK] for start in range(0, count, CHUNK)]
-    drawing = track(_drawn(chunks, size, workers), "drawing", total=len(chunks), console=Console(stderr=True))
-    for index, part in enumerate(drawing):
-        rows = slice(index * CHUNK, index * CHUNK + len(part[0]))
-        pictures[rows], labels[rows] = part
-    pictures.flush()
-    labels.flush()
+    # Not by a memory map: on a full disk that ends the process. And processes that draw end with the block, not
+    # whenever the error that broke it off is forgotten.
+    with (
+        (folder / "pictures.npy").open("wb") as pictures,
+        (folder / "labels.npy").open("wb") as labels,
+        closing(_drawn(chunks, size, workers)) as parts,
+        Progress(console=Console(stderr=True)) as bar,
+    ):
+        _begin(pictures, (count, height, width, 3))
+        _begin(labels, (count, height, width))
+        for drawn in bar.track(parts, len(chunks), description="drawing"):
+            for file, part in zip((pictures, labels), drawn, strict=True):
+                file.write(part.tobytes())
 
 
-def _drawn(chunks: list[Sequence[Figure]], size: tuple[int, int], workers: int) -> Iterable[Drawn]:
+def _begin(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    """Write the head of a .npy file of bytes."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def _drawn(chunks: list[Sequence[Figure]], size: tuple[int, int], workers: int) -> Generator[Drawn]:
     if workers == 1:
         yield from map(partial(_draw_chunk, size=size), chunks)
     else:

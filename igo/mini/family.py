@@ -8,6 +8,7 @@ from pathlib import Path
 
 from igo.embedded import NATIVE_SIZE
 from igo.errors import SettingsError
+from igo.files import write_whole
 from igo.mini.clipseg import train_clipseg
 from igo.mini.pictures import balanced_figures
 from igo.mini.recipe import BaseTraining, Recipe
@@ -71,7 +72,7 @@ def write_sums(folder: Path) -> None:
     lines = [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}" for path in files
     ]
-    (folder / SUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(folder / SUMS, ("\n".join(lines) + "\n").encode())
 
 
 def _inpaint(out: Path, work: Path, recipe: Recipe, effort: Effort) -> None:

@@ -111,7 +111,7 @@ def test_an_empty_folder_is_filled_and_be_it_the_one_we_are_in(new_plugin):
         (["film", "--author", "A\nB"], "the author is 'A\\nB'; expected a name in one line"),
         (["film", "-o", "taken"], "taken is not empty; choose another folder with --output"),
         (["film", "-o", "taken/file"], "taken/file is a file; choose another folder with --output"),
-        (["film", "-o", "taken/file/below"], "taken/file/below can't be written (File exists); choose another"),
+        (["film", "-o", "taken/file/below"], "'taken/file/below' can't be written: File exists; choose another"),
         ([], "Missing argument"),
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",

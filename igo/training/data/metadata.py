@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from igo.errors import SettingsError
-from igo.training.data.writing import write_whole
+from igo.files import text_of, write_whole
 
 METADATA = "metadata.jsonl"
 MASKS = "masks"
@@ -67,9 +67,7 @@ def read_rows(folder: Path) -> list[Row]:
     Raises ``SettingsError`` for one that can't be understood, which is named.
     """
     path = folder / METADATA
-    return list(
-        _parsed(folder, _content(path, f"can't read {path}; it lists the pictures and their texts").split("\n"))
-    )
+    return list(_parsed(folder, text_of(path, "a list of the pictures and their texts").split("\n")))
 
 
 def _parsed(folder: Path, sources: list[str]) -> Iterator[Row]:
@@ -123,7 +121,7 @@ def texts_beside(picture: Path) -> list[str]:
     path = picture.with_suffix(".txt")
     if not path.is_file():
         return []
-    content = _content(path, f"can't read {path}; expected the captions of {picture.name}, one on each line")
+    content = text_of(path, f"the captions of {picture.name}, one on each line")
     return [" ".join(line.split()) for line in content.split("\n") if line.strip()]
 
 
@@ -178,10 +176,7 @@ class Metadata:
         path = self.folder / METADATA
         if not self._new or time.monotonic() - self._saved < at_most_every:
             return
-        try:
-            write_whole(path, "".join(f"{row.source}\n" for row in self.rows).encode())
-        except OSError as error:
-            raise SettingsError(f"can't write {path}: {error.strerror or error}") from error
+        write_whole(path, "".join(f"{row.source}\n" for row in self.rows).encode())
         self._new, self._saved = False, time.monotonic()
 
 
@@ -210,14 +205,6 @@ def read_lines(folder: Path) -> list[Line]:
 def no_pictures(folder: Path) -> str:
     """What to say of a folder without any."""
     return f"{folder} holds no pictures; expected files that end in {', '.join(SUFFIXES)}"
-
-
-def _content(path: Path, otherwise: str) -> str:
-    try:
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SettingsError(f"{otherwise} ({reason})") from error
 
 
 def _plain(path: Path) -> str:

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from igo.errors import CheckpointError, SettingsError
-from igo.training.data.writing import write_whole
+from igo.files import refusing, write_whole
 
 MARKS = ("model_index.json", "config.json")
 """What a folder of weights holds, one or the other."""
@@ -37,11 +37,8 @@ def write_weights(
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> int:
     """Write ``tensors`` as they are; otherwise like ``write_weights``."""
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    try:
-        # Not by save_file, whose files only their owner may read, and half written if it is killed.
-        write_whole(path, save(plain, metadata={"format": "pt", **(metadata or {})}))
-    except OSError as error:
-        raise CheckpointError(f"can't write the weights {path}: {error.strerror or error}") from error
+    # Not by save_file, whose files only their owner may read, and half written if it is killed.
+    write_whole(path, save(plain, metadata={"format": "pt", **(metadata or {})}), CheckpointError)
     return path.stat().st_size
 
 
@@ -61,13 +58,12 @@ def replacing(folder: Path) -> Iterator[Path]:
     """
     check_replaceable(folder)
     partial = folder.with_name(folder.name + ".partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    except OSError as error:
-        raise CheckpointError(f"can't write the folder {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with refusing(folder, CheckpointError):
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            yield partial
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.replace(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)

@@ -7,17 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from igo.errors import CheckpointError
-from igo.training.data.writing import writing_whole
+from igo.files import writing_whole
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write ``state`` (tensors, numbers, strings, and dicts and lists of these) so that no kill leaves half a file:
     until it is complete the previous checkpoint stays readable. Raises ``CheckpointError``."""
-    try:
-        with writing_whole(path) as file:
-            torch.save(state, file)
-    except OSError as error:
-        raise CheckpointError(f"can't write the checkpoint {path}: {error.strerror or error}") from error
+    with writing_whole(path, CheckpointError, path.with_name(f"{path.name}.partial")) as file:
+        torch.save(state, file)
 
 
 def learned(module: nn.Module) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from igo.errors import CheckpointError, SettingsError
+from igo.files import refusing
 from igo.training.loop import checkpoint
 from igo.training.loop.ema import EMA
 from igo.training.loop.progress import TrainingProgress
@@ -114,13 +115,8 @@ def train(
     task's run, can't be written to or the loss is no longer finite, ``SettingsError`` if the precision can't be had in
     this process.
     """
-    try:
+    with refusing(folder, CheckpointError, "; the last checkpoint is kept"):
         return _Run(task, settings, folder, quiet).go(min(settings.steps, halt_at or settings.steps))
-    except OSError as error:
-        reason = error.strerror or error
-        raise CheckpointError(
-            f"can't write to {folder}: {reason}; make room and start again, the last checkpoint is kept"
-        ) from error
 
 
 def _optimizer(task: Task, settings: LoopSettings) -> Any:

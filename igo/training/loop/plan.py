@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from igo.errors import SettingsError
+from igo.errors import CheckpointError, SettingsError
+from igo.files import write_whole
 from igo.training.loop.hardware import processes
 from igo.training.loop.loop import LoopSettings
 from igo.training.loop.pace import steps_in
@@ -18,7 +19,7 @@ def planned(folder: Path, minutes: float, task: Task, settings: LoopSettings) ->
 
     The number is measured in the first call and kept in ``folder``; later calls read it and ignore ``minutes``. Several
     processes need it beforehand (``--steps``): each would find another number, and they must take steps together.
-    Raises ``SettingsError`` for a time that isn't above 0.
+    Raises ``SettingsError`` for a time that isn't above 0, ``CheckpointError`` for a folder that can't be written to.
     """
     if not minutes > 0:
         raise SettingsError(f"minutes is {minutes}; give the training time in minutes, above 0")
@@ -27,7 +28,6 @@ def planned(folder: Path, minutes: float, task: Task, settings: LoopSettings) ->
         if processes().num_processes > 1:
             raise SettingsError("several processes can't measure how long a step takes; give the number of steps")
         steps = steps_in(minutes, task, settings)
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"steps": steps}))
+        write_whole(path, json.dumps({"steps": steps}).encode(), CheckpointError)
     steps = int(json.loads(path.read_text())["steps"])
     return replace(settings, steps=steps).shortly_warmed()
