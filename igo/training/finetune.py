@@ -15,6 +15,7 @@ from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
 
 from igo import embedded
 from igo.errors import CheckpointError, SettingsError
+from igo.networks.folders import load_model, one_line, place_of
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.painting import checkpoint
 from igo.training.data.degradations import PUBLISHED, Degradation
@@ -88,14 +89,11 @@ def train_inpaint(
 
 def load_clipseg(name: str) -> tuple[Any, Any]:
     """CLIPSeg and its processor from a folder, a hub's name, or ``"mini"``. Raises ``CheckpointError``."""
-    place = embedded.path("clipseg") if name == "mini" else name
-    try:
-        model = CLIPSegForImageSegmentation.from_pretrained(place, dtype=torch.float32)
-        processor = CLIPSegProcessor.from_pretrained(place)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"can't load the CLIPSeg {name}: {reason}") from error
-    return model, processor
+    what, expected = f"the CLIPSeg {name!r}", "name 'mini', a folder, or a hub's CLIPSeg"
+    with one_line(what, expected):
+        place = embedded.path("clipseg") if name == "mini" else place_of(name, what, expected)
+        model = load_model(CLIPSegForImageSegmentation, place, what, dtype=torch.float32)
+        return model, CLIPSegProcessor.from_pretrained(place)
 
 
 def train_clipseg(

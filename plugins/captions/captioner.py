@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from igo.errors import CheckpointError, SettingsError
+from igo_plugins.captions import chat
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Describe the person's clothes, the pose and the place in one short sentence."
 """What models that chat are asked where there is no prompt."""
+_EXPECTED = "name a folder, or a hub's image-text-to-text model such as 'Salesforce/blip2-opt-2.7b'"
 FILLED = 0.85
 """The share of free memory that weights may take; the rest is for what is computed."""
 
@@ -31,25 +33,35 @@ class Captioner:
     model: Any
     processor: Any
     device: torch.device
+    asked: dict[str, str] = field(default_factory=dict)
+    """What the chat template made of each question."""
 
     def answers(self, images: Sequence[Image], prompt: str, **options: Any) -> list[str]:
         """What the model says of each picture, after ``prompt``. ``options`` are those of transformers' ``generate``.
 
-        Raises ``SettingsError`` for a model that needs a prompt and got none.
+        Raises ``SettingsError`` for a model that needs a prompt and got none, ``CheckpointError`` for one that fails.
         """
         import torch
 
-        chats = bool(getattr(self.processor, "chat_template", None))
+        template = getattr(self.processor, "chat_template", None)
+        if isinstance(template, dict):
+            template = template.get("default")
         try:
-            inputs = self._chat(images, prompt or QUESTION) if chats else self._inputs(images, prompt.strip())
+            if template:
+                inputs = self._chat(images, prompt or QUESTION, template)
+            else:
+                inputs = self._inputs(images, prompt.strip())
             inputs = inputs.to(self.device, self.model.dtype)
             with torch.inference_mode():
                 made = self.model.generate(**inputs, do_sample=False, **options)
-        except (TypeError, ValueError) as error:
-            if prompt or chats:
-                raise
+        except Exception as error:  # a model's files decide what is called, and with what
             reason = " ".join(str(error).split())[:200]
-            raise SettingsError(f"{self.name} can't be asked without a prompt ({reason}); give one") from error
+            if isinstance(error, TypeError | ValueError) and not (prompt or template):
+                raise SettingsError(f"{self.name} can't be asked without a prompt ({reason}); give one") from error
+            raise CheckpointError(
+                f"the captioner {self.name!r} fails when it is asked: {type(error).__name__}: {reason}; "
+                "ask otherwise, or name another"
+            ) from error
         texts = self._read(made)
         # Decoders give the question back and go on from there, encoder-decoders don't.
         asked = self._read(inputs["input_ids"]) if "input_ids" in inputs else [""] * len(texts)
@@ -65,7 +77,11 @@ class Captioner:
                 inputs[key] = inputs[key][:, :-1]
         return inputs
 
-    def _chat(self, images: Sequence[Image], question: str) -> Any:
+    def _chat(self, images: Sequence[Image], question: str, template: str) -> Any:
+        if question not in self.asked:
+            talk = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
+            special = {name: str(token) for name, token in self.processor.tokenizer.special_tokens_map.items()}
+            self.asked[question] = chat.rendered(template, talk, special)
         talks = [
             [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": question}]}]
             for image in images
@@ -73,7 +89,7 @@ class Captioner:
         self.processor.tokenizer.padding_side = "left"  # pictures take different numbers of tokens; answers begin level
         return self.processor.apply_chat_template(
             talks,
-            add_generation_prompt=True,
+            chat_template=chat.literally(self.asked[question]),
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
@@ -100,30 +116,20 @@ def load(name: str, revision: str | None, load_in_8bit: bool, runtime: Runtime) 
 def _read(name: str, revision: str | None, load_in_8bit: bool, runtime: Runtime) -> Captioner:
     from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 
+    from igo.networks.folders import load_model, one_line, place_of
+
+    what = f"the captioner {name!r}"
     source = {"revision": revision, "trust_remote_code": False}
     options: dict[str, Any] = {"dtype": runtime.dtype, **_placement(runtime.device)}
     if load_in_8bit:
         options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
-    with _quietly():
-        try:
-            processor = _processor(name, source)
-            model, told = AutoModelForImageTextToText.from_pretrained(
-                name, output_loading_info=True, **source, **options
-            )
-        except (OSError, ValueError, TypeError, ImportError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(
-                f"the captioner {name!r} can't be loaded: {reason}; name a folder, or a hub's image-text-to-text "
-                "model such as 'Salesforce/blip2-opt-2.7b'"
-            ) from error
-    if told["missing_keys"]:  # transformers would make them up, and say so in a warning alone
-        missing = sorted(told["missing_keys"])
-        raise CheckpointError(
-            f"the captioner {name!r} lacks {len(missing)} weights, such as {missing[0]}; name another"
-        )
-    if "device_map" not in options:
-        model.to(runtime.device)
-    return Captioner(name, _completed(model.eval(), processor), processor, runtime.device)
+    with _quietly(), one_line(what, _EXPECTED):
+        place = place_of(name, what, _EXPECTED)
+        model = load_model(AutoModelForImageTextToText, place, what, **source, **options)
+        processor = _processor(str(place), source)
+        if "device_map" not in options:
+            model.to(runtime.device)
+        return Captioner(name, _completed(model.eval(), processor), processor, runtime.device)
 
 
 def _processor(name: str, source: dict[str, Any]) -> Any:

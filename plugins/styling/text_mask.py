@@ -11,8 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from igo.errors import CheckpointError
-
 if TYPE_CHECKING:
     from igo import Runtime
 
@@ -67,20 +65,18 @@ def load(name: str, runtime: Runtime) -> TextMasks:
         from transformers.utils import logging
 
         from igo import embedded
+        from igo.networks.folders import load_model, one_line, place_of
 
-        place = embedded.path("clipseg") if name == "mini" else name
+        what = f"the text-mask model {name!r}"
+        expected = "name 'mini', a folder, or a hub's CLIPSeg such as 'CIDAS/clipseg-rd64-refined'"
         level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity_error()  # it advises to install what nothing here uses ("requires torchvision")
         logging.disable_progress_bar()
         try:
-            model = CLIPSegForImageSegmentation.from_pretrained(place, dtype=runtime.dtype)
-            return TextMasks(model.to(runtime.device).eval(), CLIPSegProcessor.from_pretrained(place))
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(
-                f"the text-mask model {name!r} can't be loaded: {reason}; name 'mini', a folder, or a hub's CLIPSeg "
-                "such as 'CIDAS/clipseg-rd64-refined'"
-            ) from error
+            with one_line(what, expected):
+                place = embedded.path("clipseg") if name == "mini" else place_of(name, what, expected)
+                model = load_model(CLIPSegForImageSegmentation, place, what, dtype=runtime.dtype)
+                return TextMasks(model.to(runtime.device).eval(), CLIPSegProcessor.from_pretrained(place))
         finally:
             logging.set_verbosity(level)
             if bars:

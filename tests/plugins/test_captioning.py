@@ -9,7 +9,7 @@ from PIL import Image
 import igo
 from igo.errors import CheckpointError, SettingsError
 from igo_plugins import Captioning
-from igo_plugins.captions import captioner
+from igo_plugins.captions import captioner, chat
 from tests.builders import captioners
 
 SHORT = {"max_new_tokens": 6, "num_beams": 2}
@@ -18,6 +18,12 @@ SHORT = {"max_new_tokens": 6, "num_beams": 2}
 @pytest.fixture(scope="session")
 def blip2(tmp_path_factory):
     return str(captioners.save_blip2(tmp_path_factory.mktemp("blip2")))
+
+
+@pytest.fixture(scope="session")
+def llava(tmp_path_factory):
+    """A model that chats."""
+    return str(captioners.save_llava(tmp_path_factory.mktemp("llava")))
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +107,40 @@ def test_what_is_no_captioner_is_one_line(content, tmp_path, pictures):
     with pytest.raises(CheckpointError, match=told) as caught:
         igo.Chain(Captioning(str(tmp_path))).caption(pictures)
     assert "\n" not in str(caught.value)
+
+
+TEMPLATES = {
+    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}": "takes more than 1 seconds",
+    "{% set all = namespace(of=['x' * 999]) %}{% for a in range(60) %}{% set all.of = all.of + all.of %}{% endfor %}": (
+        "takes more than 1 seconds or 1024 MB|fails"
+    ),
+    "{{ 'x' * 10 ** 10 }}": "takes more than 1 seconds or 1024 MB",
+    "{{ 'x' * 10 ** 6 }}": r"fails \(ValueError: 1000000 characters; expected at most 100000\)",
+    "{{ messages.__class__.__mro__[1].__subclasses__() }}": r"fails \(SecurityError",
+    "{% if %}": r"fails \(TemplateSyntaxError",
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_chat_templates_have_limits(template, llava, tmp_path, pictures, monkeypatch):
+    monkeypatch.setattr(chat, "SECONDS", 1)
+    model = shutil.copytree(llava, tmp_path / "model")
+    (model / "chat_template.jinja").write_text(template)
+    with pytest.raises(CheckpointError, match=f"fails when it is asked: .*its chat template ({TEMPLATES[template]})"):
+        igo.Chain(Captioning(str(model), **SHORT)).caption(pictures)
+
+
+def test_a_chat_template_says_what_it_says_in_transformers(llava, pictures):
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(llava)
+    question = "a 'quoted' {{ 1 }} \\n \\\\ é 漢 🙂 {% endraw %}\nline"
+    talk = [{"role": "user", "content": [{"type": "image", "image": pictures[0]}, {"type": "text", "text": question}]}]
+    own = processor.apply_chat_template(talk, add_generation_prompt=True)
+    talk[0]["content"][0].pop("image")
+    assert chat.rendered(processor.chat_template, talk, {}) == own
+    assert question in own
+    assert processor.apply_chat_template(talk, chat_template=chat.literally(own)) == own
 
 
 def test_eight_bits_need_bitsandbytes(blip2, pictures, monkeypatch):

@@ -1,0 +1,165 @@
+"""Models in transformers' layout from folders that nobody vouches for: a description that may claim anything is held
+against the weights before memory is taken, and weights that are missing are not made up."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.nn.modules import module as hooks
+
+from igo.errors import CheckpointError, IGOError
+from igo.files.regular import check_regular
+from igo.networks.weights import SAFETENSORS, check_finite, described, read, shown
+
+_LAYERS = re.compile(r"(.*_)?(n_?layers?|layers|depth|blocks)")
+"""Names in a description that say how many of something are built one after the other."""
+_COPIES = 4
+"""How many times more parameters and numbers than its files hold a model may be built with: those that are tied are
+built twice, and two numbers of 4 bits may lie in a byte."""
+_FEW, _SMALL = 256, 2**24
+"""What is let be beside: parameters and numbers, such as buffers that are computed."""
+_SIDES = ("height", "width")
+_LONGEST = 2**13
+"""Pixels of a side that pictures may be brought to for a model."""
+
+
+def load_model(kind: Any, place: Path | str, what: str, **options: Any) -> Any:
+    """``kind.from_pretrained(place, **options)`` of transformers, whole and finite; of a folder before all else of it.
+
+    Raises ``CheckpointError``, which begins with ``what``, for a folder that can't be trusted (see ``check_folder``),
+    and for weights that are missing, of another shape than described, or not finite.
+    """
+    held = check_folder(place) if isinstance(place, Path) else None
+    with held.built_no_larger() if held else nullcontext():
+        model, told = kind.from_pretrained(place, output_loading_info=True, ignore_mismatched_sizes=True, **options)
+    if told["missing_keys"]:  # transformers would make them up, and say so in a warning alone
+        missing = sorted(told["missing_keys"])
+        raise CheckpointError(f"{what} lacks {len(missing)} weights, such as {shown(missing[0])}; name another")
+    if told["mismatched_keys"]:
+        name, found, described_as = min(told["mismatched_keys"])
+        raise CheckpointError(
+            f"{what} holds {shown(name)} with shape {tuple(found)}, which it describes as {tuple(described_as)}; "
+            "name another"
+        )
+    if held:
+        held.check_finite(model, what)
+    else:
+        check_finite(model.state_dict(), what)
+    return model
+
+
+def place_of(name: str, what: str, expected: str) -> Path | str:
+    """The folder ``name``, or a hub's ``owner/name`` as it is. Raises ``CheckpointError`` for neither."""
+    folder = Path(name).expanduser()
+    if name and folder.is_dir():
+        return folder
+    if name.count("/") != 1 or name.startswith((".", "/", "~")) or folder.exists():
+        raise CheckpointError(f"{what} can't be loaded: there is no such folder; {expected}")
+    return name
+
+
+@contextmanager
+def one_line(what: str, expected: str) -> Iterator[None]:
+    """Whatever a folder's files lead the loaders to raise, as a ``CheckpointError``."""
+    try:
+        yield
+    except IGOError:
+        raise
+    except Exception as error:
+        reason = shown(error) or type(error).__name__
+        raise CheckpointError(f"{what} can't be loaded: {reason}; {expected}") from error
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the weight files of a folder hold."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    tensors: int
+    size: int
+    """Bytes."""
+
+    @contextmanager
+    def built_no_larger(self) -> Iterator[None]:
+        """While a model is built on the meta device in this thread: ``CheckpointError`` as soon as its description
+        claims more than the files could fill."""
+        thread, built, numbers = threading.get_ident(), 0, 0
+
+        def count(_module: Any, _name: str, value: Tensor | None) -> None:
+            nonlocal built, numbers
+            if value is None or not value.is_meta or threading.get_ident() != thread:
+                return
+            built, numbers = built + 1, numbers + value.numel()
+            if built > _COPIES * self.tensors + _FEW or numbers > _COPIES * self.size + _SMALL:
+                raise CheckpointError(
+                    f"{self.folder / 'config.json'} describes a larger model than the {self.tensors} weights beside "
+                    f"it are, of {self.size} bytes; download them again"
+                )
+
+        handles = [
+            hooks.register_module_parameter_registration_hook(count),
+            hooks.register_module_buffer_registration_hook(count),
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def check_finite(self, model: Any, source: object) -> None:
+        """Raise ``CheckpointError``, which names the ``source``, for weights of a loaded model that are not finite.
+
+        Where some were left on the disk, the files are looked through instead.
+        """
+        state = model.state_dict()
+        check_finite(state, source)
+        if any(value.is_meta for value in state.values()):
+            for path in self.files:
+                check_finite(read(path), source)
+
+
+def check_folder(folder: Path) -> Held:
+    """What the files in a model's folder hold that transformers would load.
+
+    Raises ``CheckpointError`` for weights that can't be trusted (see ``described``), for what is neither file nor
+    folder, and for a description with more layers than there are weights, or pictures without measure.
+    """
+    names = sorted(path for path in folder.iterdir() if not path.is_dir())
+    for path in names:
+        try:
+            check_regular(path)
+        except OSError as error:
+            raise CheckpointError(f"can't read {path}: {error.strerror}; expected a file") from None
+    files = [path for path in names if path.suffix == SAFETENSORS]
+    files = files or [path for path in names if path.suffix == ".bin" and "model" in path.name]
+    tensors = sum(len(described(path)) for path in files)
+    for name in ("config.json", "preprocessor_config.json", "processor_config.json"):
+        _check_description(folder / name, tensors)
+    return Held(folder, tuple(files), tensors, sum(path.stat().st_size for path in files))
+
+
+def _check_description(path: Path, tensors: int) -> None:
+    """Numbers of layers are lists before they are modules, and pictures are brought to any size."""
+    if not path.is_file():
+        return
+    try:
+        waiting = [json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"can't read {path}: {shown(error)}; expected a description in JSON") from None
+    while waiting:
+        held = waiting.pop()
+        for name, value in held.items() if isinstance(held, dict) else ():
+            most = max(tensors, _FEW) if _LAYERS.fullmatch(name) else _LONGEST if name in _SIDES else None
+            if most and isinstance(value, int) and value > most:
+                raise CheckpointError(f"{path} claims {name}={shown(value)}; expected at most {most} of such a model")
+        if isinstance(held, dict | list):
+            waiting += held.values() if isinstance(held, dict) else held
