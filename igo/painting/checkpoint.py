@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igo import embedded
-from igo.errors import CheckpointError, SettingsError, did_you_mean
+from igo.errors import CheckpointError
 from igo.painting.single_file import load_single_file
 
 if TYPE_CHECKING:
@@ -93,19 +93,6 @@ def tokenizer(checkpoint: str) -> Any:
     with _one_line(f"the tokenizer of {checkpoint!r}", "name 'mini', a folder in diffusers' layout, or a hub name"):
         place = place or Path(snapshot_download(checkpoint, allow_patterns=["tokenizer/*"]))
         return CLIPTokenizer.from_pretrained(place / "tokenizer", local_files_only=True)
-
-
-def set_scheduler(pipeline: Any, name: str) -> None:
-    """Give the pipeline another scheduler, with the checkpoint's own noise schedule and prediction type.
-
-    ``name`` is a class of diffusers, such as ``"DPMSolverMultistepScheduler"``. Raises ``SettingsError``.
-    """
-    import diffusers
-
-    known = {kind.__name__ for kind in pipeline.scheduler.compatibles} | {type(pipeline.scheduler).__name__}
-    if name not in known:
-        raise SettingsError(f"there is no scheduler {name!r} for this checkpoint; {did_you_mean(name, sorted(known))}")
-    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
 
 
 def _local(checkpoint: str) -> Path | None:

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import lcm
@@ -20,6 +21,7 @@ from igo.painting.prompts.cache import PromptCache
 from igo.painting.prompts.chunks import TokenReport
 from igo.painting.prompts.encode import Emphasis, encode, supports
 from igo.painting.prompts.foreign import foreign
+from igo.painting.schedulers import silently, spoken
 from igo.painting.vae import care_for
 
 if TYPE_CHECKING:
@@ -86,11 +88,12 @@ class Diffusion:
         self.device = device
         self.checker = _taken_checker(pipeline, device)
         self.prompts = PromptCache()
-        self._lock = Lock()  # schedulers keep state between steps
+        self._lock = Lock()
         self._at_once = 1 if device.type == "cpu" else sys.maxsize  # pictures in a call
         self._auto = memory == "auto"
         self._mode = _fitting(pipeline, device) if self._auto else memory
         self._siblings = {_task_of(pipeline): pipeline}
+        self._schedulers = {_task_of(pipeline): deepcopy(pipeline.scheduler)}  # as they are before any call
         care_for(getattr(pipeline, "vae", None))
         self._place(pipeline)
 
@@ -167,7 +170,10 @@ class Diffusion:
         """What a picture's history says of how it was painted."""
         names = ("task", "prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "emphasis", "clip_skip")
         told: dict[str, Any] = {name: getattr(job, name) for name in names}
-        told["scheduler"] = type(self.pipeline.scheduler).__name__
+        told["scheduler"] = type(self._schedulers[job.task]).__name__
+        told["sampler"], schedule_type = spoken(self._schedulers[job.task])
+        if schedule_type is not None:
+            told["schedule_type"] = schedule_type
         told["memory"] = self._mode
         if job.image is not None:
             told["strength"] = job.strength
@@ -223,6 +229,7 @@ class Diffusion:
         """One call of the pipeline: a picture for each of ``batch``, whose texts have the same shapes."""
         job = batch[0].job
         pipeline = self._sibling(job.task)
+        self._start_anew(job.task)
         arguments: dict[str, Any] = {
             **{name: _joined([one.texts[name] for one in batch]) for name in batch[0].texts},
             "width": job.width,
@@ -238,7 +245,15 @@ class Diffusion:
         if job.mask is not None:
             arguments["mask_image"] = [one.job.mask for one in batch]
         taken = inspect.signature(pipeline.__call__).parameters
-        result = pipeline(**{name: value for name, value in arguments.items() if name in taken})
+        try:
+            result = pipeline(**{name: value for name, value in arguments.items() if name in taken})
+        except AttributeError as error:
+            if error.obj is not pipeline.scheduler:
+                raise
+            name = type(pipeline.scheduler).__name__
+            raise SettingsError(
+                f"{name} has no {error.name}, which {job.task} needs; choose another scheduler"
+            ) from None
         return list(result.images)
 
     def _sibling(self, task: Task) -> Any:
@@ -250,13 +265,22 @@ class Diffusion:
                 "img2img": diffusers.AutoPipelineForImage2Image,
                 "inpaint": diffusers.AutoPipelineForInpainting,
             }[task]
+            own = deepcopy(self._schedulers[_task_of(self.pipeline)])
             try:
-                sibling = auto.from_pipe(self.pipeline)
+                with silently():
+                    sibling = auto.from_pipe(self.pipeline, scheduler=own)
             except ValueError:
                 raise CheckpointError(f"{type(self.pipeline).__name__} has no sibling for {task}") from None
             sibling.set_progress_bar_config(disable=True)
-            self._siblings[task] = self._place(sibling)
+            self._siblings[task], self._schedulers[task] = self._place(sibling), deepcopy(own)
         return self._siblings[task]
+
+    def _start_anew(self, task: Task) -> None:
+        """Give all siblings the task's scheduler as it was in the beginning: schedulers keep state between steps, and
+        some pipelines' constructors change the configuration of the one that they are given."""
+        scheduler = deepcopy(self._schedulers[task])
+        for pipeline in self._siblings.values():
+            pipeline.scheduler = scheduler
 
     def _place(self, pipeline: Any) -> Any:
         """Put a pipeline on the device, in the way of the memory mode."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from math import ceil, isnan
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from igo.errors import MaskError, SettingsError, UnsafeContentError, did_you_mean
 from igo.hookspecs import hookimpl
+from igo.painting import schedulers
 from igo.painting.prompts.presets import get_preset, preset_for
 from igo.values import Frame, Request
 
@@ -45,7 +47,9 @@ class TextToImage:
     inpaint_checkpoint: str | None = None
     """A checkpoint for masks, of 9 or 4 channels; without it the base paints in masks itself. `mini` brings its own."""
     scheduler: str | None = None
-    """The name of one of diffusers' scheduler classes; without it the checkpoint's own."""
+    """``"DPM++ 2M Karras"``, ``"Euler a"``, or a scheduler class of diffusers; without it the checkpoint's own."""
+    scheduler_config: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Diffusers' options for the scheduler, such as ``use_karras_sigmas`` or ``timestep_spacing``."""
     preset: str = "auto"
     """A prompt template: ``"auto"`` takes the one that the checkpoint was made for, ``"none"`` none."""
     emphasis: Literal["mean", "plain", "off"] = "mean"
@@ -71,6 +75,7 @@ class TextToImage:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}; {did_you_mean(getattr(self, name), choices)}")
         if self.preset != "auto":
             get_preset(self.preset)
+        schedulers.choose(self.scheduler, self.scheduler_config)
         for name in ("clip_skip", "feather", "context"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 0")
@@ -161,7 +166,8 @@ class TextToImage:
         other = (self.inpaint_checkpoint or OWN_INPAINTING.get(self.checkpoint)) if inpainting else None
         name = other or self.checkpoint
         revision = None if other else self.revision
-        key = ("text-to-image", name, bool(other), revision, self.variant, self.config, self.scheduler, self.memory)
+        scheduler = self.scheduler, json.dumps(dict(self.scheduler_config), sort_keys=True)
+        key = ("text-to-image", name, bool(other), revision, self.variant, self.config, scheduler, self.memory)
 
         def load(prepare: Callable[[Any], Any]) -> _Model:
             from igo.painting import checkpoint
@@ -175,8 +181,8 @@ class TextToImage:
                 config=self.config,
                 dtype=runtime.dtype,
             )
-            if self.scheduler is not None:
-                checkpoint.set_scheduler(loaded.pipeline, self.scheduler)
+            if self.scheduler is not None or self.scheduler_config:
+                schedulers.set_scheduler(loaded.pipeline, schedulers.choose(self.scheduler, self.scheduler_config))
             diffusion = Diffusion(prepare(loaded.pipeline), runtime.device, self.memory)
             shown = name if revision is None else f"{name}@{revision}"
             return _Model(shown, loaded.identity, loaded.defaults, diffusion)

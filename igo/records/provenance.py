@@ -160,7 +160,8 @@ def parameters(request: Request, frame: Frame) -> str:
             break
     settings = {
         "Steps": used.get("num_inference_steps"),
-        "Sampler": used.get("scheduler"),
+        "Sampler": used.get("sampler") or used.get("scheduler"),
+        "Schedule type": used.get("schedule_type"),
         "CFG scale": used.get("guidance_scale"),
         "Seed": frame.seed,
         "Size": f"{frame.image.width}x{frame.image.height}",

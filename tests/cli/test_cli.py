@@ -77,9 +77,7 @@ def test_generate_writes_pictures_that_show_and_replay(command, tiny_checkpoint)
 
     code, output, _ = command("show", "igo-7-2.png")
     assert code == 0
-    assert output.startswith(
-        "a (red:1.2) hoodie\nSteps: 2, Sampler: DDIMScheduler, CFG scale: 7.5, Seed: 8, Size: 32x48"
-    )
+    assert output.startswith("a (red:1.2) hoodie\nSteps: 2, Sampler: DDIM, CFG scale: 7.5, Seed: 8, Size: 32x48")
     assert 'use = "text-to-image"' in output
     assert f"diffusers: {record('igo-7-2.png')['stack']['diffusers']}" in output
 

@@ -147,11 +147,6 @@ def test_schedulers_can_be_chosen_and_keep_batches_exact(make_chain, scheduler):
     assert batch[0].history[0].report["scheduler"] == scheduler
 
 
-def test_an_unknown_scheduler_is_refused_with_a_hint(make_chain):
-    with pytest.raises(SettingsError, match=r"there is no scheduler 'EulerScheduler' .*; did you mean '"):
-        run(make_chain(scheduler="EulerScheduler"))
-
-
 @pytest.mark.parametrize("size", [(33, 50), (31, 7), (1, 1)])
 def test_sizes_that_are_no_multiple_of_8_come_back_at_their_own_size(make_chain, size):
     width, height = size
