@@ -106,6 +106,14 @@ def _on_one_line(text: str) -> str:
     return line if line.isprintable() else "".join(one if one.isprintable() else "�" for one in line)
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that some memory has run out; of a CPU's, torch says it by a bare ``RuntimeError``."""
+    told = str(error).lower()
+    phrases = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
+    typed = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return typed or (isinstance(error, RuntimeError) and any(phrase in told for phrase in phrases))
+
+
 def did_you_mean(word: str, choices: "list[str] | tuple[str, ...]") -> str:
     """The tail of an error message: the nearest choice if there is one, else all choices."""
     from difflib import get_close_matches

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import lcm
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from igo.chains.gathering import gathered
 from igo.errors import CheckpointError, SettingsError
+from igo.painting.memory import Memory
 from igo.painting.prompts.cache import PromptCache
 from igo.painting.prompts.chunks import TokenReport
 from igo.painting.prompts.encode import Emphasis, encode, supports
 from igo.painting.prompts.foreign import foreign
-from igo.painting.schedulers import silently, spoken
+from igo.painting.schedulers import spoken
+from igo.painting.siblings import Siblings, Task
 from igo.painting.vae import care_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-T = TypeVar("T")
-R = TypeVar("R")
-Task = Literal["text2img", "img2img", "inpaint"]
 OnStep = Callable[[int, int], None]
-MEMORY_MODES = ("full", "slicing", "offload", "tiling", "sequential")
-"""From fastest to smallest; each includes the savings of those before. ``tiling`` changes large pictures a little."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +71,17 @@ class Painted:
 class Diffusion:
     """A pipeline, its siblings for the other tasks from the same components, and the care they need.
 
-    ``memory`` is one of ``MEMORY_MODES`` or ``"auto"``: the fastest that fits the device, and the next smaller one
-    each time that memory runs out.
+    ``memory`` is one of ``igo.painting.memory.MEMORY_MODES`` or ``"auto"``.
     """
 
     def __init__(self, pipeline: Any, device: torch.device, memory: str = "auto") -> None:
-        if memory in ("offload", "sequential") and device.type == "cpu":
-            raise SettingsError(f"memory='{memory}' moves weights off a GPU; on the CPU use 'slicing' or 'tiling'")
         self.pipeline = pipeline
-        self.device = device
+        self.memory = Memory(pipeline, device, memory)
         self.checker = _taken_checker(pipeline, device)
         self.prompts = PromptCache()
         self._lock = Lock()
-        self._at_once = 1 if device.type == "cpu" else sys.maxsize  # pictures in a call
-        self._auto = memory == "auto"
-        self._mode = _fitting(pipeline, device) if self._auto else memory
-        self._siblings = {_task_of(pipeline): pipeline}
-        self._schedulers = {_task_of(pipeline): deepcopy(pipeline.scheduler)}  # as they are before any call
         care_for(getattr(pipeline, "vae", None))
-        self._place(pipeline)
+        self._siblings = Siblings(pipeline, self.memory)
 
     def paint(self, job: Job, on_step: OnStep | None = None) -> Painted:
         """The pictures of ``job``, exactly as the pipeline gives them.
@@ -116,7 +102,7 @@ class Diffusion:
                 "the checkpoint has 9 channels, for painting in masks; give it as inpaint_checkpoint="
             )
         with self._lock:
-            texts, tokens = self._within_memory([job], lambda jobs: self.encode(jobs[0]))
+            texts, tokens = self.memory.within([job], lambda jobs: self.encode(jobs[0]))
         rest = replace(job, prompt="", negative_prompt="", seeds=(), image=None, mask=None)
         asked = [_Asked(replace(job, seeds=(seed,)), texts) for seed in job.seeds]
         images = gathered((self, job.task, rest, _shapes(texts)), (asked, on_step), self._paint)
@@ -137,23 +123,9 @@ class Diffusion:
 
         with self._lock:
             while len(images) < len(every):
-                images += self._within_memory(every[len(images) :], call)
+                images += self.memory.within(every[len(images) :], call)
         left = iter(images)
         return [list(islice(left, len(asked))) for asked, _ in wanted]
-
-    def _within_memory(self, items: Sequence[T], do: Callable[[Sequence[T]], R]) -> R:
-        """What ``do`` makes of the first items: as many of them, in as fast a memory mode, as there is memory for."""
-        while True:
-            some = items[: self._at_once]
-            with suppress(torch.OutOfMemoryError):
-                return do(some)
-            if len(some) > 1:
-                self._at_once = len(some) // 2
-            elif not self._saves_more():
-                raise CheckpointError(
-                    f"out of memory on {self.device} for a single picture; ask for a smaller one, or for "
-                    "memory='sequential'"
-                )
 
     @property
     def latent_scale(self) -> int:
@@ -170,11 +142,12 @@ class Diffusion:
         """What a picture's history says of how it was painted."""
         names = ("task", "prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "emphasis", "clip_skip")
         told: dict[str, Any] = {name: getattr(job, name) for name in names}
-        told["scheduler"] = type(self._schedulers[job.task]).__name__
-        told["sampler"], schedule_type = spoken(self._schedulers[job.task])
+        scheduler = self._siblings.scheduler(job.task)
+        told["scheduler"] = type(scheduler).__name__
+        told["sampler"], schedule_type = spoken(scheduler)
         if schedule_type is not None:
             told["schedule_type"] = schedule_type
-        told["memory"] = self._mode
+        told["memory"] = self.memory.mode
         if job.image is not None:
             told["strength"] = job.strength
         if tokens is not None:
@@ -228,8 +201,7 @@ class Diffusion:
     def _call(self, batch: Sequence[_Asked], on_step: OnStep) -> list[Image]:
         """One call of the pipeline: a picture for each of ``batch``, whose texts have the same shapes."""
         job = batch[0].job
-        pipeline = self._sibling(job.task)
-        self._start_anew(job.task)
+        pipeline = self._siblings.ready(job.task)
         arguments: dict[str, Any] = {
             **{name: _joined([one.texts[name] for one in batch]) for name in batch[0].texts},
             "width": job.width,
@@ -255,79 +227,6 @@ class Diffusion:
                 f"{name} has no {error.name}, which {job.task} needs; choose another scheduler"
             ) from None
         return list(result.images)
-
-    def _sibling(self, task: Task) -> Any:
-        if task not in self._siblings:
-            import diffusers
-
-            auto = {
-                "text2img": diffusers.AutoPipelineForText2Image,
-                "img2img": diffusers.AutoPipelineForImage2Image,
-                "inpaint": diffusers.AutoPipelineForInpainting,
-            }[task]
-            own = deepcopy(self._schedulers[_task_of(self.pipeline)])
-            try:
-                with silently():
-                    sibling = auto.from_pipe(self.pipeline, scheduler=own)
-            except ValueError:
-                raise CheckpointError(f"{type(self.pipeline).__name__} has no sibling for {task}") from None
-            sibling.set_progress_bar_config(disable=True)
-            self._siblings[task], self._schedulers[task] = self._place(sibling), deepcopy(own)
-        return self._siblings[task]
-
-    def _start_anew(self, task: Task) -> None:
-        """Give all siblings the task's scheduler as it was in the beginning: schedulers keep state between steps, and
-        some pipelines' constructors change the configuration of the one that they are given."""
-        scheduler = deepcopy(self._schedulers[task])
-        for pipeline in self._siblings.values():
-            pipeline.scheduler = scheduler
-
-    def _place(self, pipeline: Any) -> Any:
-        """Put a pipeline on the device, in the way of the memory mode."""
-        level = MEMORY_MODES.index(self._mode)
-        if level >= MEMORY_MODES.index("slicing"):
-            pipeline.vae.enable_slicing()
-            pipeline.enable_attention_slicing()
-        if level >= MEMORY_MODES.index("tiling"):
-            pipeline.vae.enable_tiling()
-        if self._mode == "sequential":
-            pipeline.enable_sequential_cpu_offload(device=self.device)
-        elif level >= MEMORY_MODES.index("offload") and self.device.type != "cpu":
-            pipeline.enable_model_cpu_offload(device=self.device)
-        else:
-            pipeline.to(self.device)
-        return pipeline
-
-    def _saves_more(self) -> bool:
-        """Go to the next smaller memory mode; ``False`` if there is none, or the user chose one."""
-        modes = MEMORY_MODES if self.device.type != "cpu" else ("full", "slicing", "tiling")
-        position = modes.index(self._mode) + 1
-        if not self._auto or position == len(modes):
-            return False
-        self._mode = modes[position]
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        for pipeline in self._siblings.values():
-            self._place(pipeline)
-        return True
-
-
-def _fitting(pipeline: Any, device: torch.device) -> str:
-    """The fastest mode whose weights leave a fifth of the device's free memory to the activations."""
-    if device.type != "cuda":
-        return "full"
-    free = torch.cuda.mem_get_info(device)[0] * 0.8
-    sizes = [
-        sum(weight.numel() * weight.element_size() for weight in part.parameters())
-        for part in pipeline.components.values()
-        if isinstance(part, torch.nn.Module)
-    ]
-    return "full" if sum(sizes) < free else "offload" if max(sizes) < free else "sequential"
-
-
-def _task_of(pipeline: Any) -> Task:
-    name = type(pipeline).__name__
-    return "inpaint" if "Inpaint" in name else "img2img" if "Img2Img" in name else "text2img"
 
 
 def _taken_checker(pipeline: Any, device: torch.device) -> tuple[Any, Any] | None:

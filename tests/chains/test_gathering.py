@@ -140,7 +140,7 @@ def batches(monkeypatch):
 
     def made(self, *arguments, **named):
         start(self, *arguments, **named)
-        self._at_once = 100
+        self.memory.at_once = 100
 
     def counted(self, batch, on_step):
         sizes.append(len(batch))

@@ -357,16 +357,26 @@ def test_an_encoding_is_not_remembered_beyond_a_change_of_weights_or_tiling(tiny
     assert vae.encode(pixels).latent_dist is not vae.encode(pixels).latent_dist  # with gradients
 
 
-def test_memory_is_saved_step_by_step_when_it_runs_out(tiny_checkpoint, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError(),
+        MemoryError(),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you ..."
+        ),
+    ],
+)
+def test_memory_is_saved_step_by_step_when_it_runs_out(tiny_checkpoint, monkeypatch, error):
     diffusion = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu"))
     job = Job("a", "", 32, 32, 2, 5.0, (1,))
     expected, call = diffusion.paint(job), Diffusion._call
     tries = []
 
     def scarce(self, batch, on_step):
-        tries.append(self._mode)
-        if self._mode == "full":
-            raise torch.OutOfMemoryError
+        tries.append(self.memory.mode)
+        if self.memory.mode == "full":
+            raise error
         return call(self, batch, on_step)
 
     monkeypatch.setattr(Diffusion, "_call", scarce)
@@ -375,11 +385,22 @@ def test_memory_is_saved_step_by_step_when_it_runs_out(tiny_checkpoint, monkeypa
     assert_equal_but_for_rounding(again.images, expected.images)
 
     def scarcer(self, batch, on_step):
-        raise torch.OutOfMemoryError
+        raise error
 
     monkeypatch.setattr(Diffusion, "_call", scarcer)
-    with pytest.raises(CheckpointError, match="out of memory on cpu for a single picture; ask for a smaller one"):
+    with pytest.raises(CheckpointError, match=r"out of memory on cpu for a single picture; ask for a smaller one$"):
         diffusion.paint(job)
+
+
+def test_errors_that_are_not_about_memory_stay_what_they_are(tiny_checkpoint, monkeypatch):
+    diffusion = Diffusion(StableDiffusionPipeline.from_pretrained(tiny_checkpoint), torch.device("cpu"))
+
+    def fails(self, batch, on_step):
+        raise RuntimeError("The size of tensor a (3) must match")
+
+    monkeypatch.setattr(Diffusion, "_call", fails)
+    with pytest.raises(RuntimeError, match="must match"):
+        diffusion.paint(Job("a", "", 32, 32, 2, 5.0, (1,)))
 
 
 def assert_equal_but_for_rounding(images, others):
@@ -398,7 +419,7 @@ def test_pictures_of_a_batch_are_those_made_alone(tiny_checkpoint, task):
         job = replace(job, mask=box_mask((32, 48), (8, 8, 24, 40)))
     alone = [image for seed in job.seeds for image in diffusion.paint(replace(job, seeds=(seed,))).images]
     told = []
-    diffusion._at_once = 2
+    diffusion.memory.at_once = 2
     batch = diffusion.paint(job, lambda done, total: told.append((done, total)))
     assert_equal_but_for_rounding(batch.images, alone)
     steps = 4 if task == "text2img" else 2
@@ -418,10 +439,10 @@ def test_a_batch_is_halved_before_memory_is_saved(tiny_checkpoint, monkeypatch):
         return call(self, batch, on_step)
 
     monkeypatch.setattr(Diffusion, "_call", scarce)
-    diffusion._at_once = 100
+    diffusion.memory.at_once = 100
     assert_equal_but_for_rounding(diffusion.paint(job).images, expected.images)
     assert tries == [5, 2, 2, 1]
-    assert diffusion._mode == "full"
+    assert diffusion.memory.mode == "full"
     diffusion.paint(job)
     assert tries == [5, 2, 2, 1, 2, 2, 1], "what fits is remembered"
 

@@ -1,0 +1,68 @@
+"""A pipeline's siblings: diffusers' pipelines for its family's other tasks, of the same components."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, Literal
+
+from igo.errors import CheckpointError
+from igo.painting.memory import Memory
+from igo.painting.schedulers import silently
+
+Task = Literal["text2img", "img2img", "inpaint"]
+
+
+class Siblings:
+    """By task, the pipelines of one checkpoint, made when they are first asked for.
+
+    Each task has a scheduler of its own, as its pipeline's constructor leaves it, and each call gets a copy of that:
+    schedulers keep state between steps, and some constructors change the configuration of the one that they are given.
+    """
+
+    def __init__(self, pipeline: Any, memory: Memory) -> None:
+        self._first = _task_of(pipeline)
+        self._pipelines = {self._first: pipeline}
+        self._schedulers = {self._first: deepcopy(pipeline.scheduler)}
+        self._memory = memory
+        memory.place(pipeline)
+
+    def scheduler(self, task: Task) -> Any:
+        """The task's scheduler, as it is before a call."""
+        self._find(task)
+        return self._schedulers[task]
+
+    def ready(self, task: Task) -> Any:
+        """The pipeline for a task, about to be called. Raises ``CheckpointError`` where the family has none.
+
+        For as long as it works, its scheduler is that of all siblings: whoever holds one of them sees its timesteps.
+        """
+        pipeline = self._find(task)
+        scheduler = deepcopy(self._schedulers[task])
+        for sibling in self._pipelines.values():
+            sibling.scheduler = scheduler
+        return pipeline
+
+    def _find(self, task: Task) -> Any:
+        if task not in self._pipelines:
+            import diffusers
+
+            auto = {
+                "text2img": diffusers.AutoPipelineForText2Image,
+                "img2img": diffusers.AutoPipelineForImage2Image,
+                "inpaint": diffusers.AutoPipelineForInpainting,
+            }[task]
+            first, own = self._pipelines[self._first], deepcopy(self._schedulers[self._first])
+            try:
+                with silently():
+                    sibling = auto.from_pipe(first, scheduler=own)
+            except ValueError:
+                raise CheckpointError(f"{type(first).__name__} has no sibling for {task}") from None
+            sibling.set_progress_bar_config(disable=True)
+            self._memory.place(sibling)
+            self._pipelines[task], self._schedulers[task] = sibling, deepcopy(own)
+        return self._pipelines[task]
+
+
+def _task_of(pipeline: Any) -> Task:
+    name = type(pipeline).__name__
+    return "inpaint" if "Inpaint" in name else "img2img" if "Img2Img" in name else "text2img"
