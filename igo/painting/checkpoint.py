@@ -1,28 +1,31 @@
 """Finding and loading checkpoints through diffusers' own loaders: a folder, a hub name, or one .safetensors file.
 
 Only weights that can't run code are loaded: safetensors, or what diffusers and transformers read with
-``weights_only``; custom pipeline code is not run.
+``weights_only``; code that a checkpoint brings or names is not run. All of a model's weights are there, or it is
+refused.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igo import embedded
+from igo import embedded, hub
 from igo.errors import CheckpointError
+from igo.painting.components import contents, load_pipeline, needed, one_line
+from igo.painting.digests import digest
+from igo.painting.layout import DEFAULTS_FILE
 from igo.painting.single_file import load_single_file
 
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS = (".safetensors", ".bin")
-DESCRIPTIONS = (".json", ".txt", ".model")
+    from igo.painting.components import Contents
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,6 @@ class Defaults:
 
 
 MINI = Defaults(**embedded.DEFAULTS)
-DEFAULTS_FILE = "igo.json"
-"""The file in a checkpoint's folder that tells its defaults; IGO's own training writes it."""
 MUSINSAIGO = Defaults(512, 768, 50, 7.0)
 
 
@@ -49,6 +50,8 @@ class Loaded:
     identity: str
     """``revision:<commit>`` of a hub, else ``sha256:<digest>`` of the files."""
     defaults: Defaults
+    note: str | None = None
+    """What a user should know: that other files were taken than were asked for."""
 
 
 def load(
@@ -66,32 +69,33 @@ def load(
     Diffusion's original layout, or a hub's ``owner/name``. ``config`` is, for a single file, the folder or hub name of
     a checkpoint of the same shape, whose configuration and tokenizer are used. Raises ``CheckpointError``, one line.
     """
-    place = _local(checkpoint)
-    if place is None:
-        folder = _from_hub(checkpoint, revision, variant)
-        pipeline, identity = _from_folder(folder, inpainting, variant, dtype), f"revision:{folder.name}"
-    elif place.is_dir():
-        if not (place / "model_index.json").is_file():
-            raise CheckpointError(f"{place} has no model_index.json; expected a checkpoint in diffusers' layout")
-        pipeline, identity = _from_folder(place, inpainting, variant, dtype), _digest(place)
-    else:
-        if place.suffix != ".safetensors":
-            raise CheckpointError(f"{place} is not loaded, since such files may run code; convert it to .safetensors")
-        _diffusers()
-        with _quietly():
-            pipeline, identity = load_single_file(place, config, inpainting, dtype), _digest(place)
+    _diffusers()
+    place, said = _local(checkpoint), None
+    with _quietly():
+        if place is None or place.is_dir():
+            folder, found = _found(checkpoint, place, revision, variant, dtype)
+            pipeline, said = load_pipeline(folder, found, inpainting, dtype)
+            identity = digest(folder, found.files) if place else f"revision:{folder.name}"
+        else:
+            if place.suffix != ".safetensors":
+                raise CheckpointError(
+                    f"{place} is not loaded, since such files may run code; convert it to .safetensors"
+                )
+            folder, pipeline, identity = place, load_single_file(place, config, inpainting, dtype), digest(place)
     pipeline.set_progress_bar_config(disable=True)
-    return Loaded(pipeline, identity, _defaults(place or folder, checkpoint, pipeline))
+    return Loaded(pipeline, identity, _defaults(folder, checkpoint, pipeline), said)
 
 
 def tokenizer(checkpoint: str) -> Any:
     """A checkpoint's (first) tokenizer alone, without its weights. Raises ``CheckpointError``."""
-    from huggingface_hub import snapshot_download
     from transformers import CLIPTokenizer
 
-    place = _local(checkpoint)
-    with _one_line(f"the tokenizer of {checkpoint!r}", "name 'mini', a folder in diffusers' layout, or a hub name"):
-        place = place or Path(snapshot_download(checkpoint, allow_patterns=["tokenizer/*"]))
+    def wanted(files: Sequence[str], _look: hub.Look) -> list[str]:
+        return [file for file in files if file.startswith("tokenizer/")]
+
+    place = _local(checkpoint) or hub.fetch(checkpoint, wanted)
+    hint = "name 'mini', a folder in diffusers' layout, or a hub name"
+    with _quietly(), one_line(f"the tokenizer of {checkpoint!r}", hint):
         return CLIPTokenizer.from_pretrained(place / "tokenizer", local_files_only=True)
 
 
@@ -101,7 +105,7 @@ def _local(checkpoint: str) -> Path | None:
     place = embedded.path(own) if own else Path(checkpoint).expanduser()
     if place.exists():
         return place
-    if checkpoint.count("/") == 1 and not checkpoint.startswith((".", "/", "~")):
+    if hub.is_name(checkpoint):
         return None
     raise CheckpointError(
         f"there is no checkpoint {checkpoint!r}; expected 'mini', a folder in diffusers' layout, "
@@ -109,29 +113,23 @@ def _local(checkpoint: str) -> Path | None:
     )
 
 
-def _from_folder(folder: Path, inpainting: bool, variant: str | None, dtype: torch.dtype) -> Any:
-    diffusers = _diffusers()
-    auto = diffusers.AutoPipelineForInpainting if inpainting else diffusers.AutoPipelineForText2Image
-    with _quietly(), _one_line(f"checkpoint {folder}"):
-        return auto.from_pretrained(folder, dtype=dtype, variant=variant, local_files_only=True)
+def _found(
+    checkpoint: str, place: Path | None, revision: str | None, variant: str | None, dtype: torch.dtype
+) -> tuple[Path, Contents]:
+    """A folder, which a hub's name gets in the cache, and what to load of it."""
 
+    def wanted(files: Sequence[str], look: hub.Look) -> list[str]:
+        return needed(contents(checkpoint, files, look, variant, dtype), files)
 
-def _from_hub(name: str, revision: str | None, variant: str | None) -> Path:
-    """The snapshot's folder in the local cache, whose name is the commit."""
-    diffusers = _diffusers()
-    level = diffusers.logging.get_verbosity()
-    diffusers.logging.set_verbosity_error()  # what goes wrong is in our one line
-    try:
-        with _one_line(f"checkpoint {name!r} (not a folder here, so asked of the hub)"):
-            return Path(diffusers.DiffusionPipeline.download(name, revision=revision, variant=variant))
-    finally:
-        diffusers.logging.set_verbosity(level)
+    folder = place or hub.fetch(checkpoint, wanted, revision)
+    files = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+    return folder, contents(str(place or checkpoint), files, folder.joinpath, variant, dtype)
 
 
 def _defaults(place: Path, checkpoint: str, pipeline: Any) -> Defaults:
     """The checkpoint's own, else squares of its model's sample size, as in diffusers."""
     if (place / DEFAULTS_FILE).is_file():
-        with _one_line(f"{place / DEFAULTS_FILE}", "expected width, height, num_inference_steps and guidance_scale"):
+        with one_line(f"{place / DEFAULTS_FILE}", "expected width, height, num_inference_steps and guidance_scale"):
             return Defaults(**json.loads((place / DEFAULTS_FILE).read_text("utf-8")))
     if "musinsaigo" in Path(checkpoint).name.lower():
         return MUSINSAIGO
@@ -140,18 +138,6 @@ def _defaults(place: Path, checkpoint: str, pipeline: Any) -> Defaults:
     height, width = size if isinstance(size, (list, tuple)) else (size, size)
     factor = getattr(pipeline, "vae_scale_factor", 8)
     return Defaults(width * factor, height * factor)
-
-
-def _digest(place: Path) -> str:
-    """SHA-256 over the names and contents of the files that make the pictures."""
-    files = [place] if place.is_file() else sorted(place.rglob("*"))
-    total = hashlib.sha256()
-    for path in files:
-        if path.suffix in (*WEIGHTS, *DESCRIPTIONS) and path.is_file():
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            total.update(f"{path.relative_to(place).as_posix()} {content}\n".encode())
-    return f"sha256:{total.hexdigest()}"
 
 
 def _diffusers() -> Any:
@@ -171,25 +157,22 @@ def _diffusers() -> Any:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the loaders' own progress bars; ours tells what matters."""
+    """Without the loaders' progress bars, advice and warnings: what matters is in our lines."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
-    shown = [logging for logging in (diffusers_logging, transformers_logging) if logging.is_progress_bar_enabled()]
-    for logging in shown:
+    both = (diffusers_logging, transformers_logging)
+    shown = [logging for logging in both if logging.is_progress_bar_enabled()]
+    levels = [logging.get_verbosity() for logging in both]
+    for logging in both:
+        logging.set_verbosity(logging.CRITICAL)
         logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
+        for logging, level in zip(both, levels, strict=True):
+            logging.set_verbosity(level)
         for logging in shown:
             logging.enable_progress_bar()
-
-
-@contextmanager
-def _one_line(what: str, hint: str = "") -> Iterator[None]:
-    """Whatever the loaders raise, as one line."""
-    try:
-        yield
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"{what} can't be loaded: {reason}{f'; {hint}' if hint else ''}") from error

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from igo.errors import CheckpointError
+from igo.painting.components import check_tokenizers
+from igo.painting.weights import check_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +30,7 @@ def load_single_file(path: Path, config: str | None, inpainting: bool, dtype: to
     family's own. Raises ``CheckpointError``, one line.
     """
     import diffusers
+    import torch
 
     kind = _kind(path)
     task = "Inpaint" if inpainting else ""
@@ -44,7 +47,10 @@ def load_single_file(path: Path, config: str | None, inpainting: bool, dtype: to
         raise CheckpointError(
             f"checkpoint {path} can't be loaded: {reason}; name a checkpoint of the same shape in config="
         ) from error
-    _check_whole(path, pipeline)
+    for name, part in pipeline.components.items():
+        if isinstance(part, torch.nn.Module):
+            check_numbers(str(path), name, part)
+    check_tokenizers(str(path), pipeline)
     return pipeline
 
 
@@ -76,17 +82,3 @@ def _checker(config: str | None, dtype: torch.dtype) -> dict[str, Any]:
     from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 
     return {"safety_checker": StableDiffusionSafetyChecker.from_pretrained(folder, dtype=dtype)}
-
-
-def _check_whole(path: Path, pipeline: Any) -> None:
-    """Raise ``CheckpointError`` for what the loader lets pass: weights without values, a tokenizer without words."""
-    for name, part in pipeline.components.items():
-        if any(weight.is_meta for weight in getattr(part, "parameters", tuple)()):
-            raise CheckpointError(f"{path} lacks some weights of its {name}; download or convert it again")
-    for end in ("", "_2"):
-        tokenizer, encoder = (getattr(pipeline, f"{name}{end}", None) for name in ("tokenizer", "text_encoder"))
-        if tokenizer is not None and encoder is not None and len(tokenizer) < encoder.config.vocab_size:
-            raise CheckpointError(
-                f"the configuration for {path} has no tokenizer with {encoder.config.vocab_size} words; "
-                "name a folder in config= that has one"
-            )
