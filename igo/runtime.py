@@ -123,6 +123,11 @@ class Runtime:
             found: T = self._shared.models[key]
             return found
 
+    @property
+    def prepares(self) -> bool:
+        """Whether ``prepare`` hooks of the chain may change what ``pipeline`` loads."""
+        return self._prepare is not None
+
     def pipeline(self, key: Hashable, load: Callable[[Callable[[Any], Any]], T]) -> T:
         """Like ``model``, for what holds a diffusers pipeline, which ``load(prepare)`` must pass through ``prepare``.
 

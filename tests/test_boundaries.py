@@ -15,7 +15,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 FLOORS = (
     ("errors",),
     ("files",),
-    ("values", "networks", "embedded", "wardrobe", "runtime", "images"),
+    ("values", "networks", "embedded", "wardrobe", "runtime", "images", "hub"),
     ("compositing", "hookspecs"),
     ("records",),
     ("chains",),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igo import embedded, hub
-from igo.errors import CheckpointError
+from igo.errors import CheckpointError, SettingsError
 from igo.painting.components import contents, load_pipeline, needed, one_line
 from igo.painting.digests import digest
 from igo.painting.layout import DEFAULTS_FILE
@@ -71,6 +71,10 @@ def load(
     """
     _diffusers()
     place, said = _local(checkpoint), None
+    if revision is not None and place is not None:
+        raise SettingsError(f"revision is {revision!r}, and only a hub's checkpoint has one; {checkpoint} lies here")
+    if config is not None and (place is None or place.is_dir()):
+        raise SettingsError(f"config is {config!r}, which only a .safetensors file needs; {checkpoint} has its own")
     with _quietly():
         if place is None or place.is_dir():
             folder, found = _found(checkpoint, place, revision, variant, dtype)

@@ -41,11 +41,17 @@ class TextToImage:
     revision: str | None = None
     """A hub's branch, tag or commit."""
     variant: str | None = None
-    """Which files of a checkpoint to load, such as ``"fp16"``."""
+    """Which files of a checkpoint to load, such as ``"fp16"``; without it those that suit the dtype."""
     config: str | None = None
     """For a .safetensors file: a checkpoint of the same shape, whose configuration and tokenizer are used."""
     inpaint_checkpoint: str | None = None
     """A checkpoint for masks, of 9 or 4 channels; without it the base paints in masks itself. `mini` brings its own."""
+    inpaint_revision: str | None = None
+    """The ``revision`` of ``inpaint_checkpoint``."""
+    inpaint_variant: str | None = None
+    """The ``variant`` of ``inpaint_checkpoint``."""
+    inpaint_config: str | None = None
+    """The ``config`` of ``inpaint_checkpoint``."""
     scheduler: str | None = None
     """``"DPM++ 2M Karras"``, ``"Euler a"``, or a scheduler class of diffusers; without it the checkpoint's own."""
     scheduler_config: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -79,6 +85,9 @@ class TextToImage:
         for name in ("clip_skip", "feather", "context"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 0")
+        for name in ("inpaint_revision", "inpaint_variant", "inpaint_config"):
+            if getattr(self, name) is not None and self.inpaint_checkpoint is None:
+                raise SettingsError(f"{name} is {getattr(self, name)!r}, and there is no inpaint_checkpoint to have it")
 
     @hookimpl
     def generate(self, request: Request, runtime: Runtime) -> list[Frame] | None:
@@ -101,6 +110,8 @@ class TextToImage:
             zones = [{"zone": {**told, "scale": scale}} for _, told in stitched]
         flags = model.diffusion.check(images)
         report = {"checkpoint": model.name, "identity": model.identity, **painted.report}
+        if notes := [note for note in (model.note, painted.report.get("note")) if note]:
+            report["note"] = "; ".join(notes)
         return [
             self._judged(
                 Frame(image, seed, nsfw_content_detected=flags[k] if flags else None).noted(**report, **zones[k])
@@ -165,27 +176,36 @@ class TextToImage:
         """The checkpoint for the task, loaded once for all chains that share the runtime and prepare it alike."""
         other = (self.inpaint_checkpoint or OWN_INPAINTING.get(self.checkpoint)) if inpainting else None
         name = other or self.checkpoint
-        revision = None if other else self.revision
+        revision, variant, config = (
+            (self.inpaint_revision, self.inpaint_variant, self.inpaint_config)
+            if other
+            else (self.revision, self.variant, self.config)
+        )
         scheduler = self.scheduler, json.dumps(dict(self.scheduler_config), sort_keys=True)
-        key = ("text-to-image", name, bool(other), revision, self.variant, self.config, scheduler, self.memory)
+        key = ("text-to-image", name, bool(other), revision, variant, config, scheduler, self.memory)
 
         def load(prepare: Callable[[Any], Any]) -> _Model:
             from igo.painting import checkpoint
             from igo.painting.diffusion import Diffusion
+            from igo.painting.sharing import hold_once
 
             loaded = checkpoint.load(
                 name,
                 inpainting=bool(other),
                 revision=revision,
-                variant=self.variant,
-                config=self.config,
+                variant=variant,
+                config=config,
                 dtype=runtime.dtype,
             )
             if self.scheduler is not None or self.scheduler_config:
                 schedulers.set_scheduler(loaded.pipeline, schedulers.choose(self.scheduler, self.scheduler_config))
             diffusion = Diffusion(prepare(loaded.pipeline), runtime.device, self.memory)
+            if not runtime.prepares:
+                plain: list[Diffusion] = runtime.model("pipelines that no step prepares", list)
+                hold_once(diffusion, plain)
+                plain.append(diffusion)
             shown = name if revision is None else f"{name}@{revision}"
-            return _Model(shown, loaded.identity, loaded.defaults, diffusion)
+            return _Model(shown, loaded.identity, loaded.defaults, diffusion, loaded.note)
 
         return runtime.pipeline(key, load)
 
@@ -212,3 +232,4 @@ class _Model:
     identity: str
     defaults: Defaults
     diffusion: Diffusion
+    note: str | None
