@@ -27,8 +27,9 @@ from benchmarks.subjects import BAG, JACKET, caption, dressed, picture, zone
 from igo.embedded import NATIVE_SIZE
 from igo.mini.pictures import balanced_figures
 from igo.training.adapters.adapt import Adaptation, load_adaptable
-from igo.training.adapters.dreambooth import Prior, Subject, train_dreambooth
+from igo.training.adapters.dreambooth import Prior, train_dreambooth
 from igo.training.adapters.lora import LoraSettings
+from igo.training.adapters.subjects import Subject
 from igo.training.loop.effort import Effort
 from igo.wardrobe import COLORS
 from igo_plugins import Adapter

@@ -9,6 +9,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from igo.errors import SettingsError, did_you_mean
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu", "hpu", "mtia", "xla", "npu", "privateuseone")
+"""What devices that compute are called in torch, before ``:1`` and so on. Packages may add others."""
 
 
 class Progress(Protocol):
@@ -48,8 +51,8 @@ class Runtime:
     """
 
     def __init__(self, device: str = "auto", dtype: str = "auto") -> None:
-        if not isinstance(device, str) or not device:
-            raise SettingsError(f"device is {device!r}; expected text such as 'auto', 'cpu' or 'cuda:0'")
+        if not isinstance(device, str) or not _may_be_a_device(device):
+            raise SettingsError(f"device is {device!r}; expected auto, cpu, cuda, cuda:1, mps or another of torch's")
         if dtype not in DTYPES:
             raise SettingsError(f"dtype is {dtype!r}; {did_you_mean(str(dtype), DTYPES)}")
         self._shared = _Shared(device, dtype)
@@ -163,6 +166,14 @@ class Runtime:
         import torch
 
         return torch.Generator("cpu").manual_seed(self.seed(root, *purpose))
+
+
+def _may_be_a_device(name: str) -> bool:
+    """Whether ``name`` is of a kind of device that torch knows; told without torch, which takes seconds to import."""
+    kind, colon, number = name.partition(":")
+    if not kind or (colon and not number.isdecimal()):
+        return False
+    return kind in DEVICES or bool(entry_points(group="torch.backends"))  # by which packages add theirs
 
 
 def _nobody_listens(done: int, total: int, message: str = "") -> None:

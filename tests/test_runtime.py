@@ -43,15 +43,27 @@ def test_device_and_dtype_are_sensible_and_can_be_named():
     assert auto.describe() == {}
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "gpu", "tpu"])
+@pytest.mark.parametrize("device", ["cuda:99", "mtia", "xpu:7"])
 def test_a_device_that_is_not_there_is_one_line(device):
     with pytest.raises(SettingsError, match=rf"^device '{device}' can't be used here \(.*\); try 'auto' or 'cpu'$"):
         _ = Runtime(device).device
 
 
 def test_a_device_is_text():
-    with pytest.raises(SettingsError, match="device is 5; expected text such as 'auto'"):
+    with pytest.raises(SettingsError, match="device is 5; expected auto, cpu"):
         Runtime(5)
+
+
+@pytest.mark.parametrize("device", ["", "gpu", "tpu", "cuda:", "cuda:x", "cuda:-1", "CPU", ":0"])
+def test_what_can_be_no_device_is_told_at_once(device):
+    with pytest.raises(SettingsError, match=f"device is '{device}'; expected auto, cpu"):
+        Runtime(device)
+
+
+def test_a_package_may_add_a_kind_of_device(monkeypatch):
+    monkeypatch.setattr("igo.runtime.entry_points", lambda group: [group])
+    with pytest.raises(SettingsError, match="can't be used here"):
+        _ = Runtime("abacus:0").device
 
 
 def test_a_view_keeps_nothing_of_another_chain():

@@ -5,6 +5,7 @@ Errors are one line on standard error and exit code 2; cancelling is exit code 1
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from io import TextIOWrapper
@@ -34,6 +35,8 @@ from igo.cli.command import Commands
 from igo.cli.printing import echo, one_line
 from igo.errors import IGOError
 
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
+"""What a system says of its disks: no fault of IGO's, wherever it comes up."""
 CANCELLED = 130
 """What typer makes of Ctrl-C: 128 and the signal's number."""
 
@@ -100,6 +103,9 @@ def run_command(arguments: list[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  the reader has gone; so must what is still buffered
         return 1
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in REFUSED:
+            place = f"{error.filename!r} can't be used: " if error.filename else ""
+            return _failed(f"{place}{error.strerror}; make room, look at permissions, or choose another place", error)
         text = " ".join(str(error).split())
         return _failed(f"internal error, please report it ({type(error).__name__}: {text})", error, code=1)
     if result == CANCELLED:

@@ -12,6 +12,7 @@ from igo.cli.command import Commands
 from igo.cli.options import given
 from igo.cli.printing import echo
 from igo.errors import SettingsError
+from igo.files import check_file
 
 
 def register(app: Commands) -> None:
@@ -37,11 +38,18 @@ def caption(
     quiet: options.Quiet = False,
 ) -> None:
     """Write DIR/metadata.jsonl: a caption for each picture that has none. What is there stays; a killed run goes on."""
-    options.without_advice()
-    from igo.training.data.labelling import caption_folder
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is not a folder; expected one with pictures")
     from igo.training.data.metadata import METADATA
 
-    chain = options.chain_of(use, {**options.settings_from(settings), **given(model=model)}, device, dtype)
+    check_file(folder / METADATA)
+    chosen = {**options.settings_from(settings), **given(model=model)}
+    if use == "captioning" and "model" in chosen:
+        options.check_model(chosen["model"], "--model", own="")
+    options.without_advice()
+    from igo.training.data.labelling import caption_folder
+
+    chain = options.chain_of(use, chosen, device, dtype)
     step = chain.steps[0]
     if not step.implements("caption"):
         raise SettingsError(f"--with {use} doesn't caption pictures; choose a plugin that does, such as captioning")

@@ -113,7 +113,7 @@ def in_options(message: str) -> str:
     names = "|".join(sorted(options, key=len, reverse=True))
     message = re.sub(rf"^({names}) is ", lambda found: f"{options[found[1]]} is ", message)
     return re.sub(
-        rf"(?<![\w./-])({names})=('[^']*'|\"[^\"]*\"|[\w.:-]*\w)",
+        rf"(?<![\w./-])({names})=('[^']*'|\"[^\"]*\"|\.\.\.|[\w.:-]*\w)",
         lambda found: f"{options[found[1]]}{_typed(found[2])}",
         message,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,11 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.outputs import told
 from igo.cli.printing import echo
 from igo.cli.style import PHOTOGRAPHS
 from igo.errors import SettingsError
+from igo.files import check_file
 
 if TYPE_CHECKING:
     from igo.training.data.inspection import Inspection
@@ -43,17 +46,23 @@ def look(
     """See what a trainer will see: a contact sheet of crops, captions and masks; counts, and what is wrong."""
     if width < 1 or height < 1 or count < 1:
         raise SettingsError(f"{width}×{height} and --count {count} can't be; expected numbers of at least 1")
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is not a folder; expected one with pictures")
     from igo.images import format_of, write_image
-    from igo.training.data.inspection import inspect_folder
 
     output = output or folder.resolve().with_name(f"{folder.resolve().name}-look.png")
     format_of(output)
+    if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(folder)):
+        raise SettingsError(f"--output {output} would be one of the pictures of {folder}; choose another folder")
+    check_file(output)
+    from igo.training.data.inspection import inspect_folder
+
     with options.progress(quiet) as observers:
         progress = options.telling(observers, "look", "dataset")
         found = inspect_folder(folder, (width, height), multiple, count, progress)
     _tell(found, folder)
     if found.tiles:
-        options.told(write_image(found.sheet(), output))
+        told(write_image(found.sheet(), output))
 
 
 def _tell(found: Inspection, folder: Path) -> None:
@@ -86,12 +95,18 @@ def mask(
     quiet: options.Quiet = False,
 ) -> None:
     """Find things by their names: mask files, and lines in DIR/metadata.jsonl, for pictures that have none of TEXT."""
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is not a folder; expected one with pictures")
+    if use == "text-mask":
+        mask_model = mask_model or PHOTOGRAPHS
+        options.check_model(mask_model, "--mask-model")
+    from igo.training.data.metadata import METADATA
+
+    check_file(folder / METADATA)
     options.without_advice()
     from igo.chains.chain import Chain
     from igo.training.data.labelling import mask_folder
 
-    if mask_model is None and use == "text-mask":
-        mask_model = PHOTOGRAPHS
     chosen: dict[str, Any] = {**given(mask_model=mask_model), **options.settings_from(settings)}
     chains = [options.chain_of(use, {**chosen, "target": one}, device, dtype) for one in text]
     if "mask" not in chains[0].steps[0].provides:

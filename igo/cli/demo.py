@@ -10,6 +10,7 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.printing import echo
+from igo.files import check_folder
 from igo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def demo(
     from igo.painting.text_to_image import TextToImage
     from igo.runtime import Runtime
 
+    check_folder(output)
     styling, outpainting, upscaling = map(registry.load, ("virtual-styling", "outpainting", "upscaling"))
     runtime, rows = Runtime(), []
     for number, (prompt, target, to) in enumerate(LOOKS, 1):

@@ -7,7 +7,9 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.outputs import Outputs
 from igo.cli.painting import Painting
+from igo.errors import SettingsError
 
 
 def register(app: Commands) -> None:
@@ -31,10 +33,17 @@ def generate(
     quiet: options.Quiet = False,
 ) -> None:
     """Paint pictures from text; with --image from that picture, with --layer mask=FILE only inside the mask."""
-    from igo.chains.chain import Chain
-
     layers = options.layers_from(layer)
-    options.check_output(output, num_images or 1, [image, *layers.values()])
+    if not prompt.strip() and (image is None or strength is None):
+        raise SettingsError("PROMPT is empty; expected words that say what to paint")
+    if image is None and (strength is not None or layer):
+        what = "--layer" if layer else "--strength"
+        raise SettingsError(f"{what} is for a picture to start from, and there is none; give it with --image")
+    from igo.chains.chain import Chain, drawn_seed
+
+    seed = drawn_seed() if seed is None else seed
+    outputs = Outputs(output, f"igo-{seed}", [image, *layers.values()])
+    outputs.check(num_images or 1)
     chain = Chain(*painting.steps, runtime=painting.runtime)
     with options.progress(quiet) as observers:
         look = chain.run(
@@ -42,9 +51,9 @@ def generate(
             image=image,
             layers=layers,
             observers=observers,
+            seed=seed,
             **given(
                 negative_prompt=negative_prompt,
-                seed=seed,
                 num_images=num_images,
                 width=width,
                 height=height,
@@ -53,4 +62,4 @@ def generate(
                 strength=strength,
             ),
         )
-    options.save(look, output)
+    outputs.save([look])

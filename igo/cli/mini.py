@@ -9,7 +9,7 @@ from igo.cli.command import Commands
 from igo.cli.options import command_group, without_advice
 from igo.cli.printing import echo
 from igo.errors import SettingsError
-from igo.files import write_whole
+from igo.files import check_folder, write_whole
 
 mini_app = command_group("Draw the world that `mini` learned from, or train the family of `mini` anew.")
 
@@ -38,6 +38,7 @@ def draw(
 
     if count < 1 or seed < 0:
         raise SettingsError(f"--count is {count}, --seed is {seed}; expected at least 1 picture and a seed from 0")
+    check_folder(output)
     rows = []
     for number in range(seed, seed + count):
         drawing = wardrobe.draw(wardrobe.sample(number), width, height)
@@ -68,6 +69,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the whole training.")] = 0,
 ) -> None:
     """Train the family anew: base from nothing, inpaint of it, clipseg, upscalers. A killed run goes on."""
+    check_folder(output)
     without_advice()
     from igo.mini.family import PARTS, make
     from igo.mini.recipe import Recipe

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from igo.cli.command import Commands, in_options, path_of
-from igo.cli.printing import echo, one_line
+from igo.cli.command import Commands, path_of
+from igo.cli.printing import echo
 from igo.errors import ConfigError, SettingsError
 
 if TYPE_CHECKING:
     from igo.chains.chain import Chain
     from igo.chains.settings import Setting
-    from igo.images import Written
-    from igo.records.look import Look
     from igo.runtime import Runtime
 
 Output = Annotated[
@@ -112,8 +110,10 @@ def chain_of(use: str, settings: Mapping[str, Any], device: str | None, dtype: s
 
     known = {setting.name: setting for setting in settings_of(registry.load(use))}
     read = {name: as_setting(known[name], value) if name in known else value for name, value in settings.items()}
-    runtime = given(device=device, dtype=dtype)
-    return build({"runtime": runtime, "step": [{"use": use, **read}]}, source=f"--with {use}").chain
+    runtime_of(device, dtype)
+    return build(
+        {"runtime": given(device=device, dtype=dtype), "step": [{"use": use, **read}]}, source=f"--with {use}"
+    ).chain
 
 
 def as_setting(setting: Setting, value: Any) -> Any:
@@ -142,6 +142,14 @@ def runtime_of(device: str | None, dtype: str | None) -> Runtime:
     if device not in (None, "auto", "cpu"):
         runtime.device  # noqa: B018  asks torch for it
     return runtime
+
+
+def check_model(name: str, option: str, own: str = "mini") -> None:
+    """Raise ``SettingsError`` for what is nothing on this disk and can't be a hub's name, before anything is loaded."""
+    if name == own or path_of(name).exists() or (name.count("/") == 1 and not name.startswith((".", "/", "~"))):
+        return
+    expected = f"{own!r}, a folder" if own else "a folder"
+    raise SettingsError(f"{option} is {name!r}, which is not here; expected {expected}, a file or a hub's owner/name")
 
 
 def without_advice() -> None:
@@ -178,52 +186,3 @@ def telling(observers: Iterable[object], step: str, hook: str) -> Callable[[int,
             listener.ask("observe", event=Event("progress", step, hook, done, total))
 
     return tell
-
-
-def check_output(output: Path | None, count: int, inputs: Iterable[object]) -> None:
-    """Refuse, before any work, to write over an input or in a format that can't be written. Raises ``IGOError``."""
-    if output is None:
-        return
-    from igo.images import format_of
-    from igo.records.look import numbered
-
-    format_of(output)
-    taken = {path.resolve() for path in inputs if isinstance(path, Path)}
-    for path in numbered(output, count):
-        if path.resolve() in taken:
-            raise SettingsError(f"--output would write over the input {path}; choose another name")
-
-
-def save(look: Look, output: Path | None, stem: str | None = None) -> None:
-    """Write a look's pictures and say where they are."""
-    saved([look], output, stem)
-
-
-def saved(looks: Sequence[Look], output: Path | None, stem: str | None = None) -> list[Path]:
-    """Write the pictures of all looks, without ``output`` as ``stem`` (default: ``igo-SEED``) under a name that is
-    free, numbered if they are several; say where they are, and return that."""
-    from igo.records.look import numbered
-
-    stem, frames = stem or f"igo-{looks[0].seed}", [(look, index) for look in looks for index in range(len(look))]
-    names = numbered(output or Path(f"{stem}.png"), len(frames))
-    attempt = 1
-    while output is None and any(path.exists() for path in names):
-        attempt += 1
-        names = numbered(Path(f"{stem}-take-{attempt}.png"), len(frames))
-    for (look, index), name in zip(frames, names, strict=True):
-        told(look.save_frame(index, name))
-        for entry in look.frames[index].history:
-            if "note" in entry.report:
-                echo(f"igo: {entry.step}: {one_line(in_options(str(entry.report['note'])))}", err=True)
-        if look.frames[index].nsfw_content_detected:
-            echo(
-                f"igo: the checkpoint's safety checker flagged the picture of seed {look.frames[index].seed}", err=True
-            )
-    return names
-
-
-def told(written: Written) -> None:
-    """Say where a picture is, and what its format lost."""
-    echo(written.path)
-    for note in written.notes:
-        echo(f"igo: {note}", err=True)

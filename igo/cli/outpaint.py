@@ -8,6 +8,7 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.outputs import Outputs
 from igo.cli.painting import Painting
 
 
@@ -47,7 +48,8 @@ def outpaint(
     from igo.chains import registry
     from igo.chains.chain import Chain
 
-    options.check_output(output, num_images or 1, [image])
+    outputs = Outputs(output, f"{image.stem}-outpainted", [image])
+    outputs.check(num_images or 1)
     extend = registry.load("outpainting")(
         **given(
             left=left,
@@ -76,4 +78,4 @@ def outpaint(
                 guidance_scale=guidance_scale,
             ),
         )
-    options.save(look, output, stem=f"{image.stem}-outpainted")
+    outputs.save([look])

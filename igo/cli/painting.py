@@ -39,7 +39,10 @@ class Painting(Group):
 
     @cached_property
     def steps(self) -> list[object]:
-        """The base and its adapters. Raises ``IGOError`` for options that can't be meant."""
+        """The base and its adapters. Raises ``IGOError`` for options that can't be meant, or name what isn't there."""
+        for name in ("checkpoint", "inpaint_checkpoint", "config"):
+            if self.given[name] is not None:
+                options.check_model(self.given[name], f"--{name.replace('_', '-')}")
         settings = {setting.name: setting for setting in settings_of(TextToImage)}
         chosen = {name: _value(setting, self.given[name]) for name, setting in settings.items()}
         return [TextToImage(**chosen), *options.adapters_from(self.given["adapter"])]

@@ -8,6 +8,7 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.printing import echo
+from igo.errors import SettingsError
 
 
 def register(app: Commands) -> None:
@@ -23,6 +24,8 @@ def prompt(
     preset: Annotated[str, typer.Option(help="A prompt template: auto, none, or its name.")] = "auto",
 ) -> None:
     """Print the tokens, chunks and weights of a prompt, as the checkpoint reads it."""
+    if not text.strip():
+        raise SettingsError("TEXT is empty; expected a prompt")
     from igo.painting.checkpoint import tokenizer
     from igo.painting.prompts.chunks import plan_chunks
     from igo.painting.prompts.clip import TextEncoder

@@ -7,6 +7,7 @@ import typer
 
 from igo.cli import options
 from igo.cli.command import Commands
+from igo.cli.outputs import Outputs, told
 from igo.cli.printing import echo, one_line
 
 
@@ -30,11 +31,11 @@ def replay(
 
     output = output or picture.with_stem(f"{picture.stem}-replay")
     inputs = locate_inputs(picture, {**options.layers_from(layer), **options.given(image=image)})
-    options.check_output(output, 1, [picture, *inputs.values()])
+    Outputs(output, output.stem, [picture, *inputs.values()]).check()
     with options.progress(quiet) as observers:
         made = make_again(picture, inputs, observers, trust)
     written = made.look.save_frame(made.index, output)
-    options.told(written)
+    told(written)
     if made.identical:
         same = written.path.read_bytes() == picture.read_bytes()
         echo("identical: the same bytes" if same else "identical: the same pixels, in another file")

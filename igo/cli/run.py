@@ -8,6 +8,7 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.outputs import Outputs
 
 
 def register(app: Commands) -> None:
@@ -31,6 +32,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run the chain of a TOML file. Options win over the file's [request]."""
+    from igo.chains.chain import drawn_seed
     from igo.chains.config import read_chain_file
 
     file = read_chain_file(chain_file)
@@ -47,7 +49,9 @@ def run(
         strength=strength,
     )
     settings = {**file.request, **asked}
-    options.check_output(output, settings.get("num_images", 1), [image, *layers.values()])
+    settings.setdefault("seed", drawn_seed())
+    outputs = Outputs(output, f"igo-{settings['seed']}", [image, *layers.values(), chain_file])
+    outputs.check(settings.get("num_images", 1))
     with options.progress(quiet) as observers:
         look = file.chain.run(**settings, image=image, layers=layers, observers=observers)
-    options.save(look, output)
+    outputs.save([look])

@@ -15,7 +15,7 @@ from string import Template
 
 from igo.chains import registry
 from igo.errors import SettingsError, did_you_mean
-from igo.files import refusing
+from igo.files import check_folder, refusing
 
 TEMPLATES = Path(__file__).parent / "templates"
 HOOKS = {
@@ -98,6 +98,7 @@ def write_plugin(name: str, folder: Path | None, hook: str, license: str, author
         "requires": fitting(version("igo")),
     }
     folder = folder or Path(names.distribution)
+    check_folder(folder)
     with refusing(folder):
         _write(folder, {_filled(path, values): _content(template, values) for path, template in PACKAGE.items()})
     return folder
@@ -110,9 +111,8 @@ def fitting(here: str) -> str:
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = "is not empty" if folder.is_dir() else "is a file"
-        raise SettingsError(f"{folder} {what}; choose another folder with --output")
+    if folder.exists() and any(folder.iterdir()):
+        raise SettingsError(f"{folder} is not empty; choose another folder with --output")
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".new-plugin-", dir=folder.parent))
     try:

@@ -11,10 +11,14 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.outputs import Outputs
 from igo.cli.painting import Painting
 from igo.errors import SettingsError
+from igo.files import text_of
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from igo.records.look import Look
 
 PHOTOGRAPHS = "CIDAS/clipseg-rd64-refined"
@@ -56,15 +60,21 @@ def style(
     quiet: options.Quiet = False,
 ) -> None:
     """Change what somebody in a picture wears: `igo style me.jpg "t-shirt" "a red hoodie"`."""
-    if (to is None) == (each is None):
+    if to is not None and each is None:
+        garments = [to]
+    elif each is not None and to is None:
+        garments = _garments(each)
+    else:
         raise SettingsError("give either what the target becomes, such as 'a red hoodie', or --each FILE with many")
-    garments = [to] if to is not None else _garments(each)
     from igo.chains import registry
     from igo.chains.chain import Chain, drawn_seed
     from igo.chains.gathering import together
     from igo.images import read_image
 
-    options.check_output(output, len(garments), [image, mask, each])
+    outputs = Outputs(output, f"{image.stem}-styled", [image, mask, each], sheet)
+    outputs.check(len(garments))
+    mask_model = mask_model or ("mini" if painting.checkpoint == "mini" else PHOTOGRAPHS)
+    options.check_model(mask_model, "--mask-model")
     styling = registry.load("virtual-styling")
     settings = given(
         protect=protect,
@@ -73,7 +83,7 @@ def style(
         on_doubt=on_doubt,
         candidates=candidates,
         strength=strength,
-        mask_model=mask_model or ("mini" if painting.checkpoint == "mini" else PHOTOGRAPHS),
+        mask_model=mask_model,
     )
     chains = [
         Chain(*painting.steps, styling(target, garment, **settings), runtime=painting.runtime) for garment in garments
@@ -90,35 +100,26 @@ def style(
     with options.progress(quiet) as observers:
         wanted = {"image": photo, "layers": layers, "strength": 0, "observers": observers, **asked}
         looks = together([partial(chain.run, prompt, **wanted) for chain in chains], batch_size)
-    names = options.saved(looks, output, stem=f"{image.stem}-styled")
-    if sheet:
-        _write_sheet(looks, garments, names[0])
+    outputs.save(looks, _sheet(looks, garments) if sheet else None)
 
 
-def _garments(path: Path | None) -> list[str]:
+def _garments(path: Path) -> list[str]:
     """The lines of a text file. Raises ``SettingsError`` if there are none."""
-    try:
-        lines = path.read_text("utf-8").splitlines() if path else []
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SettingsError(f"--each {path} can't be read ({reason}); expected text, a garment on each line") from error
-    garments = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    lines = map(str.strip, text_of(path, "a garment on each line").split("\n"))
+    garments = [line for line in lines if line and not line.startswith("#")]
     if not garments:
         raise SettingsError(f"--each {path} names no garment; expected one on each line, such as 'a red hoodie'")
     return garments
 
 
-def _write_sheet(looks: list[Look], garments: list[str], first: Path) -> None:
+def _sheet(looks: list[Look], garments: list[str]) -> Image:
     """Before, mask, after; for several garments one before, one mask, and every after."""
-    from igo.images import write_image
     from igo.images.sheet import contact_sheet
 
     frame, before = looks[0].frames[0], looks[0].request.image
     zone = frame.layers.get("zone")
     named = [(name, picture) for name, picture in (("before", before), ("mask", zone)) if picture is not None]
     if len(looks) == 1:
-        made = contact_sheet([[*(picture for _, picture in named), frame.image]], garments)
-    else:
-        named += [(garment, look.image) for garment, look in zip(garments, looks, strict=True)]
-        made = contact_sheet([[picture] for _, picture in named], [name for name, _ in named], columns=4)
-    options.told(write_image(made, first.with_name(f"{first.stem}-sheet.png")))
+        return contact_sheet([[*(picture for _, picture in named), frame.image]], garments)
+    named += [(garment, look.image) for garment, look in zip(garments, looks, strict=True)]
+    return contact_sheet([[picture] for _, picture in named], [name for name, _ in named], columns=4)

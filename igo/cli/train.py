@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from igo.cli.command import Commands
-from igo.cli.options import command_group, given, without_advice
+from igo.cli.command import Commands, path_of
+from igo.cli.options import check_model, command_group, given, without_advice
+from igo.cli.outputs import not_over
 from igo.cli.printing import echo
 from igo.errors import SettingsError
+from igo.files import check_file, check_folder
 
 if TYPE_CHECKING:
     from igo.painting.checkpoint import Loaded
@@ -35,7 +37,7 @@ Steps = Annotated[int | None, typer.Option(help="How many steps to train, in pla
 BatchSize = Annotated[int, typer.Option(help="Samples of a step, of one process and one micro-batch.")]
 LearningRate = Annotated[float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")]
 Accumulation = Annotated[int, typer.Option(help="Micro-batches of a step.")]
-Precision = Annotated[str, typer.Option(help="auto, no (32 bit), fp16 or bf16.")]
+Precision = Annotated[Literal["auto", "no", "fp16", "bf16"], typer.Option(help="auto, no (32 bit), fp16 or bf16.")]
 Seed = Annotated[int, typer.Option(help="Of the whole training.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Log to TensorBoard too, in the --work folder.")]
 HeldOut = Annotated[int | None, typer.Option(help="Pictures kept for measuring [a tenth, at most 48].")]
@@ -67,6 +69,7 @@ def base(
 ) -> None:
     """Train a checkpoint's denoiser and text encoder: lines of metadata.jsonl have "file_name" and "text"."""
     check_source(data, drawn)
+    check_places(out, work, base)
     from igo.training import finetune
     from igo.training.data.folders import load_captioned
 
@@ -103,6 +106,7 @@ def inpaint(
 ) -> None:
     """Make a checkpoint that repaints in masks (9 channels): lines of metadata.jsonl may have a "mask"."""
     check_source(data, drawn)
+    check_places(out, work, base, file=rank is not None)
     from igo.training import finetune
     from igo.training.data.folders import load_repaints
 
@@ -145,6 +149,7 @@ def clipseg(
 ) -> None:
     """Train text masks: lines of metadata.jsonl have "file_name", "text" and "mask", null for what is not there."""
     check_source(data, drawn)
+    check_places(out, work, base)
     from igo.training import finetune
     from igo.training.data.folders import load_masks
     from igo.training.tasks.clipseg import Preprocessing
@@ -182,6 +187,11 @@ def upscaler(
 ) -> None:
     """Train a small Real-ESRGAN network (SRVGGNetCompact) on pictures that are shrunk and spoilt on the fly."""
     check_source(data, drawn)
+    check_places(out, work, file=True)
+    if start is not None:
+        not_over(out, [start], "--out")
+    if scale not in (None, 2, 3, 4):
+        raise SettingsError(f"--scale is {scale}; choose 2, 3 or 4")
     import torch
 
     from igo.networks.files import load_srvgg
@@ -192,8 +202,6 @@ def upscaler(
 
     work = work or beside(out)
     first = load_srvgg(start) if start is not None else None
-    if scale not in (None, 2, 3, 4):
-        raise SettingsError(f"--scale is {scale}; choose 2, 3 or 4")
     torch.manual_seed(seed)
     network = SRVGGNetCompact(scale or (first.scale if first else 4))
     if first is not None:
@@ -220,6 +228,19 @@ def check_source(data: Path | None, drawn: int | None) -> None:
         raise SettingsError(f"--data {data} is not a folder; expected one with pictures and their captions")
     if drawn is not None and drawn < 2:
         raise SettingsError(f"--drawn is {drawn}; expected at least 2 figures, one of them to measure with")
+
+
+def check_places(out: Path, work: Path | None, base: str = "mini", file: bool = False) -> None:
+    """Refuse places that can't be written to, and a base that isn't there, before anything heavy is imported.
+
+    ``file`` is whether ``out`` is one, of weights. Raises ``SettingsError``.
+    """
+    if file and out.suffix != ".safetensors":
+        raise SettingsError(f"--out is {out}; expected the name of a .safetensors file")
+    (check_file if file else check_folder)(out)
+    check_folder(work or beside(out))
+    check_model(base, "--base")
+    not_over(out, [path_of(base)], "--out")
 
 
 def size_for(loaded: Loaded, width: int | None, height: int | None) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +24,7 @@ from igo.cli.train import (
     Width,
     Work,
     beside,
+    check_places,
     check_source,
     drawn_figures,
     effort_of,
@@ -48,8 +49,8 @@ Mirror = Annotated[bool, typer.Option("--mirror", help="Flip half of the picture
 OffsetNoise = Annotated[float, typer.Option(help="Noise that is equal all over, for darker or brighter pictures.")]
 SnrGamma = Annotated[float, typer.Option(help="Limit of min-SNR weights, such as 5; 0: all timesteps count alike.")]
 Checkpointing = Annotated[bool, typer.Option("--gradient-checkpointing", help="Less memory, more time.")]
-Optimizer = Annotated[str, typer.Option(help="adamw, or adamw8bit (with bitsandbytes).")]
-Format = Annotated[str, typer.Option("--format", help="diffusers or kohya.")]
+Optimizer = Annotated[Literal["adamw", "adamw8bit"], typer.Option(help="adamw, or adamw8bit (with bitsandbytes).")]
+Format = Annotated[Literal["diffusers", "kohya"], typer.Option("--format", help="diffusers or kohya.")]
 Prompts = Annotated[list[str] | None, typer.Option("--validation-prompt", help="Painted as it goes. Repeatable.")]
 Rate = Annotated[float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")]
 
@@ -92,9 +93,9 @@ def lora(
 ) -> None:
     """Train an adapter (LoRA) on pictures with captions: lines of metadata.jsonl have "file_name" and "text"."""
     check_source(data, drawn)
+    check_places(out, work, base, file=True)
     from igo.training.adapters import adapt
 
-    adapt.check_file(out)
     adaptation = adaptation_of(
         rank, alpha, targets, dora, text_rate, caption_dropout, mirror, offset_noise, snr_gamma,
         gradient_checkpointing, format_,
@@ -151,11 +152,14 @@ def dreambooth(
 ) -> None:
     """Teach one adapter several new things, from a few pictures of each, so that they are told apart."""
     without_advice()
-    from igo.training.adapters import adapt
-    from igo.training.adapters.dreambooth import Prior, read_subjects, train_dreambooth
+    check_places(out, work, base, file=True)
+    from igo.training.adapters.subjects import read_subjects
 
-    adapt.check_file(out)
-    found, prior = read_subjects(subjects), Prior(class_images, prior_weight)
+    found = read_subjects(subjects)
+    from igo.training.adapters import adapt
+    from igo.training.adapters.dreambooth import Prior, train_dreambooth
+
+    prior = Prior(class_images, prior_weight)
     adaptation = adaptation_of(
         rank, alpha, targets, dora, text_rate, caption_dropout, mirror, offset_noise, snr_gamma,
         gradient_checkpointing, format_,

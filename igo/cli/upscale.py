@@ -8,6 +8,7 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import given
+from igo.cli.outputs import Outputs
 
 
 def register(app: Commands) -> None:
@@ -40,9 +41,9 @@ def upscale(
     """Enlarge a picture by Real-ESRGAN. Transparency is kept."""
     from igo.chains import registry
     from igo.chains.chain import Chain
-    from igo.runtime import Runtime
 
-    options.check_output(output, 1, [image])
+    outputs = Outputs(output, f"{image.stem}-{to or f'x{scale or 4:g}'}", [image])
+    outputs.check()
     step = registry.load("upscaling")(
         **given(
             scale=scale,
@@ -57,7 +58,7 @@ def upscale(
             backend=backend,
         )
     )
-    chain = Chain(step, runtime=Runtime(**given(device=device, dtype=dtype)))
+    chain = Chain(step, runtime=options.runtime_of(device, dtype))
     with options.progress(quiet) as observers:
         look = chain.run(image=image, seed=0, observers=observers)
-    options.save(look, output, stem=f"{image.stem}-{to or f'x{scale or 4:g}'}")
+    outputs.save([look])

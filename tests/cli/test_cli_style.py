@@ -71,7 +71,7 @@ def test_a_mask_of_ones_own_is_taken(command, tiny_checkpoint):
     [
         (["me.png", "t-shirt"], "give either what the target becomes"),
         (["me.png", "t-shirt", "a coat", "--each", "x.txt"], "give either what the target becomes"),
-        (["me.png", "t-shirt", "--each", "x.txt"], "--each x.txt can't be read"),
+        (["me.png", "t-shirt", "--each", "x.txt"], "x.txt can't be read"),
         (["me.png", "t-shirt", "--each", "empty.txt"], "names no garment"),
         (["me.png", "hat", "a cap"], "found no 'hat'"),
         (["nobody.png", "t-shirt", "a coat"], "nobody.png"),

@@ -2,17 +2,13 @@
 for one subject or several at once: a few pictures each, and what the checkpoint itself paints of their classes."""
 
 import hashlib
-import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from torch import Tensor
 
 from igo.errors import SettingsError
@@ -20,6 +16,7 @@ from igo.images import read_image, write_image
 from igo.painting import checkpoint
 from igo.training.adapters.adapt import Adaptation, train_lora
 from igo.training.adapters.collages import Shown, in_company
+from igo.training.adapters.subjects import Subject
 from igo.training.data.folders import CaptionedSet, by_picture, fitted, load_captioned, read_mask, read_picture
 from igo.training.data.labelling import TEMPLATE
 from igo.training.data.metadata import METADATA, pictures_in, read_lines, texts_beside
@@ -28,71 +25,8 @@ from igo.training.loop.hardware import processes
 from igo.training.loop.loop import TrainingReport
 from igo.training.tasks.diffusion import SampleSettings, generate
 
-PRIOR_TEMPLATES = ("fashion photo of a person with a {}", "fashion photo of a {}")
 COLLAGES = 32
 """Of a subject in one company, at most."""
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-
-class Subject(BaseModel):
-    """One thing to learn, a table ``[[subject]]`` of a subjects file.
-
-    ``token`` is a word that the checkpoint knows nothing by, ``class`` what the thing is an instance of; together
-    ("zwx jacket") they name it. ``folder`` has its pictures, with captions (``load_captioned``) or without;
-    ``repeats`` says how often each is drawn. ``caption`` is for pictures without one, ``prior`` are prompts for other
-    things of the class; in both ``{}`` stands for the name.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    token: Words
-    kind: Words = Field(alias="class")
-    folder: Path
-    repeats: int = Field(default=1, ge=1)
-    caption: Words = TEMPLATE
-    prior: tuple[Words, ...] = PRIOR_TEMPLATES
-
-    @property
-    def name(self) -> str:
-        """What prompts call it."""
-        return f"{self.token} {self.kind}"
-
-    def captioned(self, text: str) -> str:
-        """``text`` so that it names the subject: the token goes before the first mention of its class, or else the
-        name goes in front."""
-        if re.search(rf"(?<!\w){re.escape(self.token)}(?!\w)", text):
-            return text
-        kind = re.search(rf"(?<!\w){re.escape(self.kind)}(?!\w)", text, re.IGNORECASE)
-        return f"{text[: kind.start()]}{self.token} {text[kind.start() :]}" if kind else f"{self.name}, {text}"
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    subject: list[Subject] = Field(min_length=1)
-
-
-def read_subjects(path: Path) -> list[Subject]:
-    """The subjects of a TOML file; their folders are relative to it. Raises ``SettingsError`` in one line."""
-    try:
-        file = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SettingsError(f"can't read {path}: {reason}; it names the subjects, in TOML") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"{path}: {place}: {first['msg']}; each [[subject]] needs token, class and folder"
-        ) from error
-    subjects = [subject.model_copy(update={"folder": path.parent / subject.folder}) for subject in file.subject]
-    tokens = [subject.token for subject in subjects]
-    for token in tokens:
-        if tokens.count(token) > 1:
-            raise SettingsError(f"{path}: two subjects have the token '{token}'; give each one of its own")
-    return subjects
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from igo.training.adapters.dreambooth import (
     Prior,
     Subject,
     prior_pictures,
-    read_subjects,
     subject_pictures,
     subject_zones,
     train_dreambooth,
 )
 from igo.training.adapters.lora import LoraSettings
+from igo.training.adapters.subjects import read_subjects
 from igo.training.loop.effort import Effort
 
 SIZE = (32, 48)
@@ -193,7 +193,7 @@ def test_a_file_that_can_not_be_understood_is_one_line(text, message, tmp_path):
 
 
 def test_missing_files_and_folders_are_named(tmp_path):
-    with pytest.raises(SettingsError, match="can't read"):
+    with pytest.raises(SettingsError, match="can't be read"):
         read_subjects(tmp_path / "none.toml")
     subject = Subject.model_validate({"token": "zwx", "class": "coat", "folder": tmp_path / "none"})
     with pytest.raises(SettingsError, match="is not a folder; expected pictures of the zwx coat"):
