@@ -19,6 +19,7 @@ from igo import embedded, hub
 from igo.errors import CheckpointError, SettingsError
 from igo.painting.components import contents, load_pipeline, needed, one_line
 from igo.painting.digests import digest
+from igo.painting.families import Defaults, defaults_of
 from igo.painting.layout import DEFAULTS_FILE
 from igo.painting.single_file import load_single_file
 
@@ -28,18 +29,7 @@ if TYPE_CHECKING:
     from igo.painting.components import Contents
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """What a checkpoint draws best: its native size in pixels, steps and guidance."""
-
-    width: int
-    height: int
-    num_inference_steps: int = 50
-    guidance_scale: float = 7.5
-
-
 MINI = Defaults(**embedded.DEFAULTS)
-MUSINSAIGO = Defaults(512, 768, 50, 7.0)
 
 
 @dataclass(frozen=True)
@@ -131,17 +121,11 @@ def _found(
 
 
 def _defaults(place: Path, checkpoint: str, pipeline: Any) -> Defaults:
-    """The checkpoint's own, else squares of its model's sample size, as in diffusers."""
+    """The checkpoint's own, else its family's."""
     if (place / DEFAULTS_FILE).is_file():
         with one_line(f"{place / DEFAULTS_FILE}", "expected width, height, num_inference_steps and guidance_scale"):
             return Defaults(**json.loads((place / DEFAULTS_FILE).read_text("utf-8")))
-    if "musinsaigo" in Path(checkpoint).name.lower():
-        return MUSINSAIGO
-    model = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
-    size = getattr(getattr(model, "config", None), "sample_size", None) or 64
-    height, width = size if isinstance(size, (list, tuple)) else (size, size)
-    factor = getattr(pipeline, "vae_scale_factor", 8)
-    return Defaults(width * factor, height * factor)
+    return defaults_of(pipeline, checkpoint)
 
 
 def _diffusers() -> Any:

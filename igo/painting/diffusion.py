@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -11,45 +10,28 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import torch
+from PIL.Image import Resampling
 
 from igo.chains.gathering import gathered
 from igo.errors import CheckpointError, SettingsError
+from igo.painting import families
+from igo.painting.job import Job
 from igo.painting.memory import Memory
 from igo.painting.prompts.cache import PromptCache
 from igo.painting.prompts.chunks import TokenReport
-from igo.painting.prompts.encode import Emphasis, encode, supports
+from igo.painting.prompts.encode import encode, supports
 from igo.painting.prompts.foreign import foreign
 from igo.painting.schedulers import spoken
-from igo.painting.siblings import Siblings, Task
+from igo.painting.siblings import Siblings
 from igo.painting.vae import care_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 OnStep = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a pipeline is to paint. Sizes are multiples of 8; ``seeds`` has one for each picture."""
-
-    prompt: str
-    negative_prompt: str
-    width: int
-    height: int
-    num_inference_steps: int
-    guidance_scale: float
-    seeds: tuple[int, ...]
-    emphasis: Emphasis = "mean"
-    clip_skip: int = 0
-    image: Image | None = None
-    mask: Image | None = None
-    strength: float = 1.0
-
-    @property
-    def task(self) -> Task:
-        """Which of diffusers' tasks this is."""
-        return "text2img" if self.image is None else "img2img" if self.mask is None else "inpaint"
+SPARED = ("width", "height", "strength", "callback_on_step_end")
+"""Arguments that a pipeline may lack: it has its size from the image, or doesn't say how far it is; a strength that
+does nothing is noted."""
 
 
 @dataclass(frozen=True)
@@ -140,15 +122,25 @@ class Diffusion:
 
     def _report(self, job: Job, tokens: TokenReport | None) -> dict[str, Any]:
         """What a picture's history says of how it was painted."""
-        names = ("task", "prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "emphasis", "clip_skip")
-        told: dict[str, Any] = {name: getattr(job, name) for name in names}
-        scheduler = self._siblings.scheduler(job.task)
+        pipeline, scheduler = self._siblings.pipeline(job.task), self._siblings.scheduler(job.task)
+        read = self._as_text(job)
+        negated = families.negates(pipeline, job.guidance_scale)
+        told: dict[str, Any] = {
+            "task": job.task,
+            "prompt": read(job.prompt),
+            "negative_prompt": read(job.negative_prompt) if negated else "",
+            "num_inference_steps": job.num_inference_steps,
+        }
+        if families.guidance_argument(pipeline) is not None:
+            told["guidance_scale"] = job.guidance_scale
+        if supports(pipeline):
+            told |= {"emphasis": job.emphasis, "clip_skip": job.clip_skip}
         told["scheduler"] = type(scheduler).__name__
         told["sampler"], schedule_type = spoken(scheduler)
         if schedule_type is not None:
             told["schedule_type"] = schedule_type
         told["memory"] = self.memory.mode
-        if job.image is not None:
+        if job.image is not None and families.takes(pipeline, "strength"):
             told["strength"] = job.strength
         if tokens is not None:
             plans = {"prompt": tokens.prompt, "negative_prompt": tokens.negative_prompt}
@@ -156,7 +148,7 @@ class Diffusion:
             dropped = sum(len(plan.dropped) for plan in plans.values() if plan is not None)
             if dropped:
                 told["tokens"]["dropped"] = dropped
-        if notes := [*foreign(job.prompt), *foreign(job.negative_prompt)]:
+        if notes := [*foreign(job.prompt), *foreign(job.negative_prompt), *families.unheard(pipeline, job)]:
             told["note"] = "; ".join(notes)
         return told
 
@@ -165,19 +157,28 @@ class Diffusion:
 
         Embeddings where IGO encodes this family, else the text as it is, whose reading is not known.
         """
+        negated = families.negates(self.pipeline, job.guidance_scale)
         negative_prompt = job.negative_prompt or None  # None is what SDXL's zeros stand for
         if not supports(self.pipeline):
-            return {"prompt": job.prompt, "negative_prompt": negative_prompt}, None
+            read = self._as_text(job)
+            texts = {"prompt": read(job.prompt)}
+            if negated and (negative_prompt or families.takes(self.pipeline, "true_cfg_scale")):
+                texts["negative_prompt"] = read(job.negative_prompt) or " "  # without one there is no guidance
+            return texts, None
         encoded = encode(
             self.pipeline,
             job.prompt,
             negative_prompt,
             emphasis=job.emphasis,
             clip_skip=job.clip_skip,
-            guidance=job.guidance_scale > 1,
+            guidance=negated,
             cache=self.prompts,
         )
         return encoded.kwargs(), encoded.report
+
+    def _as_text(self, job: Job) -> Callable[[str], str]:
+        """How the family reads a prompt's text."""
+        return str if supports(self.pipeline) or job.emphasis == "off" else families.plain
 
     def check(self, images: Sequence[Image]) -> list[bool] | None:
         """The safety checker's verdict on each picture; ``None`` where the checkpoint has no checker."""
@@ -207,18 +208,22 @@ class Diffusion:
             "width": job.width,
             "height": job.height,
             "num_inference_steps": job.num_inference_steps,
-            "guidance_scale": job.guidance_scale,
             "generator": [torch.Generator("cpu").manual_seed(one.job.seeds[0]) for one in batch],
             "callback_on_step_end": _reporting(on_step),
         }
+        if guidance := families.guidance_argument(pipeline):
+            arguments[guidance] = job.guidance_scale
         if job.image is not None:
             # one for each generator: of a single picture diffusers draws by the first generator alone
             arguments |= {"image": [one.job.image for one in batch], "strength": job.strength}
         if job.mask is not None:
             arguments["mask_image"] = [one.job.mask for one in batch]
-        taken = inspect.signature(pipeline.__call__).parameters
+        for name in [name for name in arguments if not families.takes(pipeline, name)]:
+            if name not in SPARED:
+                raise CheckpointError(f"{type(pipeline).__name__} takes no {name}; {job.task} needs that")
+            del arguments[name]
         try:
-            result = pipeline(**{name: value for name, value in arguments.items() if name in taken})
+            images = list(pipeline(**arguments).images)
         except AttributeError as error:
             if error.obj is not pipeline.scheduler:
                 raise
@@ -226,7 +231,8 @@ class Diffusion:
             raise SettingsError(
                 f"{name} has no {error.name}, which {job.task} needs; choose another scheduler"
             ) from None
-        return list(result.images)
+        size = job.width, job.height
+        return [image if image.size == size else image.resize(size, Resampling.LANCZOS) for image in images]
 
 
 def _taken_checker(pipeline: Any, device: torch.device) -> tuple[Any, Any] | None:
@@ -246,8 +252,6 @@ def _shapes(texts: dict[str, Any]) -> Hashable:
 
 def _joined(values: list[Any]) -> Any:
     """One argument for several pictures: embeddings below one another, or a list of texts."""
-    if values[0] is None:
-        return None
     return torch.cat(values) if isinstance(values[0], torch.Tensor) else values
 
 

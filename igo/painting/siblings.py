@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Any
 
 from igo.errors import CheckpointError
+from igo.painting.job import Task
 from igo.painting.memory import Memory
 from igo.painting.schedulers import silently
-
-Task = Literal["text2img", "img2img", "inpaint"]
 
 
 class Siblings:
@@ -28,21 +27,22 @@ class Siblings:
 
     def scheduler(self, task: Task) -> Any:
         """The task's scheduler, as it is before a call."""
-        self._find(task)
+        self.pipeline(task)
         return self._schedulers[task]
 
     def ready(self, task: Task) -> Any:
-        """The pipeline for a task, about to be called. Raises ``CheckpointError`` where the family has none.
+        """The pipeline for a task, about to be called.
 
         For as long as it works, its scheduler is that of all siblings: whoever holds one of them sees its timesteps.
         """
-        pipeline = self._find(task)
+        pipeline = self.pipeline(task)
         scheduler = deepcopy(self._schedulers[task])
         for sibling in self._pipelines.values():
             sibling.scheduler = scheduler
         return pipeline
 
-    def _find(self, task: Task) -> Any:
+    def pipeline(self, task: Task) -> Any:
+        """The pipeline for a task. Raises ``CheckpointError`` where the family has none."""
         if task not in self._pipelines:
             import diffusers
 

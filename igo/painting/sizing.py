@@ -13,7 +13,7 @@ from PIL import Image
 from igo.images import fit_size, pad_reflect, unpad
 
 if TYPE_CHECKING:
-    from igo.painting.diffusion import Job
+    from igo.painting.job import Job
 
 ROOM = 2.0
 """A picture is painted at its own size up to this many times above or below the native area."""

@@ -17,8 +17,9 @@ from igo.values import Frame, Request
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from igo.painting.checkpoint import Defaults
-    from igo.painting.diffusion import Diffusion, Job
+    from igo.painting.diffusion import Diffusion
+    from igo.painting.families import Defaults
+    from igo.painting.job import Job
     from igo.runtime import Runtime
 
 OWN_INPAINTING = {"mini": "mini/inpaint"}
@@ -136,7 +137,7 @@ class TextToImage:
     def _job(self, request: Request, defaults: Defaults) -> Job:
         """What is asked for, with the template and the defaults filled in."""
         from igo.images import resized
-        from igo.painting.diffusion import Job
+        from igo.painting.job import Job
 
         preset = preset_for(self.checkpoint) if self.preset == "auto" else get_preset(self.preset)
         prompt, negative_prompt = request.prompt, request.negative_prompt
@@ -153,6 +154,7 @@ class TextToImage:
             seeds=tuple(first + k for k in range(request.num_images)),
             emphasis=self.emphasis,
             clip_skip=self.clip_skip,
+            explicit=tuple(name for name in ("guidance_scale", "strength") if getattr(request, name) is not None),
         )
         if request.image is None:
             return job

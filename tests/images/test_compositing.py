@@ -14,8 +14,8 @@ from benchmarks.upscaling import photos
 from igo.errors import ImageError, LayerError
 from igo.images import read_image
 from igo.images.compositing import color_matched, composite, context_box, restored_outside, seam_score
-from igo.painting.checkpoint import Defaults
 from igo.painting.diffusion import Painted
+from igo.painting.families import Defaults
 from igo.painting.text_to_image import TextToImage, _Model
 
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 import igo
 from igo.errors import CheckpointError
 from igo.painting import checkpoint
+from igo.painting.families import Defaults
 from tests.builders import tiny
 from tests.builders.ldm import save_single_file
 
@@ -116,7 +117,7 @@ def test_a_hub_name_with_revisions_from_the_cache(tiny_checkpoint, tmp_path, mon
     for revision, commit in ((None, one), ("next", two), (one, one)):
         loaded = checkpoint.load("youngmki/musinsaigo-1.0", revision=revision, dtype=torch.float32)
         assert loaded.identity == f"revision:{commit}"
-        assert loaded.defaults == checkpoint.MUSINSAIGO
+        assert loaded.defaults == Defaults(512, 768, 50, 7.0)
     assert "isn't in the cache, and HF_HUB_OFFLINE forbids" in refused("youngmki/absent")
 
 

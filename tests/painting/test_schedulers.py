@@ -12,7 +12,8 @@ from PIL import Image
 import igo
 from igo.errors import SettingsError
 from igo.painting import schedulers
-from igo.painting.diffusion import Diffusion, Job
+from igo.painting.diffusion import Diffusion
+from igo.painting.job import Job
 from igo.records import provenance
 
 PROMPT, SIZE, STEPS = "a red hoodie", (32, 32), 4

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from igo.images import resized
-from igo.painting.diffusion import Job
+from igo.painting.job import Job
 from igo.painting.sizing import fitted
 
 NATIVE = (128, 192)

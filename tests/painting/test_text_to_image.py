@@ -16,7 +16,8 @@ from PIL import Image, ImageChops
 
 import igo
 from igo.errors import CheckpointError, MaskError, OverflowInVAEError, SettingsError, UnsafeContentError
-from igo.painting.diffusion import Diffusion, Job, Painted
+from igo.painting.diffusion import Diffusion, Painted
+from igo.painting.job import Job
 from tests.builders import tiny
 
 STEPS, GUIDANCE = 4, 6.0

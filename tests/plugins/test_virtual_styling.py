@@ -105,7 +105,7 @@ def test_the_text_that_other_tools_read_says_how_a_photo_was_repainted(boxes, ph
     chain = igo.Chain(base, VirtualStyling("t-shirt", to="a hoodie", num_inference_steps=1), Outpainting(left=8))
     text = parameters(igo.Request(), chain.run(image=photo, seed=3).frames[0])
     assert text.startswith("fashion photo of a person in (a hoodie:1.2)\n")
-    assert "Steps: 1, Sampler: DDIMScheduler, CFG scale: 3, Seed: 3, Size: " in text
+    assert "Steps: 1, Sampler: DDIM, CFG scale: 3, Seed: 3, Size: " in text
     assert "Model: mini" in text
 
 

@@ -63,14 +63,19 @@ def get_preset(name: str) -> Preset | None:
 
 
 def preset_for(checkpoint: str) -> Preset | None:
-    """The preset whose name is part of the checkpoint's, or None.
+    """The preset whose name is part of the checkpoint's (see ``names_of``), or None."""
+    names = [name.lower() for name in names_of(checkpoint)]
+    return next((preset for preset in PRESETS.values() if any(preset.name in name for name in names)), None)
 
-    Takes a hub name, a folder or a file, on any system; its last part counts, and the repository's name in a folder of
-    the hub's cache (``models--owner--name/snapshots/…``).
+
+def names_of(checkpoint: str) -> list[str]:
+    """What a checkpoint is called: a hub name, a folder or a file, on any system.
+
+    Its last part counts, and the repository's name in a folder of the hub's cache
+    (``models--owner--name/snapshots/…``).
     """
     path = PureWindowsPath(checkpoint)  # splits at "/" and at "\"
-    names = [path.name, *(part for part in path.parts if part.startswith("models--"))]
-    return next((preset for preset in PRESETS.values() if any(preset.name in name.lower() for name in names)), None)
+    return [path.name, *(part for part in path.parts if part.startswith("models--"))]
 
 
 def _trimmed(text: str) -> str:
