@@ -107,11 +107,15 @@ def _on_one_line(text: str) -> str:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that some memory has run out; of a CPU's, torch says it by a bare ``RuntimeError``."""
+    """Whether an error says that some memory has run out; of a CPU's, torch says it by a bare ``RuntimeError``, OpenCV
+    by an error of its own, and CUDA's libraries by a status."""
     told = str(error).lower()
-    phrases = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
+    phrases = (
+        *("can't allocate memory", "cannot allocate memory", "failed to allocate", "unable to allocate"),
+        *("out of memory", "not enough memory", "insufficient memory", "_alloc_failed"),
+    )
     typed = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return typed or (isinstance(error, RuntimeError) and any(phrase in told for phrase in phrases))
+    return typed or (not isinstance(error, IGOError | OSError) and any(phrase in told for phrase in phrases))
 
 
 def did_you_mean(word: str, choices: "list[str] | tuple[str, ...]") -> str:

@@ -4,12 +4,13 @@ Pure Synthetic Data, 2021)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 
 import igo
-from igo.errors import SettingsError, did_you_mean
+from igo.errors import CheckpointError, ImageError, SettingsError, did_you_mean, out_of_memory
 from igo.values import SOFT_LAYERS
 from igo_plugins.realesrgan import models, sizes
+from igo_plugins.realesrgan.backends import LARGEST
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from igo_plugins.realesrgan.backends import Loaded
     from igo_plugins.realesrgan.tiles import Enlarger, Pixels
 
-LARGEST = 16
-"""How many times larger a picture can be made."""
 REST = 1.5
 """What may be missing after the network has been at work, and is left to Lanczos: another pass would cost many times
 the first."""
@@ -82,18 +81,19 @@ class Upscaling:
             raise SettingsError(f"pre_pad is {self.pre_pad!r}; expected 0 to 256 pixels")
 
     @igo.hookimpl
-    def preprocess(self) -> None:
-        """Raise ``CheckpointError`` for files that aren't here before a base spends its time on pictures."""
-        self._files(self.scale or 4)
+    def preprocess(self, runtime: igo.Runtime) -> None:
+        """Load the network before a base spends its time on pictures: one that isn't here, isn't what its name says or
+        can't be run raises ``CheckpointError`` now."""
+        for factor in (self.scale or 4,) if self.to is None else (2, 3, 4):
+            self._model(runtime, factor)
 
     @igo.hookimpl
     def postprocess(self, frame: igo.Frame, runtime: igo.Runtime) -> igo.Frame:
-        """The frame with a larger picture and layers. Raises ``SettingsError`` for a size that can't be meant."""
-        import numpy as np
-        from PIL import Image
+        """The frame with a larger picture and layers.
 
+        Raises ``SettingsError`` for a size that can't be meant, ``ImageError`` for one that the memory doesn't hold.
+        """
         from igo.images import MAX_PIXELS
-        from igo_plugins.realesrgan import pictures
 
         size = sizes.target_size(frame.image.size, self.scale or 4, self.to)
         if size[0] * size[1] > MAX_PIXELS:
@@ -103,6 +103,21 @@ class Upscaling:
         factor = max(new / old for new, old in zip(size, frame.image.size, strict=True))
         if factor > LARGEST:
             raise SettingsError(f"to is {self.to}, {factor:.1f} times the picture; expected at most {LARGEST} times")
+        try:
+            return self._larger(frame, size, factor, runtime)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            raise ImageError(
+                f"the memory here doesn't hold {size[0]}x{size[1]} pixels while they are made; ask for fewer"
+            ) from error
+
+    def _larger(self, frame: igo.Frame, size: tuple[int, int], factor: float, runtime: igo.Runtime) -> igo.Frame:
+        import numpy as np
+        from PIL import Image
+
+        from igo_plugins.realesrgan import pictures
+
         model = self._model(runtime, factor)
         runtime.identify(model.name, model.identity)
         source, alpha = np.asarray(frame.image), frame.layers.get("alpha")
@@ -111,6 +126,8 @@ class Upscaling:
         if self.keep_color:
             grown = np.array(grown)
             pictures.keep_color(grown, visible)
+            if pictures.is_nearly_gray(visible):
+                pictures.hold_gray(grown, visible)
         image = Image.fromarray(grown)
         if self.strength < 1:
             image = Image.blend(pictures.resized(Image.fromarray(visible), size), image, self.strength)
@@ -130,12 +147,16 @@ class Upscaling:
         from PIL import Image
 
         from igo.images import MAX_PIXELS
-        from igo_plugins.realesrgan.pictures import resized
+        from igo_plugins.realesrgan.pictures import hold_gray, is_nearly_gray, resized
         from igo_plugins.realesrgan.tiles import enlarge
 
         missing: float = 1
+        gray = is_nearly_gray(picture)
         while max(size[0] / picture.shape[1], size[1] / picture.shape[0]) > missing:
-            picture = enlarge(enlarger, picture, tile=self.tile, margin=self.pre_pad, progress=runtime.progress)
+            source = picture
+            picture = enlarge(enlarger, source, tile=self.tile, margin=self.pre_pad, progress=runtime.progress)
+            if gray:
+                hold_gray(picture, source)
             missing = REST if picture.size // 3 * enlarger.scale**2 <= MAX_PIXELS else LARGEST
         return np.asarray(resized(Image.fromarray(picture), size))
 
@@ -154,19 +175,19 @@ class Upscaling:
         grown = self._enlarged(enlarger, np.repeat(source[..., None], 3, 2), size, runtime)
         return Image.fromarray(within_neighbors(np.asarray(Image.fromarray(grown).convert("L")), source))
 
-    def _files(self, factor: float) -> Any:
-        from igo_plugins.realesrgan.backends import files_of
-
-        return files_of(self.model, factor, self.weights, self.backend)
-
     def _model(self, runtime: igo.Runtime, factor: float) -> Loaded:
         """The model, loaded once for all chains that share the runtime."""
-        from igo_plugins.realesrgan.backends import load
+        from igo_plugins.realesrgan.backends import files_of, load
 
-        files = self._files(factor)
+        files = files_of(self.model, factor, self.weights, self.backend)
         denoise = 0.5 if self.denoise_strength is None else self.denoise_strength
         plain = self.tile == 0
         key = ("upscaling", files, denoise, self.backend, plain)
-        return runtime.model(
-            key, lambda: load(files, self.model, denoise, self.backend, runtime, channels_last=not plain)
-        )
+        try:
+            return runtime.model(
+                key, lambda: load(files, self.model, denoise, self.backend, runtime, channels_last=not plain)
+            )
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            raise CheckpointError(f"{self.model} doesn't fit the memory here; use a smaller model") from error

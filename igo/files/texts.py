@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from igo.errors import IGOError, SettingsError
+from igo.files.regular import check_regular
 from igo.files.writing import reason
 
 MAX_TEXT = 64 * 2**20
@@ -21,6 +22,7 @@ def text_of(path: str | os.PathLike[str], expected: str, kind: type[IGOError] = 
     Raises ``kind`` for what can't be read, is too large, or in another encoding.
     """
     try:
+        check_regular(path)
         with Path(path).open("rb") as file:
             data = file.read(MAX_TEXT + 1)
     except (OSError, ValueError) as error:

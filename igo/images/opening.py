@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import stat
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -30,7 +29,7 @@ from PIL import (
 )
 
 from igo.errors import ImageError
-from igo.files import reason
+from igo.files import check_regular, reason
 
 MAX_PIXELS = 256_000_000
 """The largest picture that is read unless a caller says otherwise: 256 megapixels, 1 GB once decoded."""
@@ -92,10 +91,9 @@ def read_bytes(source: str | os.PathLike[str] | BinaryIO, label: str) -> bytes:
         return _drain(source, label)
     path = Path(source)
     try:
+        if check_regular(path).st_size > MAX_BYTES:
+            raise _too_many_bytes(label)
         with path.open("rb") as stream:
-            status = os.fstat(stream.fileno())
-            if stat.S_ISREG(status.st_mode) and status.st_size > MAX_BYTES:
-                raise _too_many_bytes(label)
             return _drain(stream, label)
     except FileNotFoundError:
         raise ImageError(f"{label} does not exist: expected a picture file; check the path") from None

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.modules import module as hooks
 
 from igo.errors import CheckpointError, IGOError
-from igo.files.regular import check_regular
+from igo.files import check_regular, reason
 from igo.networks.weights import SAFETENSORS, check_finite, described, read, shown
 
 _LAYERS = re.compile(r"(.*_)?(n_?layers?|layers|depth|blocks)")
@@ -74,8 +74,7 @@ def one_line(what: str, expected: str) -> Iterator[None]:
     except IGOError:
         raise
     except Exception as error:
-        reason = shown(error) or type(error).__name__
-        raise CheckpointError(f"{what} can't be loaded: {reason}; {expected}") from error
+        raise CheckpointError(f"{what} can't be loaded: {shown(error) or type(error).__name__}; {expected}") from error
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def check_folder(folder: Path) -> Held:
         try:
             check_regular(path)
         except OSError as error:
-            raise CheckpointError(f"can't read {path}: {error.strerror}; expected a file") from None
+            raise CheckpointError(f"can't read {path}: {reason(error)}; expected a file") from None
     files = [path for path in names if path.suffix == SAFETENSORS]
     files = files or [path for path in names if path.suffix == ".bin" and "model" in path.name]
     tensors = sum(len(described(path)) for path in files)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from igo.errors import CheckpointError
-from igo.files.regular import check_regular
+from igo.files import check_regular, reason
 
 Network = TypeVar("Network", bound=nn.Module)
 SAFETENSORS = ".safetensors"
@@ -101,8 +101,7 @@ def _read(path: Path, device: str) -> Any:
         with path.open("rb") as file:
             head = file.read(512)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"can't read the weights {path}: {reason}; expected a file of weights") from None
+        raise CheckpointError(f"can't read the weights {path}: {reason(error)}; expected a file of weights") from None
     if not size:
         raise CheckpointError(f"can't read the weights {path}: it is empty; download it again")
     for start, kind in _STRANGERS:
@@ -187,5 +186,5 @@ def _reason(error: Exception, path: Path, head: bytes) -> str:
         return "it is a pickle by its content, not safetensors; call it .pth"
     if expected != SAFETENSORS and not head.startswith((_ARCHIVE, _PICKLE)):
         return f"it is no file that torch.save wrote; expected {expected} weights"
-    reason = shown(error) if expected == SAFETENSORS else type(error).__name__
-    return f"it is cut off or damaged ({reason}); download it again"
+    told = shown(error) if expected == SAFETENSORS else type(error).__name__
+    return f"it is cut off or damaged ({told}); download it again"

@@ -12,6 +12,8 @@ from igo_plugins.realesrgan import models
 if TYPE_CHECKING:
     import igo
     from igo_plugins.realesrgan.tiles import Enlarger
+LARGEST = 16
+"""How many times larger a picture can be made."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,9 @@ def load(
         enlarger: Enlarger = NcnnEnlarger(files[0])
     else:
         enlarger = _by_torch(files, model, denoise_strength, backend, runtime, channels_last)
-    if enlarger.scale < 2:
-        raise CheckpointError(f"{files[0]} holds a network that doesn't enlarge; expected one of ×2 or more")
+    if not 2 <= enlarger.scale <= LARGEST:
+        told = "doesn't enlarge" if enlarger.scale < 2 else f"enlarges {enlarger.scale} times"
+        raise CheckpointError(f"{files[0]} holds a network that {told}; expected one of ×2 to ×{LARGEST}")
     return Loaded(model, identity, enlarger)
 
 

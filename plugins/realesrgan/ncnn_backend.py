@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from igo.errors import CheckpointError
+from igo_plugins.realesrgan.ncnn_files import read_ncnn
 from igo_plugins.realesrgan.tiles import Pixels
 
 CONTEXT = 80
@@ -29,6 +30,11 @@ class NcnnEnlarger:
             import ncnn
         except ImportError as error:
             raise CheckpointError("the package ncnn is not installed; pip install 'igo[realesrgan]'") from error
+        for values in read_ncnn(param)[1]:  # it takes whatever a description says, and crashes
+            if not np.isfinite([values.min(), values.max()]).all():
+                raise CheckpointError(
+                    f"{param.with_suffix('.bin')} holds weights that are not finite; download it again"
+                )
         self._ncnn = ncnn
         self._net = ncnn.Net()
         self._net.opt.use_vulkan_compute = False
@@ -44,6 +50,8 @@ class NcnnEnlarger:
         status, result = extractor.extract("output")
         if status:
             raise MemoryError(f"ncnn stopped with status {status}; most often memory ran out")
+        if np.isnan(np.array(result)).any():
+            raise CheckpointError("the network makes values that are no numbers; use another model")
         # Clipped before rounding: values beyond the range would wrap around in eight bits.
         levels = np.rint(np.clip(np.array(result), 0, 1) * np.float32(255))
         return np.ascontiguousarray(levels.astype(np.uint8).transpose(1, 2, 0))

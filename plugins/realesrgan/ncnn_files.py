@@ -7,6 +7,7 @@ the networks' own (github.com/Tencent/ncnn/wiki/param-and-model-file-structure).
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from igo.errors import CheckpointError
+from igo.files import check_regular, reason
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,26 +23,33 @@ if TYPE_CHECKING:
 _MAGIC = "7767517"
 _HALF = 0x01306B47
 """The tag before weights in 16 bit; 0 stands before those in 32."""
+_COUNTS = {"Convolution": ("6", "0"), "PReLU": ("0",)}
+"""Under which numbers a layer says how many weights and biases, or slopes, it has."""
+
+_LARGEST = 2**24
+"""Bytes of a description; that of the largest network has a thousandth of it."""
 
 Values = npt.NDArray[np.float32]
+Layer = tuple[str, list[int]]
+"""Its kind, and how many numbers it has in the file of weights, in their order."""
 
 
 def read_ncnn_state(param: Path) -> dict[str, Tensor]:
     """The weights of an RRDBNet or SRVGGNetCompact by their official names, in fp32.
 
-    Raises ``CheckpointError`` for files that hold any other network, or are damaged.
+    Raises ``CheckpointError`` for files that hold any other network, are damaged, or hold weights that aren't finite.
     """
     import torch
 
+    from igo.networks.files import check_floats
     from igo.networks.rrdb import RRDBNet
     from igo.networks.srvgg import SRVGGNetCompact
 
-    layers = _layers(param)
-    try:
-        values = _values(layers, param.with_suffix(".bin").read_bytes())
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"can't read the weights {param.with_suffix('.bin')}: {error}") from None
+    layers, values = read_ncnn(param)
     convolutions = sum(kind == "Convolution" for kind, _ in layers)
+    unknown = CheckpointError(f"{param} holds neither an RRDBNet nor an SRVGGNetCompact")
+    if len(values) < 4:
+        raise unknown
     with torch.device("meta"):
         network: torch.nn.Module
         if any(kind == "PReLU" for kind, _ in layers):
@@ -49,29 +58,50 @@ def read_ncnn_state(param: Path) -> dict[str, Tensor]:
             network = RRDBNet(4, len(values[1]), (convolutions - 6) // 15, len(values[3]))
     shapes = {name: weight.shape for name, weight in network.state_dict().items()}
     if [value.size for value in values] != [shape.numel() for shape in shapes.values()]:
-        raise CheckpointError(f"{param} holds neither an RRDBNet nor an SRVGGNetCompact")
-    return {
+        raise unknown
+    state = {
         name: torch.from_numpy(value).view(shape) for (name, shape), value in zip(shapes.items(), values, strict=True)
     }
+    check_floats(state, param.with_suffix(".bin"))
+    return state
 
 
-def _layers(param: Path) -> list[tuple[str, dict[str, str]]]:
-    """Kind and settings of each layer that has weights."""
+def read_ncnn(param: Path) -> tuple[list[Layer], list[Values]]:
+    """The convolutions and PReLUs of a network, and all of its weights. Raises ``CheckpointError`` if there are other
+    weights than these, and for files that are damaged."""
+    layers = _layers(param)
+    binary = param.with_suffix(".bin")
     try:
+        check_regular(binary)
+        return layers, _values(layers, binary.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"can't read the weights {binary}: {reason(error)}") from None
+
+
+def _layers(param: Path) -> list[Layer]:
+    """Kind and counts of each layer that has weights."""
+    try:
+        if check_regular(param).st_size > _LARGEST:
+            raise ValueError(f"it is larger than {_LARGEST} bytes")
         lines = param.read_text("ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"can't read {param}: {error}") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"can't read {param}: {reason(error)}") from None
     if not lines or lines[0].strip() != _MAGIC:
         raise CheckpointError(f"{param} is no description of a network for ncnn; expected {_MAGIC} on its first line")
     found = []
-    for line in lines[2:]:
-        kind, *words = line.split()
-        if kind in ("Convolution", "PReLU"):
-            found.append((kind, dict(word.split("=", 1) for word in words if "=" in word)))
+    for number, line in enumerate(lines[2:], 3):
+        kind, *words = line.split() or [""]
+        if kind in _COUNTS:
+            settings = dict(word.split("=", 1) for word in words if "=" in word)
+            counts = [settings.get(key, "") for key in _COUNTS[kind]]
+            if not all(re.fullmatch("[1-9][0-9]{0,8}", count) for count in counts):
+                told = ", ".join(f"{key}={count}" for key, count in zip(_COUNTS[kind], counts, strict=True))
+                raise CheckpointError(f"{param} is damaged: in line {number} a {kind} has {told[:60]}, no counts")
+            found.append((kind, [int(count) for count in counts]))
     return found
 
 
-def _values(layers: list[tuple[str, dict[str, str]]], data: bytes) -> list[Values]:
+def _values(layers: list[Layer], data: bytes) -> list[Values]:
     """Weight and bias of each convolution and the slopes of each PReLU. Raises ``ValueError`` if ``data`` is not it."""
     values: list[Values] = []
     place = 0
@@ -82,14 +112,14 @@ def _values(layers: list[tuple[str, dict[str, str]]], data: bytes) -> list[Value
         place += -(-taken.size * np.dtype(kind).itemsize // 4) * 4
         return taken
 
-    for kind, settings in layers:
+    for kind, counts in layers:
         if kind == "Convolution":
             (tag,) = np.frombuffer(data, "<u4", 1, place)
             place += 4
             if tag not in (0, _HALF):
                 raise ValueError("its weights are quantised; expected 16 or 32 bit")
-            values.append(take(int(settings["6"]), "<f2" if tag else "<f4"))
-        values.append(take(int(settings["0"]), "<f4"))
+            values.append(take(counts[0], "<f2" if tag else "<f4"))
+        values.append(take(counts[-1], "<f4"))
     if place != len(data):
         raise ValueError(f"it has {len(data)} bytes; expected {place}")
     return values

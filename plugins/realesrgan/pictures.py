@@ -1,4 +1,4 @@
-"""What upscaling does to a picture beside the network: colour, and what lies under transparency."""
+"""What upscaling does to a picture beside the network: colours, and what lies under transparency."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from igo_plugins.realesrgan.tiles import Pixels
 
 ROWS = 256
 """Rows that are worked on at once where numbers are wider than a byte."""
+NEARLY = 16
+"""How many levels the channels of a pixel may be apart in a picture that is meant to be gray: what a scanner, toning or
+a JPEG adds."""
 _SOLID = 8
 """Alpha from which a pixel's colour is taken to be meant."""
 
@@ -34,6 +37,39 @@ def keep_color(enlarged: Pixels, source: Pixels) -> None:
         below = np.minimum(above + 1, len(source) - 1)
         part = (place - above).astype(np.float32)[:, None, None]
         rows[:] = np.clip(np.rint(rows + wide[above] * (1 - part) + wide[below] * part), 0, 255)
+
+
+def is_nearly_gray(picture: Pixels) -> bool:
+    """Whether no pixel (H×W×3) is further from gray than ``NEARLY`` levels."""
+    return all(
+        int(np.max(rows.max(2) - rows.min(2), initial=0)) <= NEARLY
+        for rows in (picture[top : top + ROWS] for top in range(0, len(picture), ROWS))
+    )
+
+
+def hold_gray(enlarged: Pixels, source: Pixels) -> None:
+    """Hold the colour of each pixel of ``enlarged`` (H×W×3), in place, between those of the 3×3 pixels of ``source``
+    (h×w×3) at its place, and leave its brightness: where they are gray, it is gray.
+
+    Networks draw fringes of up to 57 levels along the edges of gray pictures, since they learned from coloured ones.
+    """
+    height, width = enlarged.shape[:2]
+    color = source.astype(np.int16) - _brightness(source)
+    low, high = (change(color, np.ones((3, 3), np.uint8)) for change in (cv2.erode, cv2.dilate))
+    across = np.arange(width) * source.shape[1] // width
+    for top in range(0, height, ROWS):
+        rows = enlarged[top : top + ROWS]
+        down = np.arange(top, top + len(rows)) * len(source) // height
+        bright = _brightness(rows)
+        held = np.clip(rows - bright, low[down][:, across], high[down][:, across])
+        rows[:] = np.clip(bright + held, 0, 255)
+
+
+def _brightness(picture: Pixels) -> npt.NDArray[np.int16]:
+    """H×W×1, of gray exactly its level."""
+    red, green, blue = np.moveaxis(picture.astype(np.int32), 2, 0)
+    bright: npt.NDArray[np.int16] = ((299 * red + 587 * green + 114 * blue + 500) // 1000)[..., None].astype(np.int16)
+    return bright
 
 
 def bled(picture: Pixels, alpha: npt.NDArray[np.uint8]) -> Pixels:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from igo.errors import CheckpointError
+from igo_plugins.realesrgan.torch_backend import pixels
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +54,4 @@ class SpandrelEnlarger:
 
         with torch.inference_mode():
             values = torch.from_numpy(np.ascontiguousarray(piece)).to(self._device).permute(2, 0, 1)[None].float() / 255
-            levels = (self._model(values)[0].clamp(0, 1) * 255).round().to(torch.uint8)
-            pixels: Pixels = levels.permute(1, 2, 0).cpu().numpy()
-            return pixels
+            return pixels(self._model(values))

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from igo.errors import ImageError
+from igo.errors import ImageError, out_of_memory
 
 Pixels = npt.NDArray[np.uint8]
 SMALLEST = 16
@@ -68,7 +68,7 @@ def enlarge(
         try:
             enlarged = enlarger(padded[outer[0] : outer[2], outer[1] : outer[3]])
         except Exception as error:
-            if not is_out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             if max(bottom - top, right - left) <= SMALLEST:
                 raise ImageError(f"not even {right - left}x{bottom - top} pixels fit the device's memory") from error
@@ -82,13 +82,6 @@ def enlarge(
         done += 1
         progress(done, done + len(waiting))
     return result
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error of torch, numpy, ncnn or a driver says that memory ran out."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and "memory" in str(error).lower()
 
 
 def _padded(picture: Pixels, margin: int, multiple: int) -> tuple[Pixels, int]:

@@ -35,6 +35,8 @@ class TorchEnlarger:
     ) -> None:
         import torch
 
+        from igo.networks.weights import check_finite
+
         self.scale, self.multiple = network.scale, network.multiple
         self.context = min(network.radius, network.multiple * ENOUGH) if _is_large(network) else network.radius
         sizes = TILES[type(network).__name__]
@@ -42,6 +44,7 @@ class TorchEnlarger:
         self._order = torch.channels_last if channels_last else torch.contiguous_format
         self._device, self._dtype = device, torch.float32 if device.type == "cpu" else dtype
         self._network: Any = network.eval().requires_grad_(False).to(device, self._dtype)
+        check_finite(self._network.state_dict(), f"in {str(self._dtype).removeprefix('torch.')} the network")
         for weight in self._network.parameters():
             if weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=self._order)
@@ -54,7 +57,7 @@ class TorchEnlarger:
                 values = torch.from_numpy(np.ascontiguousarray(piece)).to(self._device).permute(2, 0, 1)[None]
                 values = (values.to(self._dtype) / 255).contiguous(memory_format=self._order)
                 strips = self._network.strips(values) if _is_large(self._network) else [self._network(values)]
-                return np.concatenate([_pixels(strip) for strip in strips])
+                return np.concatenate([pixels(strip) for strip in strips])
         except RuntimeError:
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
@@ -70,7 +73,7 @@ def load_state(files: tuple[Path, ...], model: str, denoise_strength: float) -> 
     from igo.networks.files import read_state
     from igo_plugins.realesrgan.ncnn_files import read_ncnn_state
 
-    states = [read_ncnn_state(path) if path.suffix == ".param" else read_state(path) for path in files]
+    states = [read_ncnn_state(path) if path.suffix.lower() == ".param" else read_state(path) for path in files]
     if model != GENERAL:
         return states[0]
     denoising, grainy = states
@@ -79,13 +82,16 @@ def load_state(files: tuple[Path, ...], model: str, denoise_strength: float) -> 
     return {name: denoise_strength * denoising[name] + (1 - denoise_strength) * grainy[name] for name in denoising}
 
 
-def _pixels(values: Tensor) -> Pixels:
-    """1×3×H×W in 0..1 to H×W×3 levels on the CPU, rounded as upstream rounds."""
+def pixels(values: Tensor) -> Pixels:
+    """1×3×H×W in 0..1 to H×W×3 levels on the CPU, rounded as upstream rounds. Raises ``CheckpointError`` for values
+    that are no numbers."""
     import torch
 
+    if torch.stack(values.aminmax()).isnan().any():
+        raise CheckpointError("the network makes values that are no numbers; use float32, or another model")
     levels = (values[0].float().clamp(0, 1) * 255).round().to(torch.uint8)
-    pixels: Pixels = levels.permute(1, 2, 0).cpu().numpy()
-    return pixels
+    result: Pixels = levels.permute(1, 2, 0).cpu().numpy()
+    return result
 
 
 def _is_large(network: Any) -> bool:

@@ -78,6 +78,49 @@ def test_damaged_ncnn_files_are_one_line(tmp_path):
         read_ncnn_state(param)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("6=108", "6=-1", r"is damaged: in line 4 a Convolution has 6=-1, 0=4, no counts"),
+        ("6=108", "6=99999999999999", "is damaged: in line 4"),
+        ("6=108", "6=99999999", r"can't read the weights .*some\.bin: "),
+        ("6=108", "", "is damaged: in line 4 a Convolution has 6=, 0=4"),
+        ("0=4", "0=x", "is damaged: in line 4 a Convolution has 6=108, 0=x"),
+        ("Convolution", "\n\n   \nConvolution", None),
+        ("Convolution", "Something", "can't read the weights"),
+        ("7767517", "7767517\n\n\n", None),
+        ("3 4", "-1 99999999999", None),
+        ("3 4", "é", "can't read .*: 'ascii' codec"),
+    ],
+)
+def test_descriptions_for_ncnn_claim_nothing_that_is_believed(tmp_path, before, after, told):
+    param = as_ncnn(RRDBNet(4, 4, 1, 4), tmp_path, False)
+    text = param.read_text()
+    assert before in text
+    param.write_text(text.replace(before, after, 1), "utf-8")
+    if told is None:
+        assert len(read_ncnn_state(param)) == 2 * 21
+    else:
+        with pytest.raises(CheckpointError, match=told) as caught:
+            read_ncnn_state(param)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_description_without_weights_is_no_network(tmp_path):
+    (tmp_path / "some.param").write_text("7767517\n1 1\nInput in 0 1 data\n")
+    (tmp_path / "some.bin").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="holds neither an RRDBNet nor an SRVGGNetCompact"):
+        read_ncnn_state(tmp_path / "some.param")
+
+
+def test_weights_for_ncnn_are_finite(tmp_path):
+    made = small("rrdb")
+    with torch.no_grad():
+        made.conv_last.bias[0] = float("nan")
+    with pytest.raises(CheckpointError, match=r"some\.bin holds weights that are not finite, such as conv_last\.bias"):
+        read_ncnn_state(as_ncnn(made, tmp_path, True))
+
+
 @pytest.mark.parametrize("name", [name for name in models.OFFICIAL if name != models.GENERAL])
 def test_an_absent_official_file_says_what_to_download(name):
     with pytest.raises(CheckpointError) as error:
@@ -144,7 +187,10 @@ def test_names_are_checked():
     models.check_name("some/other.safetensors")
     with pytest.raises(SettingsError, match="did you mean 'RealESRGAN_x4plus'"):
         models.check_name("RealESRGAN-x4plus")
-    with pytest.raises(CheckpointError, match=r"there is no file nowhere\.pth"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"can't read nowhere\.pth: No such file or directory; expected weights, or one of: mini, Real",
+    ):
         models.locate("nowhere.pth", 4)
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import igo
 from igo import cli, embedded
-from igo.errors import CheckpointError, SettingsError
+from igo.errors import CheckpointError, ImageError, SettingsError
 from igo.images import read_image
 from igo.networks.rrdb import RRDBNet
 from igo.networks.srvgg import SRVGGNetCompact
@@ -117,6 +117,64 @@ def test_keep_color_is_a_setting(photo):
     assert shift(run(photo, Upscaling(4, keep_color=True)).image) < 0.5 * shift(run(photo, Upscaling(4)).image)
 
 
+def gray_picture(apart=0, alpha=False):
+    """Edges, noise and a ramp; channels are at most ``apart`` levels from each other."""
+    random = np.random.default_rng(3)
+    levels = np.linspace(0, 200, 40).astype(int)[None] + random.integers(0, 9, (30, 40))
+    levels[10:20, 10:30] = 255
+    picture = np.clip(levels[..., None] + random.integers(0, apart + 1, (30, 40, 3)), 0, 255).astype(np.uint8)
+    image = Image.fromarray(picture)
+    if alpha:
+        image.putalpha(Image.fromarray(random.integers(0, 256, (30, 40), np.uint8)))
+    return image
+
+
+def rrdb(scale):
+    torch.manual_seed(0)
+    network = RRDBNet(scale, features=8, blocks=1, growth=4)
+    torch.nn.init.normal_(network.conv_last.weight, std=3)
+    return network
+
+
+MODES = [{}, {"keep_color": True}, {"strength": 0.4}, {"tile": 32}, {"tile": 0, "pre_pad": 0}, {"scale": 7}]
+MODES += [{"scale": 1.5}, {"to": "90x70", "keep_color": True, "strength": 0.7}]
+
+
+@pytest.mark.parametrize("settings", MODES, ids=str)
+@pytest.mark.parametrize("kind", ["srvgg x2", "srvgg x4", "rrdb x2", "rrdb x4"])
+def test_gray_stays_gray(kind, settings, tmp_path):
+    name, scale = kind.split(" x")
+    network = random_srvgg(int(scale)) if name == "srvgg" else rrdb(int(scale))
+    torch.save(network.state_dict(), tmp_path / "own.pth")
+    step = Upscaling(model=str(tmp_path / "own.pth"), **settings)
+    for alpha in (False, True):
+        made = np.asarray(run(gray_picture(alpha=alpha), step).image)
+        assert (made == made[..., :1]).all()
+        assert made.std() > 0.2
+    colored = np.asarray(run(gray_picture(apart=40), step).image).astype(int)
+    assert (colored.max(2) - colored.min(2)).max() > 40
+
+
+@pytest.mark.parametrize("apart", [1, 5, 16])
+def test_what_is_nearly_gray_gets_no_more_color_than_it_has(apart):
+    image = gray_picture(apart)
+    for step in (Upscaling(2), Upscaling(4, keep_color=True)):
+        made = np.asarray(run(image, step).image).astype(int)
+        assert (made.max(2) - made.min(2)).max() <= 2 * apart + 2
+
+
+def test_held_color_stays_between_that_of_its_neighbors_and_brightness_is_the_networks():
+    source = np.full((6, 6, 3), 100, np.uint8)
+    source[:, 3:] = (104, 100, 96)
+    enlarged = np.full((12, 12, 3), (90, 60, 30), np.uint8)
+    pictures.hold_gray(enlarged, source)
+    assert (enlarged[:, :4] == 66).all()
+    assert (enlarged[:, 8:] == (69, 65, 61)).all()
+    assert pictures.is_nearly_gray(source)
+    source[5, 5, 2] = 83
+    assert not pictures.is_nearly_gray(source)
+
+
 def cut_out():
     """A red disc with alpha, on black that nobody sees."""
     alpha = Image.new("L", (40, 40))
@@ -199,14 +257,25 @@ def test_a_file_of_weights_is_a_model(photo, tmp_path):
     assert igo.Chain(Upscaling(2, model=str(tmp_path / "own.pth"))).run(image=photo, seed=9).image == look.image
 
 
-def test_absent_files_are_found_before_anything_is_painted(photo):
+def test_what_can_not_be_run_is_found_before_anything_is_painted(tmp_path):
     class Base:
         @igo.hookimpl
         def generate(self, request: igo.Request) -> list[igo.Frame]:
             raise AssertionError("painted")
 
-    with pytest.raises(CheckpointError, match=r"step 'upscaling' \(preprocess\): RealESRGAN_x4plus\.pth is not in"):
-        igo.Chain(Base(), Upscaling(4, model="RealESRGAN_x4plus")).run("a coat")
+    folder = tmp_path / "official"
+    folder.mkdir()
+    (folder / "RealESRGAN_x4plus.pth").write_bytes(b"something else")
+    torch.save({"encoder.weight": torch.zeros(2)}, tmp_path / "other.pth")
+    torch.save(RRDBNet(1, 8, 1, 4).state_dict(), tmp_path / "same.pth")
+    for settings, told in (
+        ({"model": "RealESRGAN_x4plus"}, r"RealESRGAN_x4plus\.pth is not in"),
+        ({"model": "RealESRGAN_x4plus", "weights": str(folder)}, "is not the official file"),
+        ({"model": str(tmp_path / "other.pth")}, "holds neither an RRDBNet nor an SRVGGNetCompact"),
+        ({"model": str(tmp_path / "same.pth"), "to": "900x900"}, "holds a network that doesn't enlarge"),
+    ):
+        with pytest.raises(CheckpointError, match=rf"step 'upscaling' \(preprocess\): .*{told}"):
+            igo.Chain(Base(), Upscaling(**settings)).run("a coat")
 
 
 @pytest.mark.parametrize(
@@ -239,6 +308,26 @@ def test_sizes_that_cant_be_meant_are_one_line(photo):
         run(Image.new("RGB", (6000, 5000)), Upscaling(4))
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_memory_that_runs_out_is_one_line(photo, monkeypatch, error):
+    def fail(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(pictures, "resized", fail)
+    with pytest.raises(ImageError, match="the memory here doesn't hold 148x212 pixels while they are made; ask for"):
+        run(photo, Upscaling(4))
+    monkeypatch.setattr("igo_plugins.realesrgan.backends.load", fail)
+    with pytest.raises(CheckpointError, match="mini doesn't fit the memory here; use a smaller model"):
+        run(photo, Upscaling(4))
+
+
+def test_values_that_are_no_numbers_are_one_line(photo, tmp_path):
+    state = {name: value * 1e30 for name, value in random_srvgg(2).state_dict().items()}
+    torch.save(state, tmp_path / "own.pth")
+    with pytest.raises(CheckpointError, match="the network makes values that are no numbers; use float32"):
+        run(photo, Upscaling(2, model=str(tmp_path / "own.pth")))
+
+
 @pytest.fixture
 def command(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
@@ -267,7 +356,7 @@ def test_the_command_names_the_result_after_the_picture(command, photo):
         ([], "Missing argument"),
         (["none.png"], "none.png"),
         (["photo.png", "one"], "'one' is not a valid float"),
-        (["photo.png", "0.5"], "scale is 0.5"),
+        (["photo.png", "0.5"], "SCALE is 0.5"),
         (["photo.png", "4", "-o", "photo.png"], "--output would write over the input"),
         (["photo.png", "4", "-m", "RealESRGAN_x2plus"], "RealESRGAN_x2plus.pth is not in"),
         (["photo.png", "4", "--backend", "ncnn"], "mini is not published for ncnn"),

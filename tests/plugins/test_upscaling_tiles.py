@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igo.errors import ImageError
-from igo_plugins.realesrgan.tiles import SMALLEST, enlarge, is_out_of_memory
+from igo.errors import ImageError, out_of_memory
+from igo_plugins.realesrgan.tiles import SMALLEST, enlarge
 
 
 class Sums:
@@ -80,9 +80,15 @@ def test_other_errors_are_not_swallowed():
 
     with pytest.raises(RuntimeError, match="expected 3 channels"):
         enlarge(Broken(), noise(8, 8))
-    assert is_out_of_memory(MemoryError())
-    assert is_out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"))
-    assert not is_out_of_memory(ValueError("memory"))
+
+
+def test_what_says_that_memory_ran_out():
+    said = ("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory", "CUDA error: out of memory")
+    said += ("cuDNN error: CUDNN_STATUS_ALLOC_FAILED", "OpenCV: error: (-4:Insufficient memory) Failed to allocate 8")
+    assert out_of_memory(MemoryError())
+    assert all(out_of_memory(RuntimeError(words)) for words in said)
+    assert not out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    assert not out_of_memory(ValueError("memory"))
 
 
 def test_the_margin_mirrors_all_four_sides_even_of_one_pixel():
