@@ -6,7 +6,8 @@ and comes back with `read_text`. `pad_reflect` and `unpad` fit a picture to a mo
 
 from igo.errors import ImageError
 from igo.images.geometry import Box, fit_size, pad_reflect, placed, resized, unpad
-from igo.images.opening import MAX_PIXELS, READABLE
+from igo.images.kinds import READABLE
+from igo.images.limits import MAX_PIXELS
 from igo.images.reading import ImageSource, Picture, digest, read_image
 from igo.images.texts import read_text
 from igo.images.transparency import kept_hidden, on_white, visible_part

@@ -8,9 +8,13 @@ limit before a pixel is decoded.
 
 from __future__ import annotations
 
-import codecs
+import ctypes
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -26,23 +30,39 @@ from PIL import (
     PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    _imaging,
 )
 
 from igo.errors import ImageError
 from igo.files import check_regular, reason
-
-MAX_PIXELS = 256_000_000
-"""The largest picture that is read unless a caller says otherwise: 256 megapixels, 1 GB once decoded."""
+from igo.images.kinds import EXPECTED, describe, identify
+from igo.images.limits import MAX_PIXELS, check_header, check_size, check_tiff, check_work, tiff_tile
 
 MAX_BYTES = 2**31
 """The largest file that is taken into memory: above any picture of `MAX_PIXELS` with 16 bits and alpha."""
 
 _CHUNK = 2**20
-_TILE_WIDTH, _TILE_LENGTH = 322, 323
+
+# Pillow warns of much that it then reads all the same. Whoever wants to hear that has filters, which come before this.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.", append=True)
+
+
+@cache
+def _quiet_libtiff() -> None:
+    """Keep the libtiff in Pillow, where it can be reached, from writing to standard error what its callers hear too."""
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
 
 
 class _Tiff(TiffImagePlugin.TiffImageFile):
     """A TIFF that is held against the caller's limit alone: Pillow's own checks its global one again on decoding."""
+
+    def _setup(self) -> None:
+        _quiet_libtiff()
+        check_tiff(self.tag_v2)
+        super()._setup()
 
     def load_prepare(self) -> None:
         if self._im is None:
@@ -50,36 +70,24 @@ class _Tiff(TiffImagePlugin.TiffImageFile):
         super().load_prepare()
 
 
+def _heif(stream: IO[bytes]) -> ImageFile.ImageFile:
+    from pillow_heif import HeifImageFile
+
+    opened: ImageFile.ImageFile = HeifImageFile(stream)
+    return opened
+
+
 _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
-    "JPEG": JpegImagePlugin.jpeg_factory,
+    "JPEG": JpegImagePlugin.JpegImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
     "AVIF": AvifImagePlugin.AvifImageFile,
     "TIFF": _Tiff,
     "BMP": BmpImagePlugin.BmpImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "PPM": PpmImagePlugin.PpmImageFile,
+    "HEIF": _heif,
 }
-
-READABLE = tuple(_OPENERS)
-"""Names of the file formats that are read, most common first."""
-
-_EXPECTED = f"expected {', '.join(READABLE[:-1])} or {READABLE[-1]}"
-
-_STRANGERS: tuple[tuple[bytes, str], ...] = (
-    (b"%!PS", "a PostScript file"),
-    (b"\xc5\xd0\xd3\xc6", "a PostScript file"),
-    (b"%PDF", "a PDF file"),
-    (b"8BPS", "a Photoshop file"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"<svg", "an SVG drawing"),
-    (b"<", "an HTML or XML text"),
-    (b"version https://git-lfs", "a Git LFS pointer (fetch it with 'git lfs pull')"),
-)
 
 
 def read_bytes(source: str | os.PathLike[str] | BinaryIO, label: str) -> bytes:
@@ -117,58 +125,59 @@ def open_picture(data: bytes, label: str, max_pixels: int = MAX_PIXELS) -> tuple
     Raises ``ImageError`` for data of another kind, damaged headers, and pictures of more than ``max_pixels``.
     """
     if not data:
-        raise ImageError(f"{label} is empty (0 bytes): {_EXPECTED}; save or download it again")
-    kind = _identify(data)
+        raise ImageError(f"{label} is empty (0 bytes): {EXPECTED}; save or download it again")
+    kind = identify(data)
     if kind is None:
-        raise ImageError(f"{label} is {_describe(data)}: {_EXPECTED}; save it as PNG or JPEG first")
+        raise ImageError(f"{label} is {describe(data)}: {EXPECTED}; save it as PNG or JPEG first")
     if kind == "AVIF" and not AvifImagePlugin.SUPPORTED:
         raise ImageError(f"{label} is AVIF, which this build of Pillow can't read: save it as PNG or JPEG first")
-    if kind == "WEBP" and (size := _webp_canvas(data)) is not None:
-        check_size(size, label, max_pixels)  # its decoder allocates the whole canvas as soon as it is opened
-    try:
-        opened = _OPENERS[kind](BytesIO(data))
-        tile = _tiff_tile(opened)
-    except Image.DecompressionBombError as error:
+    if kind == "HEIF" and find_spec("pillow_heif") is None:
         raise ImageError(
-            f"{label} is too large for {kind}: expected fewer pixels ({reason(error)}); use PNG"
-        ) from error
-    except Exception as error:  # decoders raise whatever a damaged file makes them stumble on
-        raise damaged(label, kind, error) from error
+            f'{label} is a HEIC photo, as phones take them, which needs another package: pip install "igo[heif]", or '
+            "save it as JPEG first"
+        )
+    check_header(data, kind, label, max_pixels)
+    with decoding(label, kind):
+        opened = _OPENERS[kind](BytesIO(data))
     check_size(opened.size, label, max_pixels)
-    if tile is not None:
+    if isinstance(opened, _Tiff) and (tile := tiff_tile(opened.tag_v2)) is not None:
         check_size(tile, label, max_pixels)
+    check_work(opened, data, kind, label, max_pixels)
     return opened, kind
 
 
 def load(opened: Image.Image, label: str, kind: str) -> None:
     """Decode all pixels of an opened picture. Raises ``ImageError`` if they are truncated or damaged."""
-    try:
+    with decoding(label, kind, opened.size):
         opened.load()
+
+
+@contextmanager
+def decoding(label: str, kind: str, size: tuple[int, int] | None = None) -> Iterator[None]:
+    """What is raised within, where a picture of this ``kind`` is decoded, as an ``ImageError``.
+
+    Decoders raise whatever a damaged file makes them stumble on.
+    """
+    try:
+        yield
     except ImageError:
         raise
-    except MemoryError as error:
-        width, height = opened.size
-        raise ImageError(f"{label} has {width}x{height} pixels, too many for the memory here: shrink it") from error
-    except Exception as error:  # decoders raise whatever a damaged file makes them stumble on
-        raise damaged(label, kind, error) from error
-
-
-def check_size(size: tuple[int, int], label: str, max_pixels: int) -> None:
-    """Raise ``ImageError`` if a picture of ``size`` (width, height) has no pixels or more than ``max_pixels``."""
-    width, height = size
-    if min(size) < 1:
-        raise ImageError(f"{label} has {width}x{height} pixels: expected at least 1x1")
-    if width * height > max_pixels:
+    except Image.DecompressionBombError as error:
         raise ImageError(
-            f"{label} has {width}x{height} pixels ({width * height / 1e6:,.1f} MP): expected at most "
-            f"{max_pixels / 1e6:,.1f} MP; shrink it, or raise max_pixels if you trust it"
-        )
+            f"{label} is too large for {kind}: expected fewer pixels ({reason(error)}); use PNG"
+        ) from error
+    except MemoryError as error:
+        pixels = f"has {size[0]}x{size[1]} pixels" if size else f"is a {kind} picture"
+        raise ImageError(f"{label} {pixels}, too many for the memory here: shrink it") from error
+    except Exception as error:
+        raise damaged(label, kind, error) from error
 
 
 def damaged(label: str, kind: str, error: Exception) -> ImageError:
     """The error for a picture whose format is known and whose content can't be decoded."""
+    why = reason(error) if str(error) else "its parts don't fit together"
     return ImageError(
-        f"{label} is a truncated, damaged or unusual {kind} picture ({reason(error)}): expected a whole one; "
+        f"{label} is a truncated, damaged or unusual {kind} picture ({why}): expected a whole one; "
         "save or download it again"
     )
 
@@ -196,67 +205,3 @@ def _folder(label: str) -> ImageError:
 
 def _too_many_bytes(label: str) -> ImageError:
     return ImageError(f"{label} is larger than {MAX_BYTES / 2**30:.0f} GiB: expected a picture file; shrink it")
-
-
-def _identify(data: bytes) -> str | None:
-    """The format that the first bytes claim, out of `READABLE`."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[4:8] == b"ftyp" and {b"avif", b"avis"} & _brands(data):
-        return "AVIF"
-    if data.startswith(tuple(TiffImagePlugin.PREFIXES)):
-        return "TIFF"
-    if data.startswith(b"BM"):
-        return "BMP"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data[:1] == b"P" and data[1:2] in b"123456fF" and data[2:3].isspace():
-        return "PPM"
-    return None
-
-
-def _brands(data: bytes) -> set[bytes]:
-    """The major and the compatible brands in the first box of an ISO media file."""
-    end = min(int.from_bytes(data[:4], "big"), 256, len(data))
-    return {data[8:12]} | {data[at : at + 4] for at in range(16, end, 4)}
-
-
-def _describe(data: bytes) -> str:
-    """What a file that is no picture looks like."""
-    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
-    for signature, name in _STRANGERS:
-        if start.startswith(signature):
-            return name
-    if data[4:8] == b"ftyp":
-        return "a HEIC photo" if {b"heic", b"heix", b"mif1"} & _brands(data) else "a video"
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(data[:512])  # the cut may go through a character
-    except UnicodeDecodeError:
-        return "no picture of a known kind"
-    return "no picture of a known kind" if "\0" in text else "a text file"
-
-
-def _tiff_tile(opened: ImageFile.ImageFile) -> tuple[int, int] | None:
-    """Width and height of a TIFF's tiles, which may be far larger than its picture, or None if it has none."""
-    if not isinstance(opened, _Tiff) or not {_TILE_WIDTH, _TILE_LENGTH} <= set(opened.tag_v2):
-        return None
-    return int(opened.tag_v2[_TILE_WIDTH]), int(opened.tag_v2[_TILE_LENGTH])
-
-
-def _webp_canvas(data: bytes) -> tuple[int, int] | None:
-    """Width and height from a WebP header (RFC 9649, sections 2.5 to 2.7), or None if it has none."""
-    chunk, body = data[12:16], data[20:30]
-    if len(body) < 10:
-        return None
-    if chunk == b"VP8X":
-        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
-    if chunk == b"VP8L":
-        bits = int.from_bytes(body[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if chunk == b"VP8 ":
-        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
-    return None

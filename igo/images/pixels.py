@@ -23,7 +23,7 @@ from PIL import Image, ImageChops, ImageCms
 
 from igo.errors import ImageError
 from igo.files import reason
-from igo.images.opening import check_size
+from igo.images.limits import check_size
 
 Array: TypeAlias = NDArray[Any]
 

@@ -14,7 +14,9 @@ from PIL import Image, ImageFile, TiffImagePlugin
 
 from igo.errors import ImageError
 from igo.files import reason
-from igo.images.opening import MAX_PIXELS, READABLE, check_size, load, open_picture, read_bytes
+from igo.images.kinds import READABLE
+from igo.images.limits import MAX_PIXELS, check_size
+from igo.images.opening import decoding, open_picture, read_bytes
 from igo.images.pixels import flatten, from_array
 from igo.images.transparency import on_white
 
@@ -80,8 +82,8 @@ def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
     label, name = source_label(source)
     data = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else read_bytes(source, label)
     opened, kind = open_picture(data, label, max_pixels)
-    with opened:
-        return _decode(opened, label, kind, hashlib.sha256(data).hexdigest(), name)
+    with opened, decoding(label, kind, opened.size):
+        return _decode(opened, label, kind, hashlib.sha256(data).hexdigest(), name, own=True)
 
 
 def digest(image: Image.Image, alpha: Image.Image | None = None) -> str:
@@ -124,14 +126,20 @@ def _read_pil(source: Image.Image, max_pixels: int) -> Picture:
     undecoded = isinstance(source, ImageFile.ImageFile) and bool(source.tile)
     if undecoded and kind not in READABLE:
         raise ImageError(f"{label} is {kind}: expected {', '.join(READABLE)}; save it as PNG or JPEG first")
-    load(source, label, kind or "PIL")
+    with decoding(label, kind or "PIL", source.size):
+        return _decode(source, label, kind if kind in READABLE else None, _sha256(source), name, own=False)
+
+
+def _sha256(source: Image.Image) -> str:
+    """Of a PIL picture's mode, size, pixels and palette."""
+    source.load()
     digest = hashlib.sha256(f"{source.mode} {source.width}x{source.height}\n".encode())
     digest.update(source.tobytes())
     if source.mode in ("P", "PA"):
         digest.update(bytes(source.getpalette("RGBA") or ()))
     if "transparency" in source.info:
         digest.update(repr(source.info["transparency"]).encode())
-    return _decode(source, label, kind if kind in READABLE else None, digest.hexdigest(), name)
+    return digest.hexdigest()
 
 
 def _read_array(source: NDArray[Any], max_pixels: int) -> Picture:
@@ -149,18 +157,18 @@ def _read_array(source: NDArray[Any], max_pixels: int) -> Picture:
     return Picture(rgb, alpha, None, digest.hexdigest(), None, None, (*notes, *more))
 
 
-def _decode(opened: Image.Image, label: str, kind: str | None, sha256: str, name: str | None) -> Picture:
-    """Pixels, alpha and profile of an opened picture."""
+def _decode(opened: Image.Image, label: str, kind: str | None, sha256: str, name: str | None, own: bool) -> Picture:
+    """Pixels, alpha and profile of an opened picture; a copy of its pixels unless it is our own."""
     rawmode = _rawmode(opened)
-    turned = _tiff_orientation(opened)
-    load(opened, label, kind or "PIL")
+    turned = _turned_by_decoder(opened)
+    opened.load()
     notes = ["several frames, the first taken"] if _is_animated(opened) else []
     icc = opened.info.get("icc_profile")
     icc = icc if isinstance(icc, bytes) and icc else None
     rgb, alpha, more = flatten(opened, label, icc, rawmode)
-    if rgb is opened:
-        rgb = opened.copy()
     orientation = _orientation(opened, notes)
+    if rgb is opened:
+        rgb = Image.Image()._new(opened.im) if own else opened.copy()
     if orientation > 1:
         rgb = rgb.transpose(_UPRIGHT[orientation])
         alpha = None if alpha is None else alpha.transpose(_UPRIGHT[orientation])
@@ -188,11 +196,12 @@ def _is_animated(opened: Image.Image) -> bool:
         return True
 
 
-def _tiff_orientation(opened: Image.Image) -> int:
-    """The orientation that Pillow will apply, and then forget, while it decodes a TIFF."""
-    if not isinstance(opened, TiffImagePlugin.TiffImageFile):
-        return 1
-    return _orientation(opened, [])
+def _turned_by_decoder(opened: Image.Image) -> int:
+    """The orientation that Pillow will apply, and then forget, while it decodes a TIFF; or that a HEIF came with."""
+    if isinstance(opened, TiffImagePlugin.TiffImageFile):
+        return _orientation(opened, [])
+    told = opened.info.get("original_orientation") if opened.format == "HEIF" else None
+    return told if isinstance(told, int) and told in _UPRIGHT else 1
 
 
 def _orientation(opened: Image.Image, notes: list[str]) -> int:

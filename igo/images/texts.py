@@ -18,7 +18,8 @@ from typing import BinaryIO
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 from igo.errors import ImageError
-from igo.images.opening import MAX_PIXELS, damaged, load, open_picture, read_bytes
+from igo.images.limits import MAX_PIXELS
+from igo.images.opening import decoding, load, open_picture, read_bytes
 from igo.images.reading import source_label
 
 PARAMETERS = "parameters"
@@ -107,10 +108,8 @@ def read_text(source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels: 
         if isinstance(opened, PngImagePlugin.PngImageFile):
             load(opened, label, kind)  # chunks may follow the pixels
             text = {str(key): str(value) for key, value in opened.text.items()}
-        try:
+        with decoding(label, kind):
             return text if PARAMETERS in text else _from_comments(opened) or {**_from_exif(opened), **text}
-        except Exception as error:  # EXIF parsers raise whatever a damaged block makes them stumble on
-            raise damaged(label, kind, error) from error
 
 
 def _dump(text: Mapping[str, str]) -> str:

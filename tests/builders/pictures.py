@@ -4,12 +4,13 @@ import io
 import itertools
 import struct
 import zlib
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from igo.images import ImageError, read_image
+from igo.images import READABLE, ImageError, read_image
 
 UPRIGHT = {
     1: lambda a: a,
@@ -24,9 +25,19 @@ UPRIGHT = {
 """For each EXIF orientation, what makes an array of pixels upright."""
 
 
+HEIF = find_spec("pillow_heif") is not None
+"""Whether the package is here that reads phones' photos."""
+READ_HERE = READABLE if HEIF else tuple(kind for kind in READABLE if kind != "HEIF")
+
+
 def encode(image, kind, **options):
     """The bytes of a file."""
     buffer = io.BytesIO()
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.from_pillow(image).save(buffer, **options)
+        return buffer.getvalue()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
 

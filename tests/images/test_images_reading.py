@@ -12,8 +12,8 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import igo.images.opening as opening
-from igo.images import READABLE, ImageError, read_image
-from tests.builders.pictures import encode, pixels, png, refusal
+from igo.images import ImageError, read_image
+from tests.builders.pictures import READ_HERE, encode, pixels, png, refusal
 
 RNG = np.random.default_rng(7)
 COLOURS = RNG.integers(0, 256, (7, 5, 3), np.uint8)
@@ -52,7 +52,7 @@ def test_the_source_is_left_as_it_is_and_shares_no_pixels():
     assert picture.image.info == {}
 
 
-@pytest.mark.parametrize("kind", READABLE)
+@pytest.mark.parametrize("kind", READ_HERE)
 def test_every_readable_format_is_read(kind):
     picture = read_image(encode(Image.new("RGB", (16, 16), (200, 30, 60)), kind))
     assert picture.format == kind
@@ -113,7 +113,7 @@ def test_a_bomb_is_refused_by_its_header_and_pillows_limit_is_not_touched(monkey
     assert "60000x60000 pixels (3,600.0 MP): expected at most 256.0 MP" in refusal(bomb)
     assert "16777216x16777216 pixels" in refusal(bytes(webp))
     small = Image.new("RGB", (20, 20))
-    for kind in READABLE:
+    for kind in READ_HERE:
         assert "20x20 pixels (0.0 MP): expected at most 0.0 MP" in refusal(encode(small, kind), max_pixels=399)
     assert "20x20" in refusal(small, max_pixels=399)
     assert "20x20" in refusal(np.zeros((20, 20)), max_pixels=399)
@@ -233,7 +233,6 @@ def test_a_file_that_is_too_large_to_be_a_picture(tmp_path, monkeypatch):
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
         (b"\xef\xbb\xbf<!DOCTYPE html>", "an HTML or XML text"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC photo"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "a video"),
         (b"PK\x03\x04" + bytes(30), "a ZIP archive"),
         (bytes(range(128, 256)), "no picture of a known kind"),
@@ -256,11 +255,13 @@ def test_formats_that_call_outside_programs_are_refused_even_when_opened_by_pill
     assert "is EPS: expected" in refusal(opened)
 
 
-@pytest.mark.parametrize("kind", READABLE)
+@pytest.mark.parametrize("kind", READ_HERE)
 def test_truncated_files_are_refused(kind):
     data = encode(Image.fromarray(RNG.integers(0, 256, (24, 24, 3), np.uint8)), kind)
     for length in range(1, len(data) - 20, max(1, len(data) // 24)):
         refusal(data[:length])
+    if kind == "HEIF":  # which Pillow doesn't open by itself
+        return
     opened = Image.open(io.BytesIO(data))
     opened.load()
     assert read_image(opened).format == kind
@@ -273,7 +274,7 @@ def test_a_truncated_picture_that_pillow_has_opened_is_refused():
 
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=150, deadline=None)
-@given(kind=st.sampled_from(READABLE), at=st.floats(0, 1), junk=st.binary(min_size=1, max_size=6))
+@given(kind=st.sampled_from(READ_HERE), at=st.floats(0, 1), junk=st.binary(min_size=1, max_size=6))
 def test_damaged_files_are_read_or_refused_and_nothing_else(kind, at, junk):
     data = bytearray(encode(Image.fromarray(COLOURS), kind))
     start = int(at * (len(data) - 1))

@@ -11,12 +11,14 @@ from typing import Any
 
 from igo.errors import SettingsError
 from igo.files import text_of, write_whole
+from igo.images.kinds import READABLE
+from igo.images.kinds import SUFFIXES as PICTURE_SUFFIXES
 
 METADATA = "metadata.jsonl"
 MASKS = "masks"
 """The folder, within that of the pictures, for masks that are made here. What a kill leaves in it is no picture."""
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif")
-"""What is taken for a picture. The last two, which phones write, can't be read; left out, nobody would hear of them."""
+SUFFIXES = tuple(suffix for kind in READABLE for suffix in PICTURE_SUFFIXES[kind])
+"""What is taken for a picture. One that can't be read is told; left out, nobody would hear of it."""
 _FIELDS = 'each line needs "file_name" and "text", and may have "mask" (a file, or null for a thing that is not there)'
 _OWN = ("file_name", "text", "mask")
 

@@ -126,9 +126,7 @@ def test_bad_pictures_and_empty_answers_are_skipped_with_a_line(folder):
     done = caption_folder(folder, lambda pictures: ["" if one.width == 22 else "a coat" for one in pictures])
     assert done.written == 3
     assert len(done.skipped) == 3
-    for line, told in zip(
-        sorted(done.skipped), ("b.jpg' is a truncated", "a HEIC photo", "nothing to say"), strict=True
-    ):
+    for line, told in zip(sorted(done.skipped), ("b.jpg' is a truncated", "HEI", "nothing to say"), strict=True):
         assert told in line
         assert "\n" not in line
     for path in folder.rglob("*.*"):
