@@ -15,8 +15,9 @@ A plugin is any object, by custom a dataclass whose fields are its settings. It 
         def postprocess(self, frame: igo.Frame) -> igo.Frame:
             return frame.with_image(ImageOps.mirror(frame.image))
 
-Optional class attributes: ``needs`` and ``provides``, tuples of layer names, checked before any model is loaded, and
-``resizes = True`` for a plugin that changes the picture's size. ``igo.testing.check_plugin`` holds plugins to them.
+Optional class attributes: ``needs`` and ``provides``, tuples of layer names, checked before any model is loaded;
+``shows``, layers that are made for the user alone, who asks by ``Chain.layer``; and ``resizes = True`` for a plugin
+that changes the picture's size. ``igo.testing.check_plugin`` holds plugins to them.
 Each hook is called for one step at a time; the chain combines the answers (see ``igo.chains.chain``).
 """
 

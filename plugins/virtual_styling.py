@@ -29,6 +29,8 @@ class VirtualStyling:
     and ``SettingsError`` for settings that can't be meant.
     """
 
+    shows = ("mask",)
+
     target: str
     """What to replace: "t-shirt", or several phrases with commas between them: "jacket, shirt"."""
     to: str
@@ -81,6 +83,12 @@ class VirtualStyling:
             raise SettingsError(f"weight is {self.weight}; expected a number above 0, at most 4")
 
     @igo.hookimpl
+    def provide(self, name: str, frame: igo.Frame, runtime: igo.Runtime) -> Image | None:
+        """The zone, for a user who asks for the layer ``"mask"`` (``Chain.layer``). To other steps it is no mask: they
+        would paint in it."""
+        return self._found(frame, runtime)[0] if name == "mask" else None
+
+    @igo.hookimpl
     def postprocess(
         self,
         frame: igo.Frame,
@@ -92,7 +100,7 @@ class VirtualStyling:
     ) -> igo.Frame | None:
         """Find the zone, repaint it, keep the best candidate."""
         try:
-            zone, report = self._zone(frame.image, layer, runtime)
+            zone, report = self._zone(frame, layer, runtime)
         except MaskError as error:
             if self.on_doubt == "raise":
                 raise
@@ -130,60 +138,68 @@ class VirtualStyling:
         report |= {"candidates": len(painted), "seam": _seam(best), "styled": styled, "prompt": prompt}
         return frame.with_image(best.image, **{**best.told, **report}).with_layer("zone", zone)
 
-    def _zone(self, image: Image, layer: Callable[[str], Image], runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
+    def _zone(
+        self, frame: igo.Frame, layer: Callable[[str], Image], runtime: igo.Runtime
+    ) -> tuple[Image, dict[str, Any]]:
         """The zone to repaint (mode L) and what there is to say about it."""
         try:
             brought = layer("mask").convert("L")
         except MissingLayerError as error:
             if error.step is not None:  # another step asked in vain while it made its layer
                 raise
-        else:
-            area = 1 - brought.histogram()[0] / (brought.width * brought.height)
-            if area == 0:
-                raise NothingFoundError("the mask is empty; expected some of it to be white, where to paint", area=0.0)
-            return brought, {"mask": "brought", "area": round(area, 5)}
-        from igo_plugins.styling.wording import phrases
+            return self._found(frame, runtime)
+        area = 1 - brought.histogram()[0] / (brought.width * brought.height)
+        if area == 0:
+            raise NothingFoundError("the mask is empty; expected some of it to be white, where to paint", area=0.0)
+        return brought, {"mask": "brought", "area": round(area, 5)}
+
+    def _found(self, frame: igo.Frame, runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
+        """The zone that the text finds in what can be seen of the frame."""
+        from igo.images import visible_part
+        from igo_plugins.styling.text_mask import load
+        from igo_plugins.styling.wording import bared, phrases
         from igo_plugins.styling.zone import believe, find
 
-        found = find(
-            self._masks(runtime),
-            image,
-            phrases(self.target),
-            phrases(self.protect),
-            self._limbs(),
-            self.threshold,
-            self.margin,
-        )
+        masks, targets, protect = load(self.mask_model, runtime), phrases(self.target), phrases(self.protect)
+        chosen: dict[str, tuple[Any, ...]] = {"none": (), "both": ("arms", "legs")}
+        limbs = bared(self.target, self.to) if self.limbs == "auto" else chosen.get(self.limbs, (self.limbs,))
+        found = find(masks, _seen(frame), targets, protect, limbs, self.threshold, self.margin)
         wanted, advice = self.confidence, "look at it with on_doubt='paint', or bring a mask"
         believe(found, self.target, self.threshold, None if self.on_doubt == "paint" else wanted, advice)
-        return found.zone, {
-            "mask": self.mask_model,
-            "area": round(found.area, 5),
-            "confidence": round(found.confidence, 3),
-        }
-
-    def _masks(self, runtime: igo.Runtime) -> TextMasks:
-        from igo_plugins.styling.text_mask import load
-
-        return load(self.mask_model, runtime)
-
-    def _limbs(self) -> tuple[Any, ...]:
-        from igo_plugins.styling.wording import bared
-
-        chosen: dict[str, tuple[Any, ...]] = {"none": (), "both": ("arms", "legs")}
-        return tuple(bared(self.target, self.to)) if self.limbs == "auto" else chosen.get(self.limbs, (self.limbs,))
+        alpha = frame.layers.get("alpha")
+        zone = visible_part(found.zone, None if alpha is None else alpha.convert("L"))
+        if zone.getbbox() is None:
+            hidden = f"the picture is transparent where {self.target!r} was found; expected some of it to be visible"
+            raise NothingFoundError(hidden, found.area, found.confidence)
+        report = {"mask": self.mask_model, "area": round(found.area, 5), "confidence": round(found.confidence, 3)}
+        return zone, report | _shortened(masks, (*targets, *protect))
 
     def _scores(self, painted: list[igo.Frame], zone: Image, runtime: igo.Runtime) -> list[float]:
         """How sure the text mask is, on average, that it sees ``to`` in each candidate's zone."""
         import numpy as np
 
-        masks = self._masks(runtime)
-        scores = []
+        from igo_plugins.styling.text_mask import load
+
+        masks, scores = load(self.mask_model, runtime), []
         for frame in painted:
-            soft = masks.soft(frame.image, (self.to,))[0]
+            soft = masks.soft(_seen(frame), (self.to,))[0]
             inside = np.asarray(zone.resize((soft.shape[1], soft.shape[0]))) > 127
             scores.append(float(soft[inside].mean()) if inside.any() else 0.0)
         return scores
+
+
+def _seen(frame: igo.Frame) -> Image:
+    """The picture as it looks on white, if it is transparent."""
+    from igo.images import on_white
+
+    alpha = frame.layers.get("alpha")
+    return on_white(frame.image, None if alpha is None else alpha.convert("L"))
+
+
+def _shortened(masks: TextMasks, phrases: Sequence[str]) -> dict[str, str]:
+    """What there is to say about phrases that the text mask can't read whole."""
+    read = [text for text in map(masks.shortened, phrases) if text is not None]
+    return {"note": f"of a long phrase the text mask read only '{read[0]}'"} if read else {}
 
 
 def _scene(frame: igo.Frame, request: igo.Request) -> str:

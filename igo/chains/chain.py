@@ -95,6 +95,8 @@ class Chain:
     def layer(self, name: str, image: ImageSource) -> Image:
         """The layer ``name`` of a picture, by the first step that provides it, such as a ``"mask"`` in mode L.
 
+        The mask of a chain with ``VirtualStyling`` is the zone that it would paint.
+
         Transparent pictures are laid on white, and a mask has nothing that can't be seen. Raises ``IGOError``:
         ``MissingLayerError`` if no step makes it.
         """
@@ -102,7 +104,8 @@ class Chain:
 
         picture = read_image(image)
         seen, run = picture.on_white(), Run(self.steps, self.runtime)
-        made = run.provided(name, run.steps, Frame(seen), Request(image=seen, seed=0))
+        steps = sorted(run.steps, key=lambda step: name in step.shows)  # what a step makes for all comes first
+        made = run.provided(name, steps, Frame(seen), Request(image=seen, seed=0))
         if made is None:
             raise MissingLayerError(f"no step of this chain provides a layer '{name}'; add one that does")
         return visible_part(made.convert("L"), picture.alpha) if name == "mask" else made

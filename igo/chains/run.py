@@ -135,19 +135,24 @@ class Run:
             check_layers(frame.image, {name: given})
             return visible(name, given, frame)
         others = [step for step in self.steps if step is not asking]
-        made = self.provided(name, [asking], frame, request)
+        made = self.provided(name, [asking], frame, request, asking)
         if made is None:
             made = frame.layers.get(name)
         if made is None:
-            made = self.provided(name, others, frame, request)
+            made = self.provided(name, others, frame, request, asking)
         if made is None:
             raise MissingLayerError(_nobody_makes(name))
         return visible(name, made, frame)
 
-    def provided(self, name: str, steps: Iterable[Step], frame: Frame, request: Request) -> Image | None:
-        """The first answer of these steps, which are shown a transparent picture on white."""
+    def provided(
+        self, name: str, steps: Iterable[Step], frame: Frame, request: Request, asking: Step | None = None
+    ) -> Image | None:
+        """The first answer of these steps, which are shown a transparent picture on white. Without a step that asks, it
+        is the user who does."""
         frame = seen(frame)
         for step in steps:
+            if asking is not None and name in step.shows:
+                continue
             runtime = self.view(step, "provide")
             answer: Image | None = step.ask("provide", name=name, frame=frame, request=request, runtime=runtime)
             if answer is None:

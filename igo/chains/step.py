@@ -68,6 +68,7 @@ class Step:
             raise self._error(f"implements no hook; mark one of {', '.join(HOOKS)} with igo.hookimpl")
         self.needs = self._names("needs")
         self.provides = self._names("provides")
+        self.shows = self._names("shows")
         self.resizes = self._flag("resizes")
         self._check_settings()
 

@@ -58,6 +58,14 @@ class Outputs:
         if sheet is not None:
             told(write_image(sheet, names[-1]))
 
+    def write(self, image: Image) -> None:
+        """Write one picture that has no record; say where it is."""
+        from igo.images import write_image
+
+        name = self._names(1)[0]
+        not_over(name, self.inputs)
+        told(write_image(image, name))
+
     def _names(self, count: int) -> list[Path]:
         """Those of ``count`` pictures, then the sheet's."""
         if self.output is not None:

@@ -42,7 +42,7 @@ def _describe(name: str) -> None:
 
     cls = registry.load(name)
     echo(f"{name}: {cleandoc(cls.__doc__ or 'no description')}\n")
-    for declared in ("needs", "provides"):
+    for declared in ("needs", "provides", "shows"):
         if layers := getattr(cls, declared, ()):
             echo(f"{declared} layers: {', '.join(layers)}")
     if getattr(cls, "resizes", False):

@@ -37,6 +37,7 @@ def style(
     each: Annotated[Path | None, typer.Option(help="In place of TO: a text file with a garment on each line.")] = None,
     output: options.Output = None,
     sheet: Annotated[bool, typer.Option("--sheet", help="Write a contact sheet too: before, mask, after.")] = False,
+    zone: Annotated[bool, typer.Option("--zone", help="Write the zone that TARGET names, and paint nothing.")] = False,
     mask: Annotated[
         Path | None, typer.Option(help="Your own mask, white where to paint, in place of TARGET's.")
     ] = None,
@@ -66,13 +67,15 @@ def style(
         garments = _garments(each)
     else:
         raise SettingsError("give either what the target becomes, such as 'a red hoodie', or --each FILE with many")
+    if zone and mask is not None:
+        raise SettingsError("--zone shows what TARGET names, in whose place --mask stands; give one of them")
     from igo.chains import registry
     from igo.chains.chain import Chain, drawn_seed
     from igo.chains.gathering import together
     from igo.images import read_image
 
-    outputs = Outputs(output, f"{image.stem}-styled", [image, mask, each], sheet)
-    outputs.check(len(garments))
+    outputs = Outputs(output, f"{image.stem}-{'zone' if zone else 'styled'}", [image, mask, each], sheet and not zone)
+    outputs.check(1 if zone else len(garments))
     mask_model = mask_model or ("mini" if painting.checkpoint == "mini" else PHOTOGRAPHS)
     options.check_model(mask_model, "--mask-model")
     styling = registry.load("virtual-styling")
@@ -89,6 +92,9 @@ def style(
         Chain(*painting.steps, styling(target, garment, **settings), runtime=painting.runtime) for garment in garments
     ]
     photo = read_image(image)  # once for all garments, whose chains also share the models and what these remember
+    if zone:
+        outputs.write(chains[0].layer("mask", photo))
+        return
     layers = {} if mask is None else {"mask": read_image(mask)}
     asked: dict[str, Any] = given(
         negative_prompt=negative_prompt,

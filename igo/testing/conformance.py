@@ -198,7 +198,7 @@ def _provides(step: Step, outcomes: Iterable[Outcome]) -> Iterable[ConformanceEr
         yield ConformanceError(
             "provides", seen, f"return None for names that aren't yours, or add '{name}' to provides"
         )
-    if step.implements("provide") and not step.provides:
+    if step.implements("provide") and not step.provides and not step.shows:
         seen, todo = f"{step.name} has the hook provide and declares no layer", 'declare them: provides = ("mask",)'
         yield ConformanceError("provides", seen, todo)
 

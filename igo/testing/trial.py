@@ -86,7 +86,7 @@ def tried(plugin: object, scene: Scene, runtime: Runtime, without: Iterable[str]
     made = {
         name
         for name in {*step.provides, *USUAL_LAYERS}
-        if run.provided(name, [step], frames[0], request) is not None
+        if run.provided(name, [step], frames[0], request, asking=steps[0]) is not None
         or (name in step.provides and name in frames[0].layers)
     }
     scores = [run.score(step, frame, request) for frame in frames]

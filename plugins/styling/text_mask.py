@@ -26,35 +26,69 @@ HOLE = 0.03
 
 @dataclass(frozen=True)
 class TextMasks:
-    """A loaded CLIPSeg, which remembers what it has found in the last picture: a lookbook asks that again and again."""
+    """A loaded CLIPSeg, which remembers what it has seen and found in the last picture: a lookbook asks that again and
+    again."""
 
     model: Any
     processor: Any
     known: dict[str, Soft] = field(default_factory=dict)
     last: list[Image.Image] = field(default_factory=list)
+    seen: list[Any] = field(default_factory=list)
+    """What the picture encoder gives of it to the decoder's layers, 1×N×W each."""
 
     def soft(self, image: Image.Image, phrases: tuple[str, ...]) -> Soft:
-        """One mask for each phrase: P×h×w of 0 to 1, at the picture's proportions and at most ``LONGEST`` pixels."""
+        """One mask for each phrase: P×h×w of 0 to 1, at the picture's proportions and at most ``LONGEST`` pixels.
+
+        What is longer than CLIPSeg reads is cut off: see ``shortened``.
+        """
         if self.last != [image]:
             self.last[:] = [image]
             self.known.clear()
+            self.seen.clear()
         new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self.known]
         if new:
             self.known.update(zip(new, self._found(image, new), strict=True))
         return np.stack([self.known[phrase] for phrase in phrases])
 
     def _found(self, image: Image.Image, phrases: list[str]) -> Soft:
+        size = working_size(image.size)
+        scaled = [cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in self._logits(image, phrases)]
+        return np.asarray(1 / (1 + np.exp(-np.stack(scaled))), np.float32)
+
+    def shortened(self, phrase: str) -> str | None:
+        """What is read of a phrase that is longer than CLIPSeg's window (77 tokens); ``None`` if it is read whole."""
+        tokenizer, longest = self.processor.tokenizer, self._window
+        if len(tokenizer(phrase, truncation=True, max_length=longest + 1)["input_ids"]) <= longest:
+            return None
+        read = tokenizer(phrase, truncation=True, max_length=longest)["input_ids"]
+        return str(tokenizer.decode(read, skip_special_tokens=True)).strip(" \ufffd")
+
+    @property
+    def _window(self) -> int:
+        return int(self.model.config.text_config.max_position_embeddings)
+
+    def _logits(self, image: Image.Image, phrases: list[str]) -> Soft:
+        """The decoder's answers, P×H×W. The picture is encoded once, however many phrases there are; transformers' own
+        call does it for each."""
         import torch
 
-        width, height = working_size(image.size)
-        inputs = self.processor(text=phrases, images=[image] * len(phrases), padding=True, return_tensors="pt")
-        inputs = inputs.to(self.model.device)
+        model, device = self.model, self.model.device
         with torch.no_grad():
-            logits = self.model(**inputs | {"pixel_values": inputs.pixel_values.to(self.model.dtype)}).logits.float()
+            if not self.seen:
+                pixels = self.processor.image_processor(images=image, return_tensors="pt").pixel_values
+                states = model.clip.vision_model(
+                    pixels.to(device, model.dtype), interpolate_pos_encoding=True, output_hidden_states=True
+                ).hidden_states
+                self.seen.extend(states[layer + 1] for layer in model.extract_layers)  # the first are embeddings
+            tokens = self.processor.tokenizer(
+                phrases, padding=True, truncation=True, max_length=self._window, return_tensors="pt"
+            ).to(device)
+            wanted = model.get_conditional_embeddings(
+                len(phrases), input_ids=tokens.input_ids, attention_mask=tokens.attention_mask
+            )
+            found = model.decoder([states.expand(len(phrases), -1, -1) for states in self.seen], wanted).logits.float()
         # transformers gives one text's mask without its first axis
-        found = logits.view(len(phrases), *logits.shape[-2:]).cpu().numpy()
-        scaled = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in found])
-        return np.asarray(1 / (1 + np.exp(-scaled)), np.float32)
+        return np.asarray(found.view(len(phrases), *found.shape[-2:]).cpu().numpy(), np.float32)
 
 
 def load(name: str, runtime: Runtime) -> TextMasks:

@@ -18,6 +18,8 @@ BARE: dict[Limbs, str] = {"arms": "bare skin", "legs": "bare legs"}
 """The phrase that finds each limb where it is bare."""
 SMALLEST, LARGEST = 0.002, 0.9
 """Shares of the picture below and above which no garment is believed."""
+LONGEST_NAME = 60
+"""Letters of a target that an error shows."""
 REACH = 0.5
 """How far from the garment a limb may lie, as a share of the garment's height."""
 
@@ -64,6 +66,7 @@ def believe(found: Found, target: str, threshold: float, confidence: float | Non
 
     ``unsure`` is what to do about a mask that is doubted.
     """
+    target = target if len(target) <= LONGEST_NAME else f"{target[: LONGEST_NAME - 1]}…"
     area, seen = found.area, f"area {found.area:.1%}, confidence {found.confidence:.2f}"
     if area < SMALLEST:
         raise NothingFoundError(

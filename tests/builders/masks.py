@@ -31,3 +31,6 @@ class Boxes:
                 left, top, right, bottom = (round(edge * width / SIZE[0]) for edge in PLACES[phrase])
                 found[row, top:bottom, left:right] = self.certainty
         return found
+
+    def shortened(self, phrase):
+        return None

@@ -55,6 +55,18 @@ def test_each_of_many_garments_is_tried_on(command, tiny_checkpoint):
     assert read_image("alone.png").image == other
 
 
+def test_the_zone_alone_is_written(command):
+    code, output, errors = command("me.png", "t-shirt", "a red hoodie", "--zone", "--quiet")
+    assert (code, output) == (0, "me-zone.png\n"), errors
+    zone = np.asarray(read_image("me-zone.png").image.convert("L"))
+    left, top, right, bottom = PLACES["t-shirt"]
+    assert zone[top:bottom, left:right].all()
+    assert 0 < zone.mean() < 128
+    code, output, errors = command("me.png", "t-shirt", "a hoodie", "--zone", "--mask", "me.png", "--quiet")
+    assert code == 2
+    assert errors.startswith("igo: --zone shows what TARGET names")
+
+
 def test_a_mask_of_ones_own_is_taken(command, tiny_checkpoint):
     mask = Image.new("L", SIZE)
     mask.paste(255, (0, 60, 64, 96))

@@ -215,6 +215,41 @@ def test_what_was_found_in_a_picture_is_remembered_until_the_next_one(photo, mon
     assert asked == [["a", "b"], ["c"], ["b"]]
 
 
+def test_the_zone_can_be_seen_without_painting(boxes, photo):
+    styling = VirtualStyling("t-shirt", to="a hoodie")
+    zone = igo.Chain(styling).layer("mask", photo)
+    assert zone == igo.Chain(PaintedBase(), styling).run(image=photo, seed=1)[0].layers["zone"]
+    with pytest.raises(NothingFoundError, match="found no 'hat'"):
+        igo.Chain(VirtualStyling("hat", to="a cap")).layer("mask", photo)
+
+
+def test_to_other_steps_the_zone_is_no_mask(boxes, photo):
+    first, second = VirtualStyling("t-shirt", to="a hoodie"), VirtualStyling("jeans", to="a skirt")
+    look = igo.Chain(PaintedBase(), first, second).run(image=photo, seed=1)
+    zone = np.asarray(look[0].layers["zone"]) > 0
+    assert zone[inside("jeans")].mean() > 0.9
+    assert not zone[inside("t-shirt")][: 20 * 24].any()
+
+
+def test_what_cannot_be_seen_is_not_painted(boxes, photo):
+    """Whatever colours lie under it."""
+    alpha = Image.new("L", SIZE, 255)
+    alpha.paste(0, (0, 0, 32, 96))
+    looks = []
+    for color in ("white", "black"):
+        under = Image.composite(photo, Image.new("RGB", SIZE, color), alpha)
+        under.putalpha(alpha)
+        looks.append(igo.Chain(PaintedBase(), VirtualStyling("t-shirt", to="a hoodie")).run(image=under, seed=1))
+        zone = np.asarray(looks[-1][0].layers["zone"])
+        assert not zone[:, :32].any()
+        assert zone[30:44, 34:42].all()
+    assert looks[0][0].layers["zone"] == looks[1][0].layers["zone"]
+    gone = photo.copy()
+    gone.putalpha(Image.composite(Image.new("L", SIZE, 255), Image.new("L", SIZE), Image.new("L", SIZE)))
+    with pytest.raises(NothingFoundError, match="transparent where 't-shirt' was found"):
+        igo.Chain(PaintedBase(), VirtualStyling("t-shirt", to="a hoodie")).run(image=gone, seed=1)
+
+
 @pytest.mark.parametrize(
     ("target", "certainty", "error", "told"),
     [
