@@ -9,6 +9,7 @@ limit before a pixel is decoded.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -45,6 +46,8 @@ _CHUNK = 2**20
 
 # Pillow warns of much that it then reads all the same. Whoever wants to hear that has filters, which come before this.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.", append=True)
+# What it logs, Python writes to standard error where no handler at all is set, as in a command.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @cache

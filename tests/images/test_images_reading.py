@@ -1,6 +1,8 @@
 """A picture comes from wherever people have it, or is refused in one line."""
 
 import io
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -284,3 +286,16 @@ def test_damaged_files_are_read_or_refused_and_nothing_else(kind, at, junk):
     except ImageError as error:
         outcome = str(error)
     assert outcome == "RGB" or ("expected" in outcome and "\n" not in outcome)
+
+
+def test_what_pillow_logs_does_not_reach_the_terminal(tmp_path):
+    """In a process of its own: where pytest listens to logs, Python writes none of them to standard error."""
+    path = tmp_path / "many-samples.tif"
+    Image.new("RGB", (4, 4)).save(path, tiffinfo={277: 3})
+    data = path.read_bytes()
+    entry = b"\x15\x01\x03\x00\x01\x00\x00\x00"  # samples per pixel: one short
+    path.write_bytes(data.replace(entry + b"\x03\x00", entry + b"\x04\xef"))
+    code = "import sys; from igo.images import read_image; read_image(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert "ImageError" in done.stderr
+    assert not [line for line in done.stderr.splitlines() if line.startswith("More samples")]
