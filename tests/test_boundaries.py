@@ -14,8 +14,8 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 FLOORS = (
     ("errors",),
-    ("files",),
-    ("values", "networks", "embedded", "wardrobe", "runtime", "images", "hub"),
+    ("files", "hub"),
+    ("values", "networks", "embedded", "wardrobe", "runtime", "images"),
     ("compositing", "hookspecs"),
     ("records",),
     ("chains",),

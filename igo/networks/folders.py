@@ -4,10 +4,11 @@ against the weights before memory is taken, and weights that are missing are not
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from typing import Any
 from torch import Tensor
 from torch.nn.modules import module as hooks
 
+from igo import hub
 from igo.errors import CheckpointError, IGOError
 from igo.files import check_regular, reason
 from igo.networks.weights import SAFETENSORS, check_finite, described, read, shown
 
+_WEIGHTS = (re.compile(r"model(-\d+-of-\d+)?\.safetensors"), re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin"))
+_DESCRIPTIONS = (".json", ".txt", ".model", ".jinja", ".spm", ".tiktoken")
 _LAYERS = re.compile(r"(.*_)?(n_?layers?|layers|depth|blocks)")
 """Names in a description that say how many of something are built one after the other."""
 _COPIES = 4
@@ -31,14 +35,14 @@ _LONGEST = 2**13
 """Pixels of a side that pictures may be brought to for a model."""
 
 
-def load_model(kind: Any, place: Path | str, what: str, **options: Any) -> Any:
-    """``kind.from_pretrained(place, **options)`` of transformers, whole and finite; of a folder before all else of it.
+def load_model(kind: Any, place: Path, what: str, **options: Any) -> Any:
+    """``kind.from_pretrained(place, **options)`` of transformers, whole and finite; checked before all else of it.
 
     Raises ``CheckpointError``, which begins with ``what``, for a folder that can't be trusted (see ``check_folder``),
     and for weights that are missing, of another shape than described, or not finite.
     """
-    held = check_folder(place) if isinstance(place, Path) else None
-    with held.built_no_larger() if held else nullcontext():
+    held = check_folder(place)
+    with held.built_no_larger():
         model, told = kind.from_pretrained(place, output_loading_info=True, ignore_mismatched_sizes=True, **options)
     if told["missing_keys"]:  # transformers would make them up, and say so in a warning alone
         missing = sorted(told["missing_keys"])
@@ -49,21 +53,28 @@ def load_model(kind: Any, place: Path | str, what: str, **options: Any) -> Any:
             f"{what} holds {shown(name)} with shape {tuple(found)}, which it describes as {tuple(described_as)}; "
             "name another"
         )
-    if held:
-        held.check_finite(model, what)
-    else:
-        check_finite(model.state_dict(), what)
+    held.check_finite(model, what)
     return model
 
 
-def place_of(name: str, what: str, expected: str) -> Path | str:
-    """The folder ``name``, or a hub's ``owner/name`` as it is. Raises ``CheckpointError`` for neither."""
-    folder = Path(name).expanduser()
+def place_of(name: str, what: str, expected: str, revision: str | None = None) -> Path:
+    """The folder ``name``, or the one in the cache with what transformers loads of a hub's ``owner/name``.
+
+    Raises ``CheckpointError`` for what is neither, or can't be fetched.
+    """
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111  Path's own raises for users who aren't known
     if name and folder.is_dir():
         return folder
-    if name.count("/") != 1 or name.startswith((".", "/", "~")) or folder.exists():
+    if folder.exists() or not hub.is_name(name):
         raise CheckpointError(f"{what} can't be loaded: there is no such folder; {expected}")
-    return name
+    return hub.fetch(name, _wanted, revision)
+
+
+def _wanted(files: Sequence[str], _look: hub.Look) -> list[str]:
+    """Of a repository in transformers' layout: the descriptions, and the weights as safetensors if there are such."""
+    weights = [[file for file in files if kind.fullmatch(file)] for kind in _WEIGHTS]
+    described = [file for file in files if "/" not in file and file.endswith(_DESCRIPTIONS)]
+    return described + next((found for found in weights if found), [])
 
 
 @contextmanager

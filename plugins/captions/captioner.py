@@ -119,12 +119,12 @@ def _read(name: str, revision: str | None, load_in_8bit: bool, runtime: Runtime)
     from igo.networks.folders import load_model, one_line, place_of
 
     what = f"the captioner {name!r}"
-    source = {"revision": revision, "trust_remote_code": False}
+    source = {"trust_remote_code": False}
     options: dict[str, Any] = {"dtype": runtime.dtype, **_placement(runtime.device)}
     if load_in_8bit:
         options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
     with _quietly(), one_line(what, _EXPECTED):
-        place = place_of(name, what, _EXPECTED)
+        place = place_of(name, what, _EXPECTED, revision)
         model = load_model(AutoModelForImageTextToText, place, what, **source, **options)
         processor = _processor(str(place), source)
         if "device_map" not in options:
