@@ -70,18 +70,23 @@ def restored_outside(original: Image.Image, painted: Image.Image, mask: Image.Im
 
 
 def context_box(mask: Image.Image, context: float, least: tuple[int, int]) -> Box:
-    """What to show a model that paints the zone of ``mask`` (L, not empty): the zone, and around it ``context`` times
-    its longer side on each side.
+    """What to show a model that paints the zone of ``mask`` (L, not empty): see ``context_around``."""
+    return context_around(mask.getbbox() or (0, 0, *mask.size), mask.size, context, least)
+
+
+def context_around(zone: Box, size: tuple[int, int], context: float, least: tuple[int, int]) -> Box:
+    """What to show a model that paints ``zone`` in a picture of ``size``: the zone, and around it ``context`` times its
+    longer side on each side.
 
     The box has at least the size ``least`` (width, height), and its proportions as far as the picture allows: models
     paint best what is shaped like what they have learned. It never reaches out of the picture.
     """
-    left, top, right, bottom = mask.getbbox() or (0, 0, *mask.size)
+    left, top, right, bottom = zone
     grown = 2 * context * max(right - left, bottom - top)
     width, height = max(right - left + grown, least[0]), max(bottom - top + grown, least[1])
     width, height = max(width, height * least[0] / least[1]), max(height, width * least[1] / least[0])
-    left, right = _span(left, right, round(width), mask.width)
-    top, bottom = _span(top, bottom, round(height), mask.height)
+    left, right = _span(left, right, round(width), size[0])
+    top, bottom = _span(top, bottom, round(height), size[1])
     return left, top, right, bottom
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil, isnan
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
@@ -101,14 +102,15 @@ class TextToImage:
         runtime.identify(model.name, model.identity)
         job = self._job(request, model.defaults)
         native = model.defaults.width, model.defaults.height
-        fitting = fitted(job, native, model.diffusion.latent_scale, model.diffusion.multiple, self.context)
-        painted = model.diffusion.paint(fitting.job, runtime.progress)
-        images = [fitting.restore(image) for image in painted.images]
-        zones: list[dict[str, Any]] = [{}] * len(images)
-        if job.image is not None and job.mask is not None:
-            stitched = [self._stitched(job.image, image, job.mask) for image in images]
-            images, scale = [image for image, _ in stitched], round(fitting.scale, 3)
-            zones = [{"zone": {**told, "scale": scale}} for _, told in stitched]
+        parts = self._parts(job, native, runtime)
+        images: list[Image] = []
+        scales = []
+        for number, part in enumerate(parts):
+            fitting = fitted(part, native, model.diffusion.latent_scale, model.diffusion.multiple, self.context)
+            painted = model.diffusion.paint(fitting.job, partial(_tell, runtime, number, len(parts)))
+            images = self._stitched(part, images, [fitting.restore(image) for image in painted.images])
+            scales.append(round(fitting.scale, 3))
+        zones = [self._zone(image, parts, scales) for image in images]
         flags = model.diffusion.check(images)
         report = {"checkpoint": model.name, "identity": model.identity, **painted.report}
         if notes := [note for note in (model.note, painted.report.get("note")) if note]:
@@ -120,19 +122,54 @@ class TextToImage:
             for k, (image, seed) in enumerate(zip(images, job.seeds, strict=True))
         ]
 
-    def _stitched(self, original: Image, painted: Image, mask: Image) -> tuple[Image, dict[str, Any]]:
-        """The painted zone in the original, and what there is to say about it: its area as a share of the picture, the
-        feather in pixels, how visible the seam is (1: not at all), and that nothing else changed."""
-        from igo.images.compositing import color_matched, composite, seam_score
+    def _parts(self, job: Job, native: tuple[int, int], runtime: Runtime) -> list[Job]:
+        """The job; where its mask has zones far apart, one for each, the first with the job's own seeds."""
+        if job.mask is None:
+            return [job]
+        from igo.painting.zones import apart
 
+        masks = enumerate(apart(job.mask.convert("L"), native, self.context))
+        return [
+            replace(job, mask=mask, seeds=tuple(runtime.seed(seed, number) if number else seed for seed in job.seeds))
+            for number, mask in masks
+        ]
+
+    def _stitched(self, part: Job, before: Sequence[Image], painted: list[Image]) -> list[Image]:
+        """What was painted of a zone in the job's picture, or in those in which its other zones are painted already."""
+        if part.image is None or part.mask is None:
+            return painted
+        from igo.images.compositing import color_matched, composite
+
+        original, mask = part.image, part.mask
         if self.color_match:
-            painted = color_matched(painted, original, mask, ring=max(4, max(original.size) // 64))
-        image = composite(original, painted, mask, self.feather)
-        histogram, seam = mask.convert("L").histogram(), seam_score(image, mask)
-        area = 1 - histogram[0] / sum(histogram)
-        known_seam = None if isnan(seam) else round(seam, 3)
-        report = {"area": round(area, 5), "feather": self.feather, "seam": known_seam, "outside": "unchanged"}
-        return image, report
+            ring = max(4, max(original.size) // 64)
+            painted = [color_matched(image, original, mask, ring) for image in painted]
+        pairs = zip(before or [original] * len(painted), painted, strict=True)
+        return [composite(one, other, mask, self.feather) for one, other in pairs]
+
+    def _zone(self, image: Image, parts: Sequence[Job], scales: Sequence[float]) -> dict[str, Any]:
+        """What there is to say about a zone: its area as a share of the picture, the feather in pixels, how visible the
+        seam is (1: not at all), that nothing else changed, and at what scale it was painted; where it has parts far
+        apart, the box, the seed, the seam and the scale of each."""
+        from igo.images.compositing import seam_score
+
+        masks = [part.mask for part in parts if part.mask is not None]
+        if not masks:
+            return {}
+
+        def told(some: Sequence[Image], scale: float) -> dict[str, Any]:
+            seams = [seam for mask in some if not isnan(seam := seam_score(image, mask))]
+            return {"seam": round(max(seams), 3) if seams else None, "scale": scale}
+
+        unpainted = sum(mask.histogram()[0] for mask in masks) - (len(masks) - 1) * image.width * image.height
+        area = 1 - unpainted / (image.width * image.height)
+        zone = {"area": round(area, 5), "feather": self.feather, "outside": "unchanged", **told(masks, min(scales))}
+        if len(parts) > 1:
+            zone["parts"] = [
+                {"box": list(mask.getbbox() or ()), "seeds": list(part.seeds), **told([mask], scale)}
+                for mask, part, scale in zip(masks, parts, scales, strict=True)
+            ]
+        return {"zone": zone}
 
     def _job(self, request: Request, defaults: Defaults) -> Job:
         """What is asked for, with the template and the defaults filled in."""
@@ -226,6 +263,11 @@ class TextToImage:
         return frame.with_image(frame.image.filter(ImageFilter.GaussianBlur(radius)), safety="blurred")
 
 
+def _tell(runtime: Runtime, number: int, count: int, done: int, total: int) -> None:
+    """Progress within one of ``count`` parts of the work."""
+    runtime.progress(number * total + done, count * total)
+
+
 @dataclass(frozen=True)
 class _Model:
     """A loaded checkpoint."""
@@ -234,4 +276,4 @@ class _Model:
     identity: str
     defaults: Defaults
     diffusion: Diffusion
-    note: str | None
+    note: str | None = None
