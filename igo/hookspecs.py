@@ -63,6 +63,15 @@ def hookimpl(function: F | None = None, **options: Any) -> F:
 
 
 @_spec
+def check(runtime: Runtime) -> None:
+    """Raise an ``IGOError`` for what can't work on this machine: a package, a device, a file that isn't there.
+
+    Asked of each step, in chain order, when a run starts and by ``Chain.check``, before any model is loaded or picture
+    painted. Load nothing here; what is wrong with the settings alone belongs into ``__post_init__``.
+    """
+
+
+@_spec
 def prepare(pipeline: Any, runtime: Runtime) -> Any:
     """Change a loaded diffusers pipeline: an adapter, another scheduler, compilation. Fold, in chain order.
 
@@ -157,6 +166,7 @@ RESULT_TYPES: dict[str, type | None] = {
     "postprocess": Frame,
     "caption": list,
     "observe": None,
+    "check": None,
 }
 """Each hook and the type of its result; ``None`` where the caller checks."""
 

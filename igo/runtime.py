@@ -102,6 +102,11 @@ class Runtime:
             raise SettingsError(f"device {name!r} can't be used here ({reason}); try 'auto' or 'cpu'") from None
         return device
 
+    def check(self) -> None:
+        """Raise ``SettingsError`` for a device that was named and isn't there; torch is imported to know it."""
+        if self._shared.device not in ("auto", "cpu"):
+            self.device  # noqa: B018  asks torch for it
+
     @property
     def dtype(self) -> torch.dtype:
         """The dtype for models: as named, else fp16 on CUDA and fp32 elsewhere.

@@ -15,6 +15,7 @@ PUBLIC = {
     "hookimpl", "load_chain", "replay", "together",
 }  # fmt: skip
 HOOKS = {
+    "check": ["runtime"],
     "prepare": ["pipeline", "runtime"],
     "preprocess": ["request", "runtime"],
     "generate": ["request", "inner", "scores", "runtime"],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from igo.chains import registry
-from igo.chains.run import Run, check_needs
+from igo.chains.run import Run
 from igo.chains.settings import settings_of
 from igo.chains.step import Step, default_name
 from igo.errors import ConfigError, LayerError, MissingLayerError
@@ -102,6 +102,7 @@ class Chain:
         """
         from igo.images import read_image, visible_part
 
+        self.runtime.check()
         picture = read_image(image)
         seen, run = picture.on_white(), Run(self.steps, self.runtime)
         steps = sorted(run.steps, key=lambda step: name in step.shows)  # what a step makes for all comes first
@@ -111,8 +112,12 @@ class Chain:
         return visible_part(made.convert("L"), picture.alpha) if name == "mask" else made
 
     def check(self, layers: Iterable[str] = ()) -> None:
-        """Raise ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings."""
-        check_needs(self.steps, layers)
+        """Raise ``IGOError`` for what can't work here, as far as that is known before anything is loaded.
+
+        ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings;
+        ``SettingsError`` for a device that this machine lacks; and what the steps say (``igo.hookspecs.check``).
+        """
+        Run(self.steps, self.runtime).check(layers)
 
     def describe(self) -> dict[str, Any]:
         """The chain as plain data: ``{"step": [{"use": name, setting: value, ...}]}``, what ``to_toml`` writes.

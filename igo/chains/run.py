@@ -38,7 +38,9 @@ class Run:
 
     def frames(self, request: Request) -> list[Frame]:
         """Fold ``preprocess``, nest ``generate``, fold ``postprocess`` over each frame."""
-        check_needs(self.steps, request.layers)
+        self.check(request.layers)
+        if request.image is None and "mask" in request.layers and not self._uses_layers():
+            raise LayerError("the layer 'mask' says where to paint in a picture, and there is none; give image=")
         brought = set(request.layers)
         for step in self.asked("preprocess"):
             with self.told(step, "preprocess"):
@@ -72,6 +74,18 @@ class Run:
             for frame in frames
         ]
         return [with_alpha(frame, alpha) for frame in own]
+
+    def check(self, layers: Iterable[str] = ()) -> None:
+        """Raise ``IGOError`` for what can't work, before a model is loaded: a layer that nobody brings, a device that
+        isn't there, what the steps say themselves."""
+        check_needs(self.steps, layers)
+        self.runtime.check()
+        for step in self.asked("check"):
+            step.ask("check", runtime=self.view(step, "check"))
+
+    def _uses_layers(self) -> bool:
+        """Whether a step may want the user's layers after the base has painted, or give them a picture before."""
+        return bool(self.asked("preprocess") or self.asked("postprocess"))
 
     def generate(self, request: Request, depth: int | None = None) -> list[Frame]:
         """Ask the steps before ``depth``, the last of them first; each gets the rest as ``inner``.
@@ -186,6 +200,7 @@ class Run:
 
     def captions(self, images: Sequence[Image], prompt: str) -> list[str]:
         """The texts of the first step that has some. Raises ``ChainError`` if there is no such step."""
+        self.runtime.check()
         for step in self.asked("caption"):
             with self.told(step, "caption"):
                 runtime = self.view(step, "caption")

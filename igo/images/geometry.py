@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from igo.errors import ImageError
+from igo.images.limits import MAX_PIXELS
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are exclusive."""
@@ -58,13 +59,18 @@ def unpad(image: Image.Image, box: Box) -> Image.Image:
 
 
 def resized(image: Image.Image, width: int | None, height: int | None) -> Image.Image:
-    """The picture at the width and height asked for; one of them alone keeps the proportions, neither the size."""
+    """The picture at the width and height asked for; one of them alone keeps the proportions, neither the size.
+
+    Raises ``ImageError`` for more pixels than a picture may have that is read.
+    """
     if width is None and height is None:
         return image
     if width is None:
         width = max(1, round(image.width * (height or 1) / image.height))
     if height is None:
         height = max(1, round(image.height * width / image.width))
+    if width * height > max(MAX_PIXELS, image.width * image.height):
+        raise ImageError(f"a picture of {width}x{height} is asked for; expected at most {MAX_PIXELS:,} pixels")
     return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
 
 

@@ -83,6 +83,11 @@ class Diffusion:
             raise CheckpointError(
                 "the checkpoint has 9 channels, for painting in masks; give it as inpaint_checkpoint="
             )
+        trained = self._siblings.scheduler(job.task).config.get("num_train_timesteps") or job.num_inference_steps
+        if job.num_inference_steps > trained:
+            raise SettingsError(
+                f"num_inference_steps is {job.num_inference_steps}; expected at most {trained}, the steps of training"
+            )
         with self._lock:
             texts, tokens = self.memory.within([job], lambda jobs: self.encode(jobs[0]))
         rest = replace(job, prompt="", negative_prompt="", seeds=(), image=None, mask=None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 from igo.errors import MaskError, SettingsError, UnsafeContentError, did_you_mean
 from igo.hookspecs import hookimpl
 from igo.painting import schedulers
+from igo.painting.bounds import check_area, check_request
 from igo.painting.prompts.presets import get_preset, preset_for
 from igo.values import Frame, Request
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 OWN_INPAINTING = {"mini": "mini/inpaint"}
 """Checkpoints that come with one for masks."""
+BLANK = "the prompt is blank, so it is up to the checkpoint what to paint"
 STRENGTH = {"img2img": 0.8, "inpaint": 1.0}
 """diffusers' own defaults."""
 
@@ -92,10 +94,22 @@ class TextToImage:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}, and there is no inpaint_checkpoint to have it")
 
     @hookimpl
+    def check(self, runtime: Runtime) -> None:
+        """Scheduler and memory mode, on this machine."""
+        schedulers.check(schedulers.choose(self.scheduler, self.scheduler_config))
+        if self.memory in ("offload", "sequential"):
+            from igo.painting.memory import check_mode
+
+            check_mode(self.memory, runtime.device)
+
+    @hookimpl
     def generate(self, request: Request, runtime: Runtime) -> list[Frame] | None:
         """Frames of ``request.num_images`` pictures, picture k with the seed ``request.seed + k``."""
-        if request.image is not None and (request.strength == 0 or (request.strength is None and not request.prompt)):
+        if request.image is not None and (
+            request.strength == 0 or (request.strength is None and not request.prompt.strip())
+        ):
             return None
+        check_request(request)
         from igo.painting.sizing import fitted
 
         model = self._model(runtime, inpainting=request.image is not None and "mask" in request.layers)
@@ -113,7 +127,8 @@ class TextToImage:
         zones = [self._zone(image, parts, scales) for image in images]
         flags = model.diffusion.check(images)
         report = {"checkpoint": model.name, "identity": model.identity, **painted.report}
-        if notes := [note for note in (model.note, painted.report.get("note")) if note]:
+        blank = "" if request.image is not None or job.prompt.strip() else BLANK
+        if notes := [note for note in (blank, model.note, painted.report.get("note")) if note]:
             report["note"] = "; ".join(notes)
         return [
             self._judged(
@@ -194,6 +209,7 @@ class TextToImage:
             explicit=tuple(name for name in ("guidance_scale", "strength") if getattr(request, name) is not None),
         )
         if request.image is None:
+            check_area(job.width, job.height)
             return job
         mask = request.layers.get("mask")
         if mask is not None and not mask.getbbox():
