@@ -20,8 +20,9 @@ from igo.errors import CheckpointError, SettingsError
 from igo.painting.components import contents, load_pipeline, needed, one_line
 from igo.painting.digests import digest
 from igo.painting.families import Defaults, defaults_of
-from igo.painting.layout import DEFAULTS_FILE
+from igo.painting.layout import DEFAULTS_FILE, INDEX, described, no_index
 from igo.painting.single_file import load_single_file
+from igo.painting.weights import read_table
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +76,8 @@ def load(
                 raise CheckpointError(
                     f"{place} is not loaded, since such files may run code; convert it to .safetensors"
                 )
-            folder, pipeline, identity = place, load_single_file(place, config, inpainting, dtype), digest(place)
+            pipeline, said = load_single_file(place, None if config is None else _described(config), inpainting, dtype)
+            folder, identity = place, digest(place)
     pipeline.set_progress_bar_config(disable=True)
     return Loaded(pipeline, identity, _defaults(folder, checkpoint, pipeline), said)
 
@@ -118,6 +120,20 @@ def _found(
     folder = place or hub.fetch(checkpoint, wanted, revision)
     files = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
     return folder, contents(str(place or checkpoint), files, folder.joinpath, variant, dtype)
+
+
+def _described(config: str) -> Path:
+    """The folder of a checkpoint whose configuration is wanted, and no weights."""
+
+    def wanted(files: Sequence[str], look: hub.Look) -> list[str]:
+        if INDEX not in files:
+            raise no_index(config, files)
+        return described(read_table(look(INDEX), f"the {INDEX} of {config}"), files)
+
+    place = _local(config) or hub.fetch(config, wanted)
+    if not place.is_dir():
+        raise CheckpointError(f"config={config} is a file; expected a folder in diffusers' layout, or a hub name")
+    return place
 
 
 def _defaults(place: Path, checkpoint: str, pipeline: Any) -> Defaults:

@@ -54,7 +54,7 @@ def contents(
         raise no_index(name, files)
     read = read_table(look(INDEX), f"the {INDEX} of {name}")
     natural = NATURAL.get(str(dtype).removeprefix("torch."))
-    parts = tuple(_parts(name, read))
+    parts = parts_of(name, read)
     _check_named(name, read, files)
     weights = chosen(name, parts, files, variant, natural)
     return Contents(name, read, parts, weights, note(weights, variant, natural))
@@ -72,7 +72,7 @@ def load_pipeline(folder: Path, found: Contents, inpainting: bool, dtype: torch.
     check_described(found.name, folder, described(found.index, there))
     models, notes = {}, [found.note]
     for part in found.parts:
-        models[part.name], unused = _model(folder, found, part, dtype)
+        models[part.name], unused = load_part(folder, found.name, part, found.weights[part.name], dtype)
         if unused:
             some = f"{len(unused)} weights of its {part.name}, such as {unused[0]!r}"
             notes.append(f"{some}, have no place in the model that its config.json describes, and are left out")
@@ -80,6 +80,37 @@ def load_pipeline(folder: Path, found: Contents, inpainting: bool, dtype: torch.
         pipeline = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, **models)
     check_tokenizers(found.name, pipeline)
     return pipeline, "; ".join(one for one in notes if one) or None
+
+
+def load_part(folder: Path, name: str, part: Part, weights: Weights, dtype: torch.dtype) -> tuple[Any, list[str]]:
+    """One model of a pipeline, whole, and the names of weights that it has no place for.
+
+    ``name`` is the checkpoint's, for errors. Raises ``CheckpointError``, one line.
+    """
+    with one_line(f"the {part.name} of {name}"):
+        settings = read_table(folder / part.name / "config.json", f"config.json in {part.name}/ of {name}")
+        check_files(name, folder, weights.files, "quantization_config" in settings)
+        model, told = part.kind.from_pretrained(
+            folder / part.name,
+            dtype=dtype,
+            variant=weights.variant,
+            use_safetensors=weights.safe,
+            local_files_only=True,
+            output_loading_info=True,
+            **({"ignore_mismatched_sizes": True} if part.library == "transformers" else {}),  # to be told which
+        )
+    for key, stored, expected in sorted(told["mismatched_keys"]):
+        raise CheckpointError(
+            f"weights of the {part.name} of {name} don't fit its config.json: {key!r} has the shape {list(stored)}, "
+            f"expected {list(expected)}; download or convert it again"
+        )
+    if missing := sorted(told["missing_keys"]):
+        raise CheckpointError(
+            f"{name} lacks {len(missing)} of the weights of its {part.name}, such as {missing[0]!r}; download or "
+            "convert it again"
+        )
+    check_numbers(name, part.name, model)
+    return model, sorted(key for key in told["unexpected_keys"] if not key.endswith(COUNTERS))
 
 
 def check_tokenizers(name: str, pipeline: Any) -> None:
@@ -171,7 +202,7 @@ def _pipeline_class(found: Contents, inpainting: bool) -> Any:
     return own
 
 
-def _parts(name: str, index: Mapping[str, Any]) -> Iterator[Part]:
+def parts_of(name: str, index: Mapping[str, Any]) -> tuple[Part, ...]:
     """The models among what an index names. Raises ``CheckpointError`` for classes that aren't the two libraries'."""
     import diffusers
     import transformers
@@ -185,6 +216,7 @@ def _parts(name: str, index: Mapping[str, Any]) -> Iterator[Part]:
         transformers.ImageProcessingMixin,
         transformers.ProcessorMixin,
     )
+    parts = []
     for key, value in index.items():
         if key.startswith("_") or not (isinstance(value, list) and list(map(type, value)) == [str, str]):
             continue  # null stands for a part that isn't there
@@ -197,39 +229,11 @@ def _parts(name: str, index: Mapping[str, Any]) -> Iterator[Part]:
         elif library.isidentifier() and kind.isidentifier() and find_spec(f"diffusers.pipelines.{library}"):
             found = getattr(getattr(diffusers.pipelines, library), kind, None)
         if inspect.isclass(found) and issubclass(found, (diffusers.ModelMixin, transformers.PreTrainedModel)):
-            yield Part(key, "diffusers" if issubclass(found, diffusers.ModelMixin) else "transformers", found)
+            parts.append(Part(key, "diffusers" if issubclass(found, diffusers.ModelMixin) else "transformers", found))
         elif not (inspect.isclass(found) and issubclass(found, others)):
             told = json.dumps(value)[:100]
             raise CheckpointError(
                 f"the {INDEX} of {name} wants {told} for its {key}, which is no class of diffusers or transformers "
                 "that IGO loads; other code is not run for a checkpoint"
             )
-
-
-def _model(folder: Path, found: Contents, part: Part, dtype: torch.dtype) -> tuple[Any, list[str]]:
-    """One model of the pipeline, whole, and the names of weights that it has no place for."""
-    weights, name = found.weights[part.name], found.name
-    with one_line(f"the {part.name} of {name}"):
-        settings = read_table(folder / part.name / "config.json", f"config.json in {part.name}/ of {name}")
-        check_files(name, part.name, folder, weights.files, "quantization_config" in settings)
-        model, told = part.kind.from_pretrained(
-            folder / part.name,
-            dtype=dtype,
-            variant=weights.variant,
-            use_safetensors=weights.safe,
-            local_files_only=True,
-            output_loading_info=True,
-            **({"ignore_mismatched_sizes": True} if part.library == "transformers" else {}),  # to be told which
-        )
-    for key, stored, expected in sorted(told["mismatched_keys"]):
-        raise CheckpointError(
-            f"weights of the {part.name} of {name} don't fit its config.json: {key!r} has the shape {list(stored)}, "
-            f"expected {list(expected)}; download or convert it again"
-        )
-    if missing := sorted(told["missing_keys"]):
-        raise CheckpointError(
-            f"{name} lacks {len(missing)} of the weights of its {part.name}, such as {missing[0]!r}; download or "
-            "convert it again"
-        )
-    check_numbers(name, part.name, model)
-    return model, sorted(key for key in told["unexpected_keys"] if not key.endswith(COUNTERS))
+    return tuple(parts)

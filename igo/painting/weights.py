@@ -11,6 +11,8 @@ from typing import Any
 from igo.errors import CheckpointError
 
 POINTER = b"version https://git-lfs"
+Tensors = Mapping[str, tuple[str, tuple[int, ...]]]
+"""Type and shape of each tensor, by its name; types are called as in safetensors: F32, F16, BF16, F8_E4M3, I64."""
 COUNTERS = ("_ids", "_index", "_tracked")
 """How tensors end that are whole numbers by their nature, such as the places of a text's words."""
 
@@ -26,7 +28,7 @@ def check_described(name: str, folder: Path, files: Iterable[str]) -> None:
             _table(content, where)
 
 
-def check_files(name: str, part: str, folder: Path, files: Iterable[str], quantized: bool = False) -> None:
+def check_files(name: str, folder: Path, files: Iterable[str], quantized: bool = False) -> None:
     """Raise ``CheckpointError`` for files that are no weights, are cut, or belong to shards that aren't all there.
 
     ``files`` are paths within ``folder``. A ``quantized`` part may hold whole numbers.
@@ -38,12 +40,19 @@ def check_files(name: str, part: str, folder: Path, files: Iterable[str], quanti
         where = _where(name, file)
         if "-of-" in file and not indices:
             raise CheckpointError(f"{where} is one of several shards, whose index is not there; download it again")
-        for key, (kind, shape) in tensors_of(folder / file, where).items():
-            if not quantized and shape and not kind.startswith(("F", "BF")) and not key.endswith(COUNTERS):
-                raise CheckpointError(
-                    f"{where} has whole numbers ({kind}) for the weights {key!r} of its {part}; expected floating "
-                    "point; download or convert it again"
-                )
+        tensors = tensors_of(folder / file, where)
+        if not quantized:
+            check_floats(tensors, f"{where}")
+
+
+def check_floats(tensors: Tensors, where: str) -> None:
+    """Raise ``CheckpointError`` for weights that are whole numbers."""
+    for key, (kind, shape) in tensors.items():
+        if shape and not kind.startswith(("F", "BF")) and not key.endswith(COUNTERS):
+            raise CheckpointError(
+                f"{where} has whole numbers ({kind}) for the weights {key!r}; expected floating point; download or "
+                "convert it again"
+            )
 
 
 def read_table(path: Path, where: str) -> dict[str, Any]:
@@ -51,11 +60,8 @@ def read_table(path: Path, where: str) -> dict[str, Any]:
     return _table(_read(path, where), where)
 
 
-def tensors_of(path: Path, where: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Type and shape of each tensor, by its name, without reading the numbers. Raises ``CheckpointError``.
-
-    Types are called as in safetensors: F32, F16, BF16, F8_E4M3, I64 and so on.
-    """
+def tensors_of(path: Path, where: str) -> Tensors:
+    """What is in a file, without reading the numbers. Raises ``CheckpointError``."""
     _read(path, where, len(POINTER))
     return dict(_safe(path, where) if path.suffix == ".safetensors" else _pickled(path, where))
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import igo
-from igo.errors import CheckpointError
+from igo.errors import CheckpointError, SettingsError
 from igo.painting import checkpoint
 from igo.painting.families import Defaults
 from tests.builders import tiny
@@ -44,10 +44,31 @@ def test_a_single_file_paints_what_its_folder_paints(single_file):
     assert painted == paint(single_file / "folder")
 
 
-def test_a_single_file_without_a_configuration_says_what_to_do(single_file, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert "name a checkpoint of the same shape in config=" in refused(single_file / "model.safetensors")
+def test_a_single_file_of_no_known_shape_says_what_to_do(single_file):
+    message = refused(single_file / "model.safetensors")
+    assert message.endswith("name a checkpoint of the same shape in config=")
+
+
+def test_a_configuration_of_another_family_is_refused(single_file, tmp_path):
+    tiny.make_xl_pipeline(tmp_path / "tokenizer").save_pretrained(tmp_path / "xl")
+    message = refused(single_file / "model.safetensors", config=str(tmp_path / "xl"))
+    assert "its UNet has 4 channels and 80 numbers for a word, the file's 4 channels and 32 numbers" in message
+
+
+def test_a_configuration_that_names_code_is_refused(single_file, tmp_path):
+    shutil.copytree(single_file / "folder", tmp_path / "folder")
+    index = json.loads((tmp_path / "folder" / "model_index.json").read_text())
+    (tmp_path / "folder" / "model_index.json").write_text(json.dumps({**index, "scheduler": ["antigravity", "Fly"]}))
+    assert "wants [" in refused(single_file / "model.safetensors", config=str(tmp_path / "folder"))
+
+
+def test_settings_that_belong_to_other_checkpoints_are_refused(single_file):
+    for settings in ({"revision": "main"}, {"config": "mini"}):
+        with pytest.raises(SettingsError, match=f"^step '.*{next(iter(settings))} is '"):
+            paint(single_file / "folder", **settings)
+    for name in ("revision", "variant", "config"):
+        with pytest.raises(SettingsError, match="and there is no inpaint_checkpoint to have it"):
+            igo.TextToImage("mini", **{f"inpaint_{name}": "x"})
 
 
 def test_an_adapter_is_no_checkpoint(tmp_path):
@@ -74,7 +95,8 @@ def test_a_configuration_without_tokenizer_is_refused(single_file, tmp_path):
     ("name", "content", "message"),
     [
         ("model.ckpt", b"x", "is not loaded, since such files may run code; convert it to .safetensors"),
-        ("model.safetensors", b"", "is no safetensors file, or a damaged one"),
+        ("model.safetensors", b"", "is empty; download it again"),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
         ("model.safetensors", b"text, and some more of it", "is no safetensors file, or a damaged one"),
         ("photo.jpg", b"x", "is not loaded"),
     ],
