@@ -19,7 +19,7 @@ from igo.training.adapters.collages import Shown, in_company
 from igo.training.adapters.subjects import Subject
 from igo.training.data.folders import CaptionedSet, by_picture, fitted, load_captioned, read_mask, read_picture
 from igo.training.data.labelling import TEMPLATE
-from igo.training.data.metadata import METADATA, pictures_in, read_lines, texts_beside
+from igo.training.data.metadata import lists_in, pictures_in, read_lines, texts_beside
 from igo.training.loop.effort import Effort
 from igo.training.loop.hardware import processes
 from igo.training.loop.loop import TrainingReport
@@ -102,7 +102,7 @@ def subject_pictures(subject: Subject, size: tuple[int, int]) -> CaptionedSet:
     if not subject.folder.is_dir():
         raise SettingsError(f"{subject.folder} is not a folder; expected pictures of the {subject.name}")
     files = pictures_in(subject.folder)
-    if (subject.folder / METADATA).is_file() or any(texts_beside(path) for path in files):
+    if lists_in(subject.folder) or any(texts_beside(path) for path in files):
         found = load_captioned(subject.folder, size)
         return CaptionedSet(found.pictures, [[subject.captioned(text) for text in texts] for texts in found.captions])
     if not files:
@@ -120,7 +120,7 @@ def subject_zones(subject: Subject, size: tuple[int, int], count: int) -> Tensor
     bags is a jacket that goes with no bag. Raises ``SettingsError`` or ``ImageError``.
     """
     zones = _everywhere(count, size)
-    if not (subject.folder / METADATA).is_file():
+    if not lists_in(subject.folder):
         return zones
     lines = read_lines(subject.folder)
     named = by_picture(line for line in lines if line.mask and subject.kind.lower() in line.text.lower())

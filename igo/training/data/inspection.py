@@ -11,10 +11,12 @@ from PIL import Image, ImageOps
 from igo.errors import IGOError, SettingsError
 from igo.images import digest, read_image
 from igo.images.sheet import PAPER, contact_sheet, tinted
+from igo.painting.prompts.chunks import CHUNK_LENGTH
 from igo.training.data.buckets import bucket_sizes, nearest_bucket
 from igo.training.data.duplicates import alike, difference_hash
 from igo.training.data.folders import fitted, read_mask
 from igo.training.data.labelling import unheard
+from igo.training.data.lengths import least_tokens
 from igo.training.data.metadata import Metadata, Row, no_pictures
 
 ENLARGED = 1.05
@@ -32,7 +34,8 @@ class Inspection:
     things; pictures in each of ``buckets`` (width, height); lines with each of ``columns``, such as a licence.
 
     ``remarks`` are lines by kind: ``missing`` (no caption), ``unreadable``, ``twice`` (the same pixels), ``alike``,
-    ``small`` (enlarged), ``cropped`` (loses much). ``tiles`` are pictures as they are trained on, with their texts.
+    ``small`` (enlarged), ``cropped`` (loses much), ``long`` (a caption that is cut). ``tiles`` are pictures as they are
+    trained on, with their texts.
     """
 
     pictures: int = 0
@@ -120,6 +123,8 @@ def _look(
         found.remark("cropped", f"{name} ({shapes[0]}) loses {lost:.0%} in {shapes[1]}")
     view = fitted(picture, bucket, "crop")
     texts = [row.text for row in rows if row.whole and row.text]
+    for count in filter(lambda count: count > CHUNK_LENGTH, map(least_tokens, texts)):
+        found.remark("long", f"{name} has a caption of {count} tokens or more; training reads the first {CHUNK_LENGTH}")
     if shown and (texts or all(row.whole for row in rows)):
         found.tiles.append((view, " | ".join(texts) or "(no caption)"))
     for row in rows:

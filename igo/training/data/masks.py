@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from igo.errors import SettingsError
+from igo.training.data.lengths import tell_cut
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def phrase_tokens(tokenizer: Any, phrases: Sequence[Sequence[str]]) -> Tensor:
 
 def prompt_tokens(tokenizer: Any, prompts: Sequence[Sequence[str]]) -> Tensor:
     """P prompts in A wordings each to P×A×L tokens (32-bit integers), padded to the model's length, as Stable
-    Diffusion reads them."""
+    Diffusion reads them; how many are cut is said."""
+    tell_cut(tokenizer, [wording for wordings in prompts for wording in wordings])
     return _tokens(tokenizer, prompts, padding="max_length")
 
 

@@ -1,5 +1,8 @@
-"""The texts of a folder's pictures: ``metadata.jsonl`` in the usual imagefolder layout, or a text file beside each."""
+"""The texts of a folder's pictures: ``metadata.jsonl`` or ``metadata.csv`` in the usual imagefolder layout, or a text
+file beside each."""
 
+import csv
+import io
 import json
 import math
 import os.path
@@ -14,7 +17,9 @@ from igo.files import text_of, write_whole
 from igo.images.kinds import READABLE
 from igo.images.kinds import SUFFIXES as PICTURE_SUFFIXES
 
-METADATA = "metadata.jsonl"
+METADATA, TABLE = "metadata.jsonl", "metadata.csv"
+BESIDE = (".txt", ".caption")
+"""How files with a picture's captions end."""
 MASKS = "masks"
 """The folder, within that of the pictures, for masks that are made here. What a kill leaves in it is no picture."""
 SUFFIXES = tuple(suffix for kind in READABLE for suffix in PICTURE_SUFFIXES[kind])
@@ -63,32 +68,71 @@ class Row:
         return Line(self.place, self.picture, self.values["text"], folder / mask if mask else None, self.whole, columns)
 
 
+def lists_in(folder: Path) -> list[Path]:
+    """The files that list the pictures: ``metadata.jsonl``, else ``metadata.csv``, else those in the folders below, as
+    of a data set that is split into some."""
+    for name in (METADATA, TABLE):
+        if (folder / name).is_file():
+            return [folder / name]
+    inner = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return [path for below in inner if not below.name.startswith(".") for path in lists_in(below)]
+
+
 def read_rows(folder: Path) -> list[Row]:
-    """The lines of ``folder``'s ``metadata.jsonl``; files are named relative to the folder.
+    """The lines of the folder's ``lists_in``. Files are named relative to the list, and here to ``folder``.
 
     Raises ``SettingsError`` for one that can't be understood, which is named.
     """
-    path = folder / METADATA
-    return list(_parsed(folder, text_of(path, "a list of the pictures and their texts").split("\n")))
+    rows: list[Row] = []
+    for path in lists_in(folder):
+        text = text_of(path, "a list of the pictures and their texts")
+        rows += _checked(folder, path, _from_lines(path, text) if path.name == METADATA else _from_table(path, text))
+    return rows
 
 
-def _parsed(folder: Path, sources: list[str]) -> Iterator[Row]:
-    for number, source in enumerate(sources, 1):
-        if not source.strip():
-            continue
-        place = f"{METADATA} line {number}"
-        try:
-            values = json.loads(source)
-        except ValueError as error:
-            raise SettingsError(f"{place} is not JSON ({error})") from error
+def _from_lines(path: Path, text: str) -> Iterator[tuple[int, str, Any]]:
+    """The number, the source and the content of each line."""
+    for number, source in enumerate(text.split("\n"), 1):
+        if source.strip():
+            try:
+                yield number, source, json.loads(source)
+            except (ValueError, RecursionError) as error:
+                raise SettingsError(f"{path.name} line {number} is not JSON ({error})") from error
+
+
+def _from_table(path: Path, text: str) -> Iterator[tuple[int, str, Any]]:
+    """The same of a table with commas, whose first line names the columns; what is left empty is not said."""
+    table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for cells in table:
+            if None in cells or None in cells.values():
+                raise SettingsError(f"{path.name} line {table.line_num} has another number of columns than the first")
+            values = {name: cell for name, cell in cells.items() if cell}
+            yield table.line_num, json.dumps(values, ensure_ascii=False), values
+    except csv.Error as error:
+        raise SettingsError(f"{path.name} is no table with commas after line {table.line_num} ({error})") from error
+
+
+def _checked(folder: Path, path: Path, lines: Iterable[tuple[int, str, Any]]) -> Iterator[Row]:
+    prefix = path.parent.relative_to(folder).as_posix() if path.parent != folder else ""
+    for number, source, values in lines:
+        place = f"{path.relative_to(folder).as_posix()} line {number}"
         if not isinstance(values, dict):
             raise SettingsError(f"{place}: {_FIELDS}")
+        if prefix:
+            values = {key: f"{prefix}/{value}" if _is_file(key, value) else value for key, value in values.items()}
+            source = json.dumps(values, ensure_ascii=False)
         name, text, mask = (values.get(key) for key in _OWN)
         if not name or not isinstance(name, str) or not isinstance(text, str | None):
             raise SettingsError(f"{place}: {_FIELDS}")
         if not isinstance(mask, str | None) or mask == "":
             raise SettingsError(f"{place}: {_FIELDS}")
         yield Row(place, folder / name, values, source)
+
+
+def _is_file(key: str, value: Any) -> bool:
+    """Whether a value names a picture, or a picture's mask or other companion."""
+    return key != "text" and isinstance(value, str) and value.lower().endswith(SUFFIXES)
 
 
 def pictures_in(folder: Path, rows: Iterable[Row] = ()) -> list[Path]:
@@ -103,7 +147,7 @@ def pictures_in(folder: Path, rows: Iterable[Row] = ()) -> list[Path]:
         _plain(folder / value)
         for row in rows
         for key, value in row.values.items()
-        if key != "file_name" and isinstance(value, str) and value.lower().endswith(SUFFIXES)
+        if key != "file_name" and _is_file(key, value)
     }
     return sorted(
         path
@@ -116,27 +160,34 @@ def pictures_in(folder: Path, rows: Iterable[Row] = ()) -> list[Path]:
 
 
 def texts_beside(picture: Path) -> list[str]:
-    """The lines of the text file that lies beside a picture, ``a.txt`` beside ``a.jpg``; none if there is no such file.
+    """The lines of the text file that lies beside a picture, ``a.txt`` or ``a.caption`` beside ``a.jpg``; none if there
+    is no such file.
 
     Raises ``SettingsError`` for one that can't be read.
     """
-    path = picture.with_suffix(".txt")
+    path = _beside(picture)
     if not path.is_file():
         return []
     content = text_of(path, f"the captions of {picture.name}, one on each line")
     return [" ".join(line.split()) for line in content.split("\n") if line.strip()]
 
 
+def _beside(picture: Path) -> Path:
+    """Where a picture's captions are, or could be."""
+    places = [picture.with_suffix(suffix) for suffix in BESIDE]
+    return next((path for path in places if path.is_file()), places[0])
+
+
 class Metadata:
-    """What is said of the pictures in a folder: ``rows`` of ``metadata.jsonl``, and the text files that lie beside
-    pictures which it doesn't caption. It can grow: what stands there stays as it is, in its order. Nothing is written
-    until ``save``, nor if nothing is new.
+    """What is said of the pictures in a folder: ``rows`` of ``metadata.jsonl`` (see ``lists_in`` for others), and the
+    text files that lie beside pictures which it doesn't caption. It can grow: what stands there stays as it is, in its
+    order. Nothing is written until ``save``, to ``metadata.jsonl``, nor if nothing is new.
 
     Raises ``SettingsError`` as ``read_rows`` and ``pictures_in`` do.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.rows = folder, read_rows(folder) if (folder / METADATA).exists() else []
+        self.folder, self.rows, self.listed = folder, read_rows(folder), bool(lists_in(folder))
         self._new, self._saved = False, -math.inf
         self.pictures = pictures_in(folder, self.rows)
         self._waiting = {
@@ -144,7 +195,7 @@ class Metadata:
         }
         for picture in self.uncaptioned():
             for text in texts_beside(picture):
-                self.add(picture, text, place=picture.with_suffix(".txt").relative_to(folder).as_posix())
+                self.add(picture, text, place=_beside(picture).relative_to(folder).as_posix())
 
     def uncaptioned(self) -> list[Path]:
         """The pictures that no line describes as a whole."""
@@ -183,24 +234,25 @@ class Metadata:
 
 
 def read_lines(folder: Path) -> list[Line]:
-    """What there is to learn in ``folder``: the lines of its ``metadata.jsonl``, and those of the text files beside
-    pictures that it doesn't caption (``a.txt`` beside ``a.jpg``, a caption on each line). Without ``metadata.jsonl``
-    every picture must have such a file.
+    """What there is to learn in ``folder``: the lines of its ``metadata.jsonl`` (see ``lists_in`` for others), and
+    those of the text files beside pictures that it doesn't caption (``a.txt`` or ``a.caption`` beside ``a.jpg``, a
+    caption on each line). Without a list every picture must have such a file.
 
     Raises ``SettingsError`` for a line that can't be understood, which is named, and for pictures without a text.
     """
     metadata = Metadata(folder)
-    if not (folder / METADATA).exists():
+    if not metadata.listed:
         silent = metadata.uncaptioned()
         if not metadata.pictures:
             raise SettingsError(no_pictures(folder))
         if silent:
             raise SettingsError(
-                f"{folder} has no {METADATA}, and no .txt beside {len(silent)} of {len(metadata.pictures)} pictures, "
-                f"such as {silent[0].name}; to write captions, run: igo caption {folder}"
+                f"{folder} has no {METADATA}, and no {' or '.join(BESIDE)} beside {len(silent)} of "
+                f"{len(metadata.pictures)} pictures, such as {silent[0].name}; "
+                f"to write captions, run: igo caption {folder}"
             )
     if not metadata.rows:
-        raise SettingsError(f"{folder / METADATA} is empty; {_FIELDS}")
+        raise SettingsError(f"{lists_in(folder)[0]} is empty; {_FIELDS}")
     return [row.line(folder) for row in metadata.rows]
 
 

@@ -7,6 +7,7 @@ import torch
 
 from igo.training.data.folders import CaptionedSet
 from igo.training.data.latents import Latents, weights_digest
+from igo.training.data.lengths import tell_cut
 from igo.training.loop.effort import digest
 from igo.training.loop.hardware import processes
 from igo.training.tasks.conditioning import tokenize
@@ -18,6 +19,8 @@ def encoded(pipeline: Any, data: CaptionedSet, work: Path) -> Latents:
     read from ``work``."""
     most = max(len(captions) for captions in data.captions)
     texts = [captions[index % len(captions)] for captions in data.captions for index in range(most)]
+    if processes().is_main_process:
+        tell_cut(pipeline.tokenizer, texts)
     tokens = tokenize(pipeline, texts).int()
     tokens = tokens.view(len(data), most, *tokens.shape[1:])
     path = work / f"latents-{weights_digest(pipeline.vae.encoder)}-{digest(data.pictures, tokens)}.safetensors"

@@ -1,6 +1,7 @@
 """A user's folder of pictures, captions and masks as training data."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from PIL import Image
 
 from igo.errors import ImageError, SettingsError
 from igo.training.data.folders import load_buckets, load_captioned, load_masks, load_repaints
+from igo.training.data.lengths import least_tokens, tell_cut
+from igo.training.data.metadata import Metadata, read_lines
 
 
 @pytest.fixture
@@ -135,7 +138,7 @@ def test_captions_lie_beside_pictures_where_there_is_no_list(shapes):
     assert captioned.captions[0] == ["square", "very square"]
     assert captioned.size == (16, 24)
     (shapes / "square.txt").write_text(" \n")
-    with pytest.raises(SettingsError, match=r"no \.txt beside 1 of 4 .*square\.png; .* run: igo caption"):
+    with pytest.raises(SettingsError, match=r"no \.txt or \.caption beside 1 of 4 .*square\.png; .* run: igo caption"):
         load_captioned(shapes, (16, 24))
     write(shapes, {"file_name": "square.png", "text": "listed"}, {"file_name": "tall.png", "text": "also listed"})
     captioned = load_captioned(shapes, (16, 24))
@@ -176,3 +179,80 @@ def test_what_is_transparent_is_white(shapes):
     captioned = load_captioned(shapes, (16, 24))
     assert captioned.captions[1][0] == "tall"
     assert (captioned.pictures[1] == 255).all()
+
+
+def described(folder):
+    return [(line.picture.name, line.text, line.mask and line.mask.name) for line in read_lines(folder)]
+
+
+def test_captions_of_other_tools_are_read(shapes):
+    for name in ("tall", "wide"):
+        (shapes / f"{name}.txt").rename(shapes / f"{name}.caption")
+    (shapes / "wide.txt").write_bytes("mine\r\n\r\n그림\r\n".encode("utf-8-sig"))
+    assert described(shapes)[:2] == [("square.png", "square", None), ("square.png", "very square", None)]
+    assert ("tall.png", "very tall", None) in described(shapes)
+    assert [text for name, text, _ in described(shapes) if name == "wide.png"] == ["mine", "그림"]
+
+
+def test_a_table_with_commas_is_a_list(folder):
+    table = 'file_name,text,mask,licence\na.png,"a dress, red",,CC0\na.png,the dress,mask.png,CC0\n'
+    (folder / "metadata.csv").write_bytes(table.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert described(folder) == [("a.png", "a dress, red", None), ("a.png", "the dress", "mask.png")]
+    metadata = Metadata(folder)
+    assert [row.values["licence"] for row in metadata.rows] == ["CC0", "CC0"]
+    assert metadata.uncaptioned() == []
+    metadata.add(folder / "a.png", "a coat")
+    metadata.save()
+    (folder / "metadata.csv").write_text("not read, when there is metadata.jsonl")
+    assert described(folder)[2:] == [("a.png", "a coat", None)]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("file_name,caption\na.png,a dress\n", 'metadata.csv line 2: each line needs "file_name" and "text"'),
+        ("file_name,text\na.png,a dress, red\n", "metadata.csv line 2 has another number of columns"),
+        ("file_name,text\na.png\n", "metadata.csv line 2 has another number of columns"),
+        ('file_name,text\na.png,"a dress\n', "metadata.csv is no table with commas after line 1"),
+        ("file_name;text\na.png;a dress\n", 'metadata.csv line 2: each line needs "file_name" and "text"'),
+        ("file_name,text\n", "metadata.csv is empty"),
+    ],
+)
+def test_a_table_that_can_not_be_understood_is_named(table, message, folder):
+    (folder / "metadata.csv").write_text(table)
+    with pytest.raises(SettingsError) as caught:
+        read_lines(folder)
+    assert message in str(caught.value)
+
+
+def test_a_data_set_in_several_folders_is_one(folder, tmp_path_factory):
+    whole = tmp_path_factory.mktemp("whole")
+    for part in ("train", "test"):
+        shutil.copytree(folder, whole / part)
+    write(whole / "train", row(), {"file_name": "a.png", "text": "a dress"})
+    (whole / "test" / "metadata.csv").write_text("file_name,text\na.png,a coat\n")
+    lines = read_lines(whole)
+    assert [(line.picture, line.text) for line in lines] == [
+        (whole / "test" / "a.png", "a coat"),
+        (whole / "train" / "a.png", row()["text"]),
+        (whole / "train" / "a.png", "a dress"),
+    ]
+    assert lines[1].mask == whole / "train" / "mask.png"
+    (whole / "test" / "mask.png").unlink()
+    metadata = Metadata(whole)
+    assert metadata.uncaptioned() == []
+    metadata.add(whole / "test" / "a.png", "another")
+    metadata.save()
+    assert len(read_lines(whole)) == 4
+
+
+def test_captions_that_are_cut_are_told(tokenizer, capsys):
+    captions = ["a red dress", "a red dress " * 40, "a red dress " * 40, "a coat " * 37, "a coat " * 38]
+    tell_cut(tokenizer, captions[:1])
+    assert capsys.readouterr().err == ""
+    exact = sum(len(tokenizer(text, verbose=False).input_ids) > 77 for text in dict.fromkeys(captions))
+    tell_cut(tokenizer, captions)
+    assert capsys.readouterr().err.startswith(f"{exact} of 4 captions have more than 75 tokens: ")
+    for text in captions:
+        assert least_tokens(text) <= len(tokenizer(text, verbose=False).input_ids) - 2
+    assert least_tokens("a (red) hoodie, size 42!") == 10
