@@ -24,6 +24,7 @@ git remote add origin ../repository
 """What the page says in words: a repository of its own, and one that it is pushed to."""
 INSTEAD = {
     "python -m venv .venv && . .venv/bin/activate": "python -m venv --without-pip .venv && . .venv/bin/activate",
+    "python -m pip install ../igo": "python -m pip install igo",
     "python -m pip install build twine": "",
     "python -m build": "python -m build --no-isolation",
     "python -m twine check dist/*": "",
