@@ -110,7 +110,10 @@ def _followed(path: str | os.PathLike[str], kind: type[IGOError]) -> Path:
     """Where a path leads."""
     if "\0" in os.fspath(path):
         raise kind(f"{os.fspath(path)!r} is no path: expected one without a NUL character; rename it")
-    return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111  Path's own raise where these pass
+    place = os.path.expanduser(path)  # noqa: PTH111  Path's own raises for users who aren't known
+    if place.startswith("~"):
+        raise kind(f"{place!r} begins with the name of a user who isn't known here; write ./{place} if you mean it")
+    return Path(os.path.realpath(place))  # which doesn't raise for links in a circle, as Path's own does
 
 
 def _target(path: str | os.PathLike[str], kind: type[IGOError]) -> Path:

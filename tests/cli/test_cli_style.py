@@ -78,6 +78,17 @@ def test_a_mask_of_ones_own_is_taken(command, tiny_checkpoint):
     assert not np.array_equal(before[64:], after[64:])
 
 
+def test_a_list_of_garments_is_read_whatever_saved_it(command, tiny_checkpoint):
+    options = ["-c", tiny_checkpoint, *SHORT]
+    assert command("me.png", "t-shirt", "a blue coat", "-o", "alone.png", *options)[0] == 0
+    for encoding in ("utf-8-sig", "utf-16"):
+        garments = "# autumn\r\n   # not this\r\n\r\n  a blue coat  \r\n"
+        Path("garments.txt").write_bytes(garments.encode(encoding))
+        code, output, errors = command("me.png", "t-shirt", "--each", "garments.txt", "-o", "book.png", *options)
+        assert (code, output) == (0, "book.png\n"), errors
+        assert read_image("book.png").image == read_image("alone.png").image
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
