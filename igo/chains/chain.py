@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from igo.chains import registry
+from igo.chains.layers import read_inputs
 from igo.chains.run import Run
 from igo.chains.settings import settings_of
 from igo.chains.step import Step, default_name
-from igo.errors import ConfigError, LayerError, MissingLayerError
+from igo.errors import ConfigError, MissingLayerError
 from igo.records.look import Look
-from igo.records.provenance import Making, Origin, origin, stack
+from igo.records.provenance import Making, Origin, stack
 from igo.runtime import Runtime
-from igo.values import Frame, Request, check_layers
+from igo.values import Frame, Request
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from igo.images import ImageSource
+    from igo.images import ImageSource, Mask
 
 
 class Chain:
@@ -41,20 +43,21 @@ class Chain:
         prompt: str = "",
         *,
         image: ImageSource | None = None,
-        layers: Mapping[str, ImageSource] | None = None,
+        layers: Mapping[str, ImageSource | Mask] | None = None,
         observers: Iterable[object] = (),
         **settings: Any,
     ) -> Look:
         """Make pictures, or change the picture ``image``, and return them with the record of how.
 
         ``image`` and ``layers`` are anything that ``igo.images.read_image`` takes: paths, bytes, PIL pictures, arrays.
-        Without a prompt the base takes the image as it is; ``width`` and ``height`` resize it first. A layer that has
-        transparency is its alpha, any other its luminance. ``settings`` are the other fields of ``igo.Request``.
+        Without a prompt the base takes the image as it is; ``width`` and ``height`` resize it first. The layer
+        ``"mask"`` is read by ``igo.images.read_mask``; the history tells where that had to choose. Any other that has
+        transparency is its alpha, else its luminance. ``settings`` are the other fields of ``igo.Request``.
         ``observers`` have an ``observe`` hook and hear of this run alone (a progress bar).
 
         Raises ``IGOError``: settings, pictures or layers that can't be used, and steps that fail, by name.
         """
-        pictures, origins = _read(image, layers or {}, settings.get("width"), settings.get("height"))
+        pictures, origins, notes = read_inputs(image, layers or {}, settings.get("width"), settings.get("height"))
         seed = settings.pop("seed", None)
         request = Request().replace(
             prompt=prompt,
@@ -64,7 +67,7 @@ class Chain:
             **settings,
         )
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
-        frames = run.frames(request)
+        frames = [replace(frame, history=(*notes, *frame.history)) for frame in run.frames(request)]
         return Look(frames, self._making(request, origins, run.identities))
 
     def _making(self, request: Request, origins: Mapping[str, Origin], models: Mapping[str, str]) -> Making:
@@ -147,36 +150,6 @@ def _named(plugins: Iterable[object]) -> tuple[Step, ...]:
         counts[name] = counts.get(name, 0) + 1
         steps.append(Step(plugin, name if counts[name] == 1 else f"{name}-{counts[name]}"))
     return tuple(steps)
-
-
-def _read(
-    image: ImageSource | None, layers: Mapping[str, ImageSource], width: int | None, height: int | None
-) -> tuple[dict[str, Image], dict[str, Origin]]:
-    """Pictures and layers as the chain uses them, and where each came from. A photo's alpha becomes a layer.
-
-    With a picture, ``width`` and ``height`` resize it, and all layers with it.
-    """
-    if image is None and not layers:
-        return {}, {}
-    from igo.images import read_image, resized
-
-    pictures, origins = {}, {}
-    if image is not None:
-        photo = read_image(image)
-        pictures["image"], origins["image"] = photo.image, origin(photo)
-        if photo.alpha is not None:
-            pictures["alpha"] = photo.alpha
-    for name, source in layers.items():
-        if name == "image":
-            raise LayerError("a layer can't be called 'image'; give the picture itself as image=")
-        layer = read_image(source)
-        opaque = layer.alpha is None or layer.alpha.histogram()[255] == layer.alpha.width * layer.alpha.height
-        pictures[name] = layer.image.convert("L") if layer.alpha is None or opaque else layer.alpha
-        origins[name] = origin(layer)
-    if image is not None:
-        check_layers(pictures["image"], pictures)
-        pictures = {name: resized(picture, width, height) for name, picture in pictures.items()}
-    return pictures, origins
 
 
 def _described(step: Step) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from igo.chains.config import REQUEST, build
 from igo.errors import ProvenanceError
-from igo.images import ImageSource, digest, read_image
+from igo.images import ImageSource, digest, read_image, read_mask
 from igo.records.provenance import Making, Origin, Record, read_record
 from igo.values import Frame
 
@@ -80,7 +80,7 @@ def _located(name: str, origin: Origin, given: ImageSource | None, folder: Path)
     option = "--image FILE" if name == "image" else f"--layer {name}=FILE"
     file_name = Path(origin["name"]).name if origin["name"] else None
     if given is not None:
-        picture = read_image(given)
+        picture = read_mask(given).picture if name == "mask" else read_image(given)
         if origin["sha256"] == picture.sha256 or origin["pixels"] == digest(picture.image, picture.alpha):
             return given
         what = picture.name or "the picture given"

@@ -72,7 +72,7 @@ def style(
     from igo.chains import registry
     from igo.chains.chain import Chain, drawn_seed
     from igo.chains.gathering import together
-    from igo.images import read_image
+    from igo.images import read_image, read_mask
 
     outputs = Outputs(output, f"{image.stem}-{'zone' if zone else 'styled'}", [image, mask, each], sheet and not zone)
     outputs.check(1 if zone else len(garments))
@@ -95,7 +95,7 @@ def style(
     if zone:
         outputs.write(chains[0].layer("mask", photo))
         return
-    layers = {} if mask is None else {"mask": read_image(mask)}
+    layers = {} if mask is None else {"mask": read_mask(mask)}
     asked: dict[str, Any] = given(
         negative_prompt=negative_prompt,
         seed=seed,

@@ -8,6 +8,7 @@ from igo.errors import ImageError
 from igo.images.geometry import Box, fit_size, pad_reflect, placed, resized, unpad
 from igo.images.kinds import READABLE
 from igo.images.limits import MAX_PIXELS
+from igo.images.masks import Mask, read_mask
 from igo.images.reading import ImageSource, Picture, digest, read_image
 from igo.images.texts import read_text
 from igo.images.transparency import kept_hidden, on_white, visible_part
@@ -20,6 +21,7 @@ __all__ = [
     "Box",
     "ImageError",
     "ImageSource",
+    "Mask",
     "Picture",
     "Written",
     "digest",
@@ -30,6 +32,7 @@ __all__ = [
     "pad_reflect",
     "placed",
     "read_image",
+    "read_mask",
     "read_text",
     "resized",
     "unpad",

@@ -58,7 +58,12 @@ def unpad(image: Image.Image, box: Box) -> Image.Image:
     return Image.fromarray(np.asarray(image)[top:bottom, left:right])
 
 
-def resized(image: Image.Image, width: int | None, height: int | None) -> Image.Image:
+def resized(
+    image: Image.Image,
+    width: int | None,
+    height: int | None,
+    resample: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Image.Image:
     """The picture at the width and height asked for; one of them alone keeps the proportions, neither the size.
 
     Raises ``ImageError`` for more pixels than a picture may have that is read.
@@ -71,7 +76,7 @@ def resized(image: Image.Image, width: int | None, height: int | None) -> Image.
         height = max(1, round(image.height * width / image.width))
     if width * height > max(MAX_PIXELS, image.width * image.height):
         raise ImageError(f"a picture of {width}x{height} is asked for; expected at most {MAX_PIXELS:,} pixels")
-    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
+    return image if image.size == (width, height) else image.resize((width, height), resample)
 
 
 def placed(layer: Image.Image, box: Box, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:

@@ -37,17 +37,18 @@ _PROFILE_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}
 
 
 def flatten(
-    image: Image.Image, label: str, icc: bytes | None = None, rawmode: str = ""
+    image: Image.Image, label: str, icc: bytes | None = None, rawmode: str = "", by_value: bool = False
 ) -> tuple[Image.Image, Image.Image | None, list[str]]:
     """RGB in sRGB, alpha (mode L, or None if the picture has none), and notes on what was converted.
 
     ``image`` is decoded and of any mode; ``icc`` is the profile it carries; ``rawmode`` is Pillow's name of the layout
-    in the file, which tells the depth that Pillow itself already reduced. Colours under transparent pixels are kept.
+    in the file, which tells the depth that Pillow itself already reduced; ``by_value`` scales deep gray by its values.
+    Colours under transparent pixels are kept.
 
     Raises ``ImageError`` for values outside the ranges above and for modes that mean no picture.
     """
     notes: list[str] = []
-    base, alpha = _split(image, label, rawmode, notes)
+    base, alpha = _split(image, label, rawmode, notes, by_value)
     if icc:
         base = _through_profile(base, icc, notes)
     if base.mode == "CMYK":
@@ -60,11 +61,11 @@ def flatten(
     return rgb, alpha, notes
 
 
-def from_array(array: Array, label: str, max_pixels: int) -> tuple[Image.Image, list[str]]:
+def from_array(array: Array, label: str, max_pixels: int, by_value: bool = False) -> tuple[Image.Image, list[str]]:
     """A picture in mode L, LA, RGB or RGBA from H×W, H×W×1, ×2 (gray, alpha), ×3 (RGB) or ×4 (RGBA), and notes.
 
-    Takes bool, uint8, uint16 and floats with the ranges above. Raises ``ImageError`` for all others, and for more than
-    ``max_pixels``.
+    Takes bool, uint8, uint16 and floats with the ranges above, ``by_value`` any numbers. Raises ``ImageError`` for all
+    others, and for more than ``max_pixels``.
     """
     shape = "x".join(str(side) for side in array.shape) or "a single number"
     expected = "expected HxW or HxWxC with 1 to 4 channels"
@@ -77,7 +78,7 @@ def from_array(array: Array, label: str, max_pixels: int) -> tuple[Image.Image, 
         raise ImageError(f"{label} has shape {shape}: {expected}; pass {hint}")
     check_size((array.shape[1], array.shape[0]), label, max_pixels)
     notes = [] if array.dtype == np.uint8 else [f"{array.dtype.name} reduced to 8 bits"]
-    levels = _levels(array, label)
+    levels = _by_value(array, label) if by_value else _levels(array, label)
     if levels.ndim == 3 and levels.shape[2] == 1:
         levels = levels[:, :, 0]
     return Image.fromarray(np.ascontiguousarray(levels)), notes
@@ -96,6 +97,25 @@ def _levels(array: Array, label: str) -> NDArray[np.uint8]:
     raise ImageError(
         f"{label} holds {array.dtype}: expected uint8, uint16, bool or floats 0 to 1; convert it with astype"
     )
+
+
+def _by_value(array: Array, label: str) -> NDArray[np.uint8]:
+    """Eight-bit levels of numbers of any type, by what they are and not by the type; two are black and white."""
+    if array.dtype == np.uint8 or array.dtype == np.bool_:
+        return _levels(array, label)
+    if array.dtype.kind not in "iuf":
+        raise ImageError(f"{label} holds {array.dtype}: expected numbers; convert it with astype")
+    low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageError(f"{label} holds NaN or infinite values: expected numbers from 0 on; clean them first")
+    if low != high and ((array == low) | (array == high)).all():
+        return np.where(array == high, 255, 0).astype(np.uint8)
+    whites = (1.0, 255.0, 65535.0) if array.dtype.kind == "f" else (255.0, 65535.0)
+    white = next((white for white in whites if high <= white * (1 + _TOLERANCE)), None)
+    if white is None or low < -_TOLERANCE * white:
+        raise ImageError(f"{label} holds values from {low:.4g} to {high:.4g}: expected 0 to 65535; scale it")
+    scaled: NDArray[np.float32] = np.clip(array.astype(np.float32) * np.float32(255 / white), 0, 255)
+    return np.rint(scaled).astype(np.uint8)
 
 
 def _from_16_bit(array: Array) -> NDArray[np.uint8]:
@@ -117,11 +137,13 @@ def _from_float(array: Array, label: str) -> NDArray[np.uint8]:
     return np.rint(scaled).astype(np.uint8)
 
 
-def _split(image: Image.Image, label: str, rawmode: str, notes: list[str]) -> tuple[Image.Image, Image.Image | None]:
+def _split(
+    image: Image.Image, label: str, rawmode: str, notes: list[str], by_value: bool
+) -> tuple[Image.Image, Image.Image | None]:
     """The colours in mode L, RGB, CMYK or LAB, and straight alpha."""
     mode = image.mode
     if mode.startswith("I") or mode == "F":
-        return _deep(image, label, notes)
+        return _deep(image, label, notes, by_value)
     if "16" in rawmode:
         notes.append("16 bits a channel reduced to 8")
     if mode in ("La", "RGBa"):
@@ -150,11 +172,13 @@ def _split(image: Image.Image, label: str, rawmode: str, notes: list[str]) -> tu
     return base, _keyed(base, key)
 
 
-def _deep(image: Image.Image, label: str, notes: list[str]) -> tuple[Image.Image, Image.Image | None]:
+def _deep(image: Image.Image, label: str, notes: list[str], by_value: bool) -> tuple[Image.Image, Image.Image | None]:
     """Gray with 16 bits or floats."""
     values = np.asarray(image)
     key = image.info.get("transparency")
     alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)) if isinstance(key, int) else None
+    if by_value:
+        return Image.fromarray(_by_value(values, label)), alpha
     if image.mode == "F":
         notes.append("float gray reduced to 8 bits")
         return Image.fromarray(_from_float(values, label)), alpha

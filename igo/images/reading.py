@@ -73,17 +73,30 @@ def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises ``ImageError``, before any pixel is decoded where the header tells, for what is missing, unreadable, empty,
     truncated, no picture, in a format that is not read, out of range, or larger than ``max_pixels``.
     """
+    return _read(source, max_pixels, by_value=False)
+
+
+def read_levels(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a picture whose numbers mean more than its colours: a mask.
+
+    As `read_image`, but that profiles are not applied, and that deep gray is scaled by its values: two of them are
+    black and white, none above 255 (or 1, of floats) are 8 bits (or 0 to 1). Arrays of whole numbers are taken too.
+    """
+    return _read(source, max_pixels, by_value=True)
+
+
+def _read(source: ImageSource, max_pixels: int, by_value: bool) -> Picture:
     if isinstance(source, Picture):
         return source
     if isinstance(source, Image.Image):
-        return _read_pil(source, max_pixels)
+        return _read_pil(source, max_pixels, by_value)
     if isinstance(source, np.ndarray):
-        return _read_array(source, max_pixels)
+        return _read_array(source, max_pixels, by_value)
     label, name = source_label(source)
     data = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else read_bytes(source, label)
     opened, kind = open_picture(data, label, max_pixels)
     with opened, decoding(label, kind, opened.size):
-        return _decode(opened, label, kind, hashlib.sha256(data).hexdigest(), name, own=True)
+        return _decode(opened, label, kind, hashlib.sha256(data).hexdigest(), name, by_value, own=True)
 
 
 def digest(image: Image.Image, alpha: Image.Image | None = None) -> str:
@@ -117,7 +130,7 @@ def source_label(source: object) -> tuple[str, str | None]:
     raise ImageError(f"a {kind} is no picture: expected a path, bytes, a stream, a PIL picture or an array{hint}")
 
 
-def _read_pil(source: Image.Image, max_pixels: int) -> Picture:
+def _read_pil(source: Image.Image, max_pixels: int, by_value: bool) -> Picture:
     filename = getattr(source, "filename", "")
     name = Path(os.fsdecode(filename)).name or None if filename else None
     label = f"the picture {name!r}" if name else "the picture"
@@ -127,7 +140,8 @@ def _read_pil(source: Image.Image, max_pixels: int) -> Picture:
     if undecoded and kind not in READABLE:
         raise ImageError(f"{label} is {kind}: expected {', '.join(READABLE)}; save it as PNG or JPEG first")
     with decoding(label, kind or "PIL", source.size):
-        return _decode(source, label, kind if kind in READABLE else None, _sha256(source), name, own=False)
+        kind = kind if kind in READABLE else None
+        return _decode(source, label, kind, _sha256(source), name, by_value, own=False)
 
 
 def _sha256(source: Image.Image) -> str:
@@ -142,9 +156,9 @@ def _sha256(source: Image.Image) -> str:
     return digest.hexdigest()
 
 
-def _read_array(source: NDArray[Any], max_pixels: int) -> Picture:
+def _read_array(source: NDArray[Any], max_pixels: int, by_value: bool) -> Picture:
     label = "the array"
-    image, notes = from_array(source, label, max_pixels)
+    image, notes = from_array(source, label, max_pixels, by_value)
     digest = hashlib.sha256()
     if source.dtype == np.uint8:
         digest.update(f"{image.mode} {image.width}x{image.height}\n".encode())
@@ -157,7 +171,9 @@ def _read_array(source: NDArray[Any], max_pixels: int) -> Picture:
     return Picture(rgb, alpha, None, digest.hexdigest(), None, None, (*notes, *more))
 
 
-def _decode(opened: Image.Image, label: str, kind: str | None, sha256: str, name: str | None, own: bool) -> Picture:
+def _decode(
+    opened: Image.Image, label: str, kind: str | None, sha256: str, name: str | None, by_value: bool, own: bool
+) -> Picture:
     """Pixels, alpha and profile of an opened picture; a copy of its pixels unless it is our own."""
     rawmode = _rawmode(opened)
     turned = _turned_by_decoder(opened)
@@ -165,7 +181,7 @@ def _decode(opened: Image.Image, label: str, kind: str | None, sha256: str, name
     notes = ["several frames, the first taken"] if _is_animated(opened) else []
     icc = opened.info.get("icc_profile")
     icc = icc if isinstance(icc, bytes) and icc else None
-    rgb, alpha, more = flatten(opened, label, icc, rawmode)
+    rgb, alpha, more = flatten(opened, label, None if by_value else icc, rawmode, by_value)
     orientation = _orientation(opened, notes)
     if rgb is opened:
         rgb = Image.Image()._new(opened.im) if own else opened.copy()

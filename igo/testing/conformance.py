@@ -138,7 +138,7 @@ def _scenes(
 ) -> list[Scene]:
     """What to try the plugin on: a prompt and a photo, or the image that was given."""
     import igo
-    from igo.images import read_image
+    from igo.images import read_image, read_mask
     from igo.testing.painted import PaintedBase
 
     asked: dict[str, Any] = {"seed": SEED, **settings}
@@ -146,7 +146,10 @@ def _scenes(
         base = igo.TextToImage("mini")
         asked.setdefault("num_inference_steps", 2)
     base = base or PaintedBase(*SIZE)
-    brought: dict[str, Image] = {name: read_image(layer).image.convert("L") for name, layer in layers.items()}
+    brought: dict[str, Image] = {
+        name: read_mask(layer).image if name == "mask" else read_image(layer).image.convert("L")
+        for name, layer in layers.items()
+    }
     offered = {name: None for name in step.needs if name not in brought}
     if image is not None:
         request = Request(prompt=prompt or "", image=read_image(image).image, layers=brought).replace(**asked)

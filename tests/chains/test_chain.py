@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from PIL import Image, ImageChops
 
 import igo
 from igo.errors import ChainError, LayerError, PluginError, SettingsError
+from igo.images import read_mask
 from igo.testing import PaintedBase
 
 
@@ -175,8 +177,8 @@ def test_provide_asks_the_asking_step_first_then_the_others_in_order():
 
 
 def test_the_users_own_layer_comes_before_all_others():
-    mask = Image.new("L", (2, 2), 99)
-    assert masks_seen(igo.Chain(Masks(1), Asks(own=7)).run(image=gray(0), layers={"mask": mask})) == [99]
+    mask = Image.new("L", (2, 2), 255)
+    assert masks_seen(igo.Chain(Masks(1), Asks(own=7)).run(image=gray(0), layers={"mask": mask})) == [255]
 
 
 def test_a_layer_on_the_frame_comes_before_other_steps_until_the_image_changes():
@@ -252,7 +254,7 @@ def test_the_users_mask_is_scaled_softly_and_parts_keep_their_numbers():
     layer = Image.new("L", (2, 2))
     layer.paste(200, (0, 0, 1, 2))
     doubled = Moves((0, 0, 4, 4), (4, 4))
-    for name, values in (("mask", {200, 150, 50, 0}), ("parse", {200, 0})):
+    for name, values in (("mask", {255, 191, 64, 0}), ("parse", {200, 0})):
         look = igo.Chain(doubled, Keeps(name)).run(image=gray(9), layers={name: layer})
         assert set(look.image.convert("L").tobytes()) == values
 
@@ -565,7 +567,38 @@ def test_an_opaque_mask_is_read_by_its_luminance_in_any_mode(mode, expected):
 def test_a_mask_with_transparency_is_its_alpha():
     mask = Image.new("RGBA", (2, 2), (255, 255, 255, 0))
     mask.putpixel((0, 0), (0, 0, 0, 200))
-    assert masks_seen(igo.Chain(Asks()).run(image=gray(0), layers={"mask": mask})) == [200]
+    assert masks_seen(igo.Chain(Asks()).run(image=gray(0), layers={"mask": mask})) == [255]
+
+
+@pytest.mark.parametrize("values", [(0, 1), (0, 38), (1, 255)])
+def test_what_a_mask_means_goes_by_its_values_and_is_told(values):
+    mask = Image.new("L", (4, 4), values[0])
+    mask.paste(values[1], (1, 1, 3, 3))
+    look = igo.Chain(PaintedBase(), Keeps("mask")).run(image=gray(0, (4, 4)), layers={"mask": mask})
+    assert set(look.image.convert("L").tobytes()) == {0, 255}
+    told = [entry.report["note"] for entry in look[0].history if entry.step == "mask"]
+    assert told == ([] if values == (1, 255) else [f"its two levels, 0 and {values[1]}, are read as no and yes"])
+
+
+def test_only_a_mask_is_read_as_one():
+    layer = Image.new("L", (4, 4))
+    layer.paste(1, (0, 0, 2, 2))
+    layer.paste(3, (2, 2, 4, 4))
+    for name in ("parse", "depth", "pose"):
+        look = igo.Chain(PaintedBase(), Keeps(name)).run(image=gray(0, (4, 4)), layers={name: layer}, seed=1)
+        assert look.image.convert("L") == layer
+    look = igo.Chain(PaintedBase(), Keeps("parse")).run(image=gray(0, (4, 4)), layers={"parse": layer}, width=9, seed=1)
+    assert set(look.image.convert("L").tobytes()) == {0, 1, 3}
+
+
+def test_a_mask_that_was_read_and_one_of_odd_numbers_come_back_in_a_replay(tmp_path):
+    zone = np.zeros((96, 64), np.int64)
+    zone[20:60, 20:40] = 1
+    photo = tmp_path / "me.png"
+    Image.new("RGB", (64, 96), "tan").save(photo)
+    look = igo.Chain(PaintedBase()).run("a coat", image=photo, layers={"mask": read_mask(zone)}, seed=1)
+    saved = look.save(tmp_path / "look.png")[0].path
+    assert igo.replay(saved, inputs={"mask": zone}).identical
 
 
 def test_width_and_height_resize_the_picture_and_its_layers_before_the_steps(photo):

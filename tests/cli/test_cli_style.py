@@ -67,6 +67,23 @@ def test_the_zone_alone_is_written(command):
     assert errors.startswith("igo: --zone shows what TARGET names")
 
 
+def test_how_a_mask_was_read_is_a_line(command, tiny_checkpoint):
+    mask = Image.new("L", SIZE)
+    mask.paste(38, (20, 24, 44, 50))
+    mask.save("mask.png")
+    arguments = "me.png", "t-shirt", "a red hoodie", "-c", tiny_checkpoint, "--mask", "mask.png", *SHORT
+    code, _, errors = command(*arguments)
+    assert code == 0
+    assert "igo: mask: its two levels, 0 and 38, are read as no and yes" in errors
+    before, after = (np.asarray(read_image(name).image) for name in ("me.png", "me-styled.png"))
+    assert (before != after)[28:46, 24:40].any(2).mean() > 0.9
+    mask.paste(75, (0, 0, 20, 20))
+    mask.save("mask.png")
+    code, _, errors = command(*arguments, "-o", "other.png")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "like a map of parts" in errors
+
+
 def test_a_mask_of_ones_own_is_taken(command, tiny_checkpoint):
     mask = Image.new("L", SIZE)
     mask.paste(255, (0, 60, 64, 96))

@@ -128,7 +128,7 @@ def subject_zones(subject: Subject, size: tuple[int, int], count: int) -> Tensor
         found = named.get(picture, [])
         if found:
             own = read_picture(found[0]).size
-            masks = [fitted(read_mask(line.place, line.mask, own), size, "crop") for line in found if line.mask]
+            masks = [fitted(read_mask(line.place, line.mask, own).image, size, "crop") for line in found if line.mask]
             zones[index] = torch.from_numpy(np.maximum.reduce([np.asarray(mask) for mask in masks]) > 127)
     return zones
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from igo import images
 from igo.errors import IGOError, ImageError, SettingsError
-from igo.images import Picture, read_image
+from igo.images import Mask
 from igo.training.data.buckets import bucket_sizes, nearest_bucket
 from igo.training.data.masks import MaskSet, phrase_tokens, prompt_tokens
 from igo.training.data.metadata import Line, read_lines
 
 MASKS_PER_ENTRY = 8
 Fit = Literal["stretch", "crop"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,9 @@ def load_masks(folder: Path, tokenizer: Any, side: int) -> MaskSet:
     """Pictures and masks for a model that finds what a text names, in pictures of ``side``×``side``.
 
     A line of ``metadata.jsonl`` is ``{"file_name": "a.jpg", "mask": "a-shirt.png", "text": "the shirt"}``; a picture
-    may have many. A mask is a gray picture of the picture's size, at least half white inside; ``null`` says that the
-    picture shows no such thing, which is what teaches a model to answer with an empty mask. Lines without ``mask``
-    describe a whole picture and are left out. Pictures are stretched, as CLIPSeg's processor does.
+    may have many. A mask has the picture's size (see ``igo.images.read_mask``) and is at least half white inside;
+    ``null`` says that the picture shows no such thing, which is what teaches a model to answer with an empty mask.
+    Lines without ``mask`` describe a whole picture and are left out. Pictures are stretched, as by CLIPSeg's processor.
 
     Raises ``SettingsError`` or ``ImageError`` that name the line.
     """
@@ -148,7 +150,7 @@ def _mask_set(
         for column, line in enumerate(part):
             asks[row, column], weights[row, column] = number[line.text], 1
             if line.mask is not None:
-                mask = np.asarray(fitted(read_mask(line.place, line.mask, picture.size), size, fit)) >= 128
+                mask = np.asarray(fitted(read_mask(line.place, line.mask, picture.size).image, size, fit)) >= 128
                 members[row, column] = 1 << column
                 labels[row] |= mask.astype(np.uint8) << column
     return MaskSet(
@@ -173,22 +175,26 @@ def fitted(picture: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image
 
 def read_picture(line: Line) -> Image.Image:
     """The line's picture, RGB and upright; what is transparent is white. Raises ``ImageError`` that names the line."""
-    return _read(line.place, line.picture).on_white()
+    return _read(line.place, line.picture, images.read_image).on_white()
 
 
-def read_mask(place: str, path: Path, size: tuple[int, int]) -> Image.Image:
-    """A mask, mode L, which must be of ``size`` (width, height). Raises ``ImageError`` that names the line's place."""
-    mask = _read(place, path).image.convert("L")
-    if mask.size != size:
+def read_mask(place: str, path: Path, size: tuple[int, int]) -> Mask:
+    """A mask as ``igo.images.read_mask`` reads it, which must be of ``size`` (width, height).
+
+    Raises ``ImageError`` that names the line's place.
+    """
+    mask = _read(place, path, images.read_mask)
+    width, height = mask.image.size
+    if (width, height) != size:
         raise ImageError(
-            f"{place}: the mask {path.name} has {mask.width}×{mask.height} pixels, its picture {size[0]}×{size[1]}; "
+            f"{place}: the mask {path.name} has {width}×{height} pixels, its picture {size[0]}×{size[1]}; "
             "they must be equal"
         )
     return mask
 
 
-def _read(place: str, path: Path) -> Picture:
+def _read(place: str, path: Path, read: Callable[[Path], T]) -> T:
     try:
-        return read_image(path)
+        return read(path)
     except IGOError as error:
         raise ImageError(f"{place}: {error}") from error

@@ -34,8 +34,8 @@ class Inspection:
     things; pictures in each of ``buckets`` (width, height); lines with each of ``columns``, such as a licence.
 
     ``remarks`` are lines by kind: ``missing`` (no caption), ``unreadable``, ``twice`` (the same pixels), ``alike``,
-    ``small`` (enlarged), ``cropped`` (loses much), ``long`` (a caption that is cut). ``tiles`` are pictures as they are
-    trained on, with their texts.
+    ``small`` (enlarged), ``cropped`` (loses much), ``long`` (a caption that is cut), ``mask`` (how one was read).
+    ``tiles`` are pictures as they are trained on, with their texts.
     """
 
     pictures: int = 0
@@ -139,8 +139,10 @@ def _look(
             found.remark("unreadable", str(error))
             continue
         found.masks += 1
+        for note in mask.notes:
+            found.remark("mask", f"{row.values['mask']}: {note}")
         if shown:
-            area = fitted(mask, bucket, "crop").point(lambda value: 255 if value >= 128 else 0)
+            area = fitted(mask.image, bucket, "crop").point(lambda value: 255 if value >= 128 else 0)
             found.tiles.append((tinted(view, area), row.text or "(no text)"))
 
 

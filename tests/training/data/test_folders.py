@@ -256,3 +256,20 @@ def test_captions_that_are_cut_are_told(tokenizer, capsys):
     for text in captions:
         assert least_tokens(text) <= len(tokenizer(text, verbose=False).input_ids) - 2
     assert least_tokens("a (red) hoodie, size 42!") == 10
+
+
+def test_a_training_mask_means_what_a_painters_does(folder, tokenizer):
+    with Image.open(folder / "a.png") as picture:
+        size = picture.size
+    rows = []
+    for number, (no, yes) in enumerate([(0, 255), (0, 1), (1, 255)]):
+        mask = Image.new("L", size, no)
+        mask.paste(yes, (0, 0, size[0] // 2, size[1]))
+        mask.save(folder / f"half-{number}.png")
+        rows.append({"file_name": "a.png", "text": f"the coat {number}", "mask": f"half-{number}.png"})
+    (folder / "metadata.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    found = load_masks(folder, tokenizer, 16)
+    masks = found.masks(found.labels, found.members[:, :3])[0]
+    assert masks[0].any()
+    assert not masks[0].all()
+    assert (masks == masks[0]).all()

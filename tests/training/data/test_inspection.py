@@ -46,6 +46,7 @@ def test_all_there_is_to_say_of_a_folder(folder):
     found = inspect_folder(folder, (32, 48))
     assert (found.pictures, found.captioned, found.masks, found.absent) == (8, 2, 1, 1)
     assert found.columns == {"licence": 2, "source": 1}
+    assert "mask" not in found.remarks
     assert found.buckets == {(32, 48): 6, (48, 24): 1}
     assert found.remarks["twice"] == ["a.png, again.png have the same pixels"]
     assert found.remarks["alike"] == ["b.jpg, b.png look alike"]
@@ -79,3 +80,14 @@ def test_a_folder_of_which_nothing_can_be_read_has_no_sheet(tmp_path):
     assert (found.pictures, len(found.remarks["unreadable"])) == (1, 1)
     with pytest.raises(SettingsError, match="none could be read"):
         found.sheet()
+
+
+def test_how_a_mask_is_read_is_remarked_and_a_map_of_parts_is_refused(folder):
+    mask = Image.new("L", (32, 48))
+    mask.paste(38, (0, 0, 16, 48))
+    mask.save(folder / "half.png")
+    found = inspect_folder(folder, (32, 48))
+    assert found.remarks["mask"] == ["half.png: its two levels, 0 and 38, are read as no and yes"]
+    mask.paste(75, (20, 0, 32, 48))
+    mask.save(folder / "half.png")
+    assert any("like a map of parts" in line for line in inspect_folder(folder, (32, 48)).remarks["unreadable"])
