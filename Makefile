@@ -15,9 +15,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(PYTEST)
 
-# What takes minutes: packages of plugins in environments of their own, and the documentation's pictures.
+# What takes minutes: packages of plugins in environments of their own, the documentation's pictures, and hundreds of
+# hostile files.
 test-slow: $(VENV)/installed-test
-	$(PYTEST) -m "downstream or pictures"
+	$(PYTEST) -m "downstream or pictures or slow"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check

@@ -81,9 +81,9 @@ class Upscaling:
             raise SettingsError(f"pre_pad is {self.pre_pad!r}; expected 0 to 256 pixels")
 
     @igo.hookimpl
-    def preprocess(self, runtime: igo.Runtime) -> None:
-        """Load the network before a base spends its time on pictures: one that isn't here, isn't what its name says or
-        can't be run raises ``CheckpointError`` now."""
+    def check(self, runtime: igo.Runtime) -> None:
+        """Load the network, which is small, before a base spends its time on pictures: one that isn't here, isn't what
+        its name says or can't be run raises ``CheckpointError`` now."""
         for factor in (self.scale or 4,) if self.to is None else (2, 3, 4):
             self._model(runtime, factor)
 

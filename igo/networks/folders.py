@@ -19,7 +19,7 @@ from torch.nn.modules import module as hooks
 from igo import hub
 from igo.errors import CheckpointError, IGOError
 from igo.files import check_regular, reason
-from igo.networks.weights import SAFETENSORS, check_finite, described, read, shown
+from igo.networks.weights import FLOATS, SAFETENSORS, check_finite, described, read, shown
 
 _WEIGHTS = (re.compile(r"model(-\d+-of-\d+)?\.safetensors"), re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin"))
 _DESCRIPTIONS = (".json", ".txt", ".model", ".jinja", ".spm", ".tiktoken")
@@ -30,6 +30,8 @@ _COPIES = 4
 built twice, and two numbers of 4 bits may lie in a byte."""
 _FEW, _SMALL = 256, 2**24
 """What is let be beside: parameters and numbers, such as buffers that are computed."""
+_COUNTERS = ("_ids", "_index", "_tracked")
+"""How tensors end that are whole numbers by their nature, such as the places of a text's words."""
 _SIDES = ("height", "width")
 _LONGEST = 2**13
 """Pixels of a side that pictures may be brought to for a model."""
@@ -50,7 +52,8 @@ def load_model(kind: Any, place: Path, what: str, **options: Any) -> Any:
     if told["mismatched_keys"]:
         name, found, described_as = min(told["mismatched_keys"])
         raise CheckpointError(
-            f"{what} holds {shown(name)} with shape {tuple(found)}, which it describes as {tuple(described_as)}; "
+            f"{what} holds {shown(name)} with shape {shown(tuple(found))}, which it describes as "
+            f"{shown(tuple(described_as))}; "
             "name another"
         )
     held.check_finite(model, what)
@@ -78,14 +81,14 @@ def _wanted(files: Sequence[str], _look: hub.Look) -> list[str]:
 
 
 @contextmanager
-def one_line(what: str, expected: str) -> Iterator[None]:
-    """Whatever a folder's files lead the loaders to raise, as a ``CheckpointError``."""
+def one_line(what: str, expected: str, fails: str = "can't be loaded") -> Iterator[None]:
+    """Whatever a folder's files lead the loaders to raise, or the models, as a ``CheckpointError``."""
     try:
         yield
     except IGOError:
         raise
     except Exception as error:
-        raise CheckpointError(f"{what} can't be loaded: {shown(error) or type(error).__name__}; {expected}") from error
+        raise CheckpointError(f"{what} {fails}: {shown(error) or type(error).__name__}; {expected}") from error
 
 
 @dataclass(frozen=True)
@@ -151,20 +154,34 @@ def check_folder(folder: Path) -> Held:
             raise CheckpointError(f"can't read {path}: {reason(error)}; expected a file") from None
     files = [path for path in names if path.suffix == SAFETENSORS]
     files = files or [path for path in names if path.suffix == ".bin" and "model" in path.name]
-    tensors = sum(len(described(path)) for path in files)
-    for name in ("config.json", "preprocessor_config.json", "processor_config.json"):
-        _check_description(folder / name, tensors)
+    tensors = 0
+    quantized = "quantization_config" in _description(folder / "config.json")
+    for path in files:
+        found = described(path)
+        tensors += len(found)
+        for name, value in found.items():
+            if value.ndim and value.dtype not in FLOATS and not (quantized or name.endswith(_COUNTERS)):
+                kind = str(value.dtype).removeprefix("torch.")
+                raise CheckpointError(f"{path} holds {shown(name)}, which is {kind}; expected floats of 16 to 64 bits")
+    for file in ("config.json", "preprocessor_config.json", "processor_config.json"):
+        _check_claims(folder / file, tensors)
     return Held(folder, tuple(files), tensors, sum(path.stat().st_size for path in files))
 
 
-def _check_description(path: Path, tensors: int) -> None:
-    """Numbers of layers are lists before they are modules, and pictures are brought to any size."""
-    if not path.is_file():
-        return
+def _description(path: Path) -> dict[str, Any]:
+    """A table in JSON, which may not be there."""
     try:
-        waiting = [json.loads(path.read_text("utf-8"))]
+        read = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"can't read {path}: {shown(error)}; expected a description in JSON") from None
+    if not isinstance(read, dict):
+        raise CheckpointError(f"can't read {path}: it holds no table; expected a description in JSON")
+    return read
+
+
+def _check_claims(path: Path, tensors: int) -> None:
+    """Numbers of layers are lists before they are modules, and pictures are brought to any size."""
+    waiting: list[Any] = [_description(path)]
     while waiting:
         held = waiting.pop()
         for name, value in held.items() if isinstance(held, dict) else ():

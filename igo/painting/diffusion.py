@@ -13,7 +13,7 @@ import torch
 from PIL.Image import Resampling
 
 from igo.chains.gathering import gathered
-from igo.errors import CheckpointError, SettingsError
+from igo.errors import CheckpointError, IGOError, SettingsError, out_of_memory
 from igo.painting import families
 from igo.painting.job import Job
 from igo.painting.memory import Memory
@@ -229,13 +229,18 @@ class Diffusion:
             del arguments[name]
         try:
             images = list(pipeline(**arguments).images)
-        except AttributeError as error:
-            if error.obj is not pipeline.scheduler:
+        except Exception as error:
+            if isinstance(error, IGOError) or out_of_memory(error):
                 raise
-            name = type(pipeline.scheduler).__name__
-            raise SettingsError(
-                f"{name} has no {error.name}, which {job.task} needs; choose another scheduler"
-            ) from None
+            if isinstance(error, AttributeError) and error.obj is pipeline.scheduler:
+                name = type(pipeline.scheduler).__name__
+                raise SettingsError(
+                    f"{name} has no {error.name}, which {job.task} needs; choose another scheduler"
+                ) from None
+            raise CheckpointError(  # a checkpoint's files decide what is called, and with what
+                f"{type(pipeline).__name__} fails while it paints ({type(error).__name__}: {error}); the checkpoint's "
+                "files don't go together; name another"
+            ) from error
         size = job.width, job.height
         return [image if image.size == size else image.resize(size, Resampling.LANCZOS) for image in images]
 

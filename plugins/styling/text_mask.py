@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from igo.errors import CheckpointError
+
 if TYPE_CHECKING:
     from igo import Runtime
 
@@ -39,15 +41,24 @@ class TextMasks:
     def soft(self, image: Image.Image, phrases: tuple[str, ...]) -> Soft:
         """One mask for each phrase: P×h×w of 0 to 1, at the picture's proportions and at most ``LONGEST`` pixels.
 
-        What is longer than CLIPSeg reads is cut off: see ``shortened``.
+        What is longer than CLIPSeg reads is cut off: see ``shortened``. Raises ``CheckpointError`` for a model whose
+        files don't go together, or whose answers are no numbers.
         """
+        from igo.networks.folders import one_line
+
         if self.last != [image]:
             self.last[:] = [image]
             self.known.clear()
             self.seen.clear()
         new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self.known]
         if new:
-            self.known.update(zip(new, self._found(image, new), strict=True))
+            with one_line("the text-mask model", "name another", "fails when it is asked"):
+                found = self._found(image, new)
+            if np.isnan(found).any():
+                raise CheckpointError(
+                    "the text-mask model gives values that are no numbers; use float32, or another model"
+                )
+            self.known.update(zip(new, found, strict=True))
         return np.stack([self.known[phrase] for phrase in phrases])
 
     def _found(self, image: Image.Image, phrases: list[str]) -> Soft:

@@ -89,6 +89,17 @@ def test_weights_that_are_not_finite_are_refused(folder, value):
         load(folder)
 
 
+@pytest.mark.parametrize("dtype", [torch.int32, torch.bool, torch.complex64])
+def test_weights_are_floats(folder, dtype):
+    def change(state):
+        state["git.embeddings.position_ids"] = torch.arange(3)
+        state["output.bias"] = state["output.bias"].to(dtype)
+
+    weights(folder, change)
+    with pytest.raises(CheckpointError, match=r"holds output\.bias, which is .*; expected floats of 16 to 64 bits"):
+        load(folder)
+
+
 def test_weights_on_the_disk_are_looked_at_there(folder):
     weights(folder, lambda state: state["output.bias"].fill_(float("nan")))
     with pytest.raises(CheckpointError, match="not finite"), torch.device("meta"):

@@ -274,8 +274,10 @@ def test_what_can_not_be_run_is_found_before_anything_is_painted(tmp_path):
         ({"model": str(tmp_path / "other.pth")}, "holds neither an RRDBNet nor an SRVGGNetCompact"),
         ({"model": str(tmp_path / "same.pth"), "to": "900x900"}, "holds a network that doesn't enlarge"),
     ):
-        with pytest.raises(CheckpointError, match=rf"step 'upscaling' \(preprocess\): .*{told}"):
-            igo.Chain(Base(), Upscaling(**settings)).run("a coat")
+        chain = igo.Chain(Base(), Upscaling(**settings))
+        for ask in (chain.check, lambda chain=chain: chain.run("a coat")):
+            with pytest.raises(CheckpointError, match=rf"step 'upscaling' \(check\): .*{told}"):
+                ask()
 
 
 @pytest.mark.parametrize(
