@@ -15,7 +15,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(PYTEST)
 
-# What takes minutes: packages of plugins in environments of their own, the documentation's pictures, and hundreds of
+# What takes minutes: packages of plugins in environments of their own, the documentation's pictures, and thousands of
 # hostile files.
 test-slow: $(VENV)/installed-test
 	$(PYTEST) -m "downstream or pictures or slow"

@@ -33,6 +33,8 @@ NEAR = 16
 _WHITE = 255 - NEAR
 _COLOURED = 32
 """Levels between a pixel's channels from which on it has a colour."""
+_ROWS = 512
+"""Rows that are looked at together."""
 _LINE = 24
 """Levels that colours may lie off the line between two of them."""
 _FEW = 0.001
@@ -104,10 +106,12 @@ def _is_plain(image: Image.Image, seen: Image.Image) -> bool:
 
 def _lightness(image: Image.Image, picture: Picture) -> Image.Image:
     """An RGB picture in one channel. Raises ``ImageError`` for one whose colours are not those between two colours."""
-    pixels, few = np.asarray(image), image.getcolors(2)
-    if few is None and int((pixels.max(axis=2) - pixels.min(axis=2)).max()) > _COLOURED:
-        step = max(1, round((image.width * image.height / 4e6) ** 0.5))
-        colours = pixels[::step, ::step].reshape(-1, 3).astype(np.float32)
+    few = image.getcolors(2)
+    if few is None and _is_coloured(image):
+        scale = min(1.0, (4e6 / (image.width * image.height)) ** 0.5)
+        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        small = np.asarray(image if scale == 1 else image.resize(size, Image.Resampling.NEAREST))
+        colours = small.reshape(-1, 3).astype(np.float32)
         first = colours[np.argmin(colours.sum(axis=1))]
         line = colours[np.argmax(np.square(colours - first).sum(axis=1))] - first
         along = (colours - first) @ line / max(float(line @ line), 1.0)
@@ -120,8 +124,18 @@ def _lightness(image: Image.Image, picture: Picture) -> Image.Image:
     gray = image.convert("L")
     low, high = gray.getextrema()
     if few is not None and len(few) == 2 and low == high:  # of one lightness: the one with more in its channels
-        return Image.fromarray((pixels == max(colour for _, colour in few)).all(axis=2).astype(np.uint8) * 255)
+        more = np.asarray(image) == np.asarray(max(colour for _, colour in few))
+        return Image.fromarray(more.all(axis=2).astype(np.uint8) * 255)
     return gray
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    """Whether any pixel of an RGB picture is more than a shade off gray."""
+    for top in range(0, image.height, _ROWS):
+        rows = np.asarray(image.crop((0, top, image.width, min(top + _ROWS, image.height))))
+        if int((rows.max(axis=2) - rows.min(axis=2)).max()) > _COLOURED:
+            return True
+    return False
 
 
 def _yes_and_no(gray: Image.Image, picture: Picture) -> tuple[Image.Image, list[str]]:
