@@ -41,6 +41,8 @@ _FEW = 0.001
 """The share of pixels that noise and stray points may have."""
 _LEVELS = 64
 """More different levels than this no map of parts has."""
+_PARTS = 8
+"""Up to so many, a dark one that fills an area is a part's number, and not noise."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _plateau(counts: NDArray[np.int_], start: int, stop: int) -> int | None:
         return None
     level = start + int(np.argmax(within))
     around, beyond = counts[max(start, level - 8) : level + 9].sum(), counts[level + 9 :].sum()
-    return level if around >= 0.3 * within.sum() and beyond <= 0.01 * within.sum() else None
+    return level if around >= 0.3 * within.sum() and beyond <= 0.05 * within.sum() else None
 
 
 def _check_parts(gray: Image.Image, used: NDArray[np.int_], picture: Picture) -> None:
@@ -187,7 +189,9 @@ def _check_parts(gray: Image.Image, used: NDArray[np.int_], picture: Picture) ->
     flat = pixels[cv2.dilate(pixels, square) == cv2.erode(pixels, square)]
     areas = np.flatnonzero(np.bincount(flat, minlength=256) >= max(9, _FEW * pixels.size))
     between = areas[(areas > NEAR) & (areas < _WHITE)]
-    if (used[-1] <= NEAR and len(areas) > 2) or len(between) > 1:
+    numbers = areas[areas > 1]  # 1 beside 0 is what canvases make of black
+    small = len(used) <= _PARTS and len(numbers) > 0 and numbers[0] <= NEAR and areas[0] == 0
+    if (used[-1] <= NEAR and len(areas) > 2) or len(between) > 1 or small:
         shown = ", ".join(map(str, areas[:6])) + " …" * (len(areas) > 6)
         raise ImageError(
             f"{_label(picture)} has areas of the levels {shown}, like "

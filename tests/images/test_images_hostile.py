@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from igo import cli
-from tests.builders.hostile import HOSTILE
+from tests.builders.bombs import HOSTILE
 from tests.builders.pictures import READ_HERE, encode
 from tests.pages import ROOT
 
@@ -183,7 +183,7 @@ def test_what_is_too_much_is_said(name, told, tmp_path, capfd):
 
 def test_a_jpeg_of_many_scans_is_counted_and_refused_before_it_is_decoded(tmp_path):
     from igo.images import ImageError, read_image
-    from tests.builders.hostile import scans
+    from tests.builders.bombs import scans
 
     assert read_image(scans(3, (64, 48))).image.size == (64, 48)
     with pytest.raises(ImageError, match=r"is a JPEG of 3,\d\d\d scans"):
