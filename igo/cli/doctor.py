@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.printing import echo
 
 if TYPE_CHECKING:
     from igo.chains.registry import Plugin
+    from igo.runtime import Runtime
 
 LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "pillow", "pluggy")
 IMPORT_LIMIT = 20
@@ -32,17 +34,65 @@ def register(app: Commands) -> None:
     app.command()(doctor)
 
 
-def doctor() -> None:
-    """Print versions, the device, the plugins that fail to load and why, and the checkpoints found.
+def doctor(
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(help="Be told of this checkpoint alone: a folder, a file, or a hub's owner/name."),
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="A hub's branch, tag or commit.")] = None,
+    variant: Annotated[str | None, typer.Option(help='Which of its files, such as "fp16".')] = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+) -> None:
+    """Print versions, the device, the plugins that fail to load and why, and the checkpoints found; or what CHECKPOINT
+    is, what it can do here and what it needs, without loading or downloading its weights.
 
     Exit code 1 if something is wrong.
     """
+    if checkpoint is not None:
+        _describe(checkpoint, revision, variant, options.runtime_of(device, dtype))
+        return
     problems = [*_stack(), *_plugins(), *_checkpoints()]
     for problem in problems:
         echo(f"wrong: {problem}")
     if problems:
         raise typer.Exit(1)
     echo("all is well")
+
+
+def _describe(checkpoint: str, revision: str | None, variant: str | None, runtime: Runtime) -> None:
+    """Five lines on a checkpoint."""
+    options.without_advice()
+    from igo.painting.inspecting import inspected
+
+    found = inspected(checkpoint, revision=revision, variant=variant, dtype=runtime.dtype)
+    parts = ", ".join(f"{part} {_millions(count)}" for part, count in found.parameters.items())
+    echo(f"{found.name}: {found.family} ({found.pipeline}) of {_millions(sum(found.parameters.values()))}: {parts}")
+    files = found.files
+    size = "" if files.size is None else f" of {_gigabytes(files.size)}"
+    where = "" if files.fetched else ", not downloaded yet"
+    echo(f"files: {files.count}{size}, {' and '.join(files.formats)}{where}{f'; {files.note}' if files.note else ''}")
+    own = found.defaults
+    echo(
+        f"paints: {own.width}x{own.height} in {own.num_inference_steps} steps at a guidance of {own.guidance_scale:g}, "
+        f"by {found.scheduler}; template: {found.preset or 'none'}"
+    )
+    echo(f"can: {', '.join(found.tasks)}")
+    working = "" if found.working is None else f", and about {_gigabytes(found.working)} more to paint"
+    kind = str(runtime.dtype).removeprefix("torch.")
+    echo(
+        f"needs: {_gigabytes(found.memory)} for its weights in {kind} on {runtime.device}{working}; "
+        f"licence: {files.license or 'it names none'}"
+    )
+
+
+def _millions(count: int) -> str:
+    """A number of weights: "860 M", "12.0 B"."""
+    return f"{count / 1e9:.1f} B" if count >= 5e9 else f"{count / 1e6:.{0 if count >= 1e7 else 1}f} M"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else _megabytes(size)
 
 
 def _stack() -> list[str]:

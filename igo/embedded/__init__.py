@@ -11,6 +11,8 @@ from igo.errors import CheckpointError
 WEIGHTS = Path(__file__).parent / "weights"
 CLIP_MERGES = Path(__file__).parent / "clip" / "merges.txt.gz"
 """CLIP's vocabulary, for checkpoints in one file; from OpenAI, under the license beside it."""
+LICENSE = "Apache-2.0"
+"""Of the weights that IGO's own training made, which are all but CLIP's vocabulary."""
 NATIVE_SIZE = (128, 192)
 """Width and height of the pictures that `mini` was trained on."""
 DEFAULTS: dict[str, Any] = {"width": 128, "height": 192, "num_inference_steps": 20, "guidance_scale": 3.0}

@@ -56,6 +56,19 @@ def fetch(name: str, wanted: Callable[[Sequence[str], Look], Sequence[str]], rev
             return Path(snapshot_download(name, revision=revision, allow_patterns=[escape(file) for file in needed]))
 
 
+def sizes(name: str, revision: str) -> dict[str, int]:
+    """How many bytes the files of a repository have; empty where the hub doesn't tell."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    try:
+        with _quietly():
+            told = list(HfApi().list_repo_tree(name, recursive=True, revision=revision))
+    except Exception:  # it told the names just now, and what a download takes is a help, no more
+        return {}
+    return {one.path: one.size for one in told if isinstance(one, RepoFile)}
+
+
 def _refusal(name: str, revision: str | None, error: Exception) -> str | None:
     """What a hub means that has answered; ``None`` where it hasn't."""
     from huggingface_hub.errors import (

@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,31 @@ def one_line(what: str, expected: str, fails: str = "can't be loaded") -> Iterat
         raise CheckpointError(f"{what} {fails}: {shown(error) or type(error).__name__}; {expected}") from error
 
 
+@contextmanager
+def built_within(tensors: int, numbers: int, refusal: str) -> Iterator[None]:
+    """While a model is built on the meta device in this thread: ``CheckpointError`` with ``refusal`` as soon as it has
+    more tensors, or they more numbers."""
+    thread, built, counted = threading.get_ident(), 0, 0
+
+    def count(_module: Any, _name: str, value: Tensor | None) -> None:
+        nonlocal built, counted
+        if value is None or not value.is_meta or threading.get_ident() != thread:
+            return
+        built, counted = built + 1, counted + value.numel()
+        if built > tensors or counted > numbers:
+            raise CheckpointError(refusal)
+
+    handles = [
+        hooks.register_module_parameter_registration_hook(count),
+        hooks.register_module_buffer_registration_hook(count),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 @dataclass(frozen=True)
 class Held:
     """What the weight files of a folder hold."""
@@ -101,32 +126,14 @@ class Held:
     size: int
     """Bytes."""
 
-    @contextmanager
-    def built_no_larger(self) -> Iterator[None]:
-        """While a model is built on the meta device in this thread: ``CheckpointError`` as soon as its description
-        claims more than the files could fill."""
-        thread, built, numbers = threading.get_ident(), 0, 0
-
-        def count(_module: Any, _name: str, value: Tensor | None) -> None:
-            nonlocal built, numbers
-            if value is None or not value.is_meta or threading.get_ident() != thread:
-                return
-            built, numbers = built + 1, numbers + value.numel()
-            if built > _COPIES * self.tensors + _FEW or numbers > _COPIES * self.size + _SMALL:
-                raise CheckpointError(
-                    f"{self.folder / 'config.json'} describes a larger model than the {self.tensors} weights beside "
-                    f"it are, of {self.size} bytes; download them again"
-                )
-
-        handles = [
-            hooks.register_module_parameter_registration_hook(count),
-            hooks.register_module_buffer_registration_hook(count),
-        ]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    def built_no_larger(self) -> AbstractContextManager[None]:
+        """As ``built_within``, for a description that claims more than the files could fill."""
+        return built_within(
+            _COPIES * self.tensors + _FEW,
+            _COPIES * self.size + _SMALL,
+            f"{self.folder / 'config.json'} describes a larger model than the {self.tensors} weights beside it are, of "
+            f"{self.size} bytes; download them again",
+        )
 
     def check_finite(self, model: Any, source: object) -> None:
         """Raise ``CheckpointError``, which names the ``source``, for weights of a loaded model that are not finite.

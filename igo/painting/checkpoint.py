@@ -62,25 +62,21 @@ def load(
     a checkpoint of the same shape, whose configuration and tokenizer are used. Raises ``CheckpointError``, one line.
     """
     _diffusers()
-    place, said = _local(checkpoint), None
+    place, said = whereabouts(checkpoint), None
     if revision is not None and place is not None:
         raise SettingsError(f"revision is {revision!r}, and only a hub's checkpoint has one; {checkpoint} lies here")
     if config is not None and (place is None or place.is_dir()):
         raise SettingsError(f"config is {config!r}, which only a .safetensors file needs; {checkpoint} has its own")
-    with _quietly():
+    with quietly():
         if place is None or place.is_dir():
             folder, found = _found(checkpoint, place, revision, variant, dtype)
             pipeline, said = load_pipeline(folder, found, inpainting, dtype)
             identity = digest(folder, found.files) if place else f"revision:{folder.name}"
         else:
-            if place.suffix != ".safetensors":
-                raise CheckpointError(
-                    f"{place} is not loaded, since such files may run code; convert it to .safetensors"
-                )
             pipeline, said = load_single_file(place, None if config is None else _described(config), inpainting, dtype)
             folder, identity = place, digest(place)
     pipeline.set_progress_bar_config(disable=True)
-    return Loaded(pipeline, identity, _defaults(folder, checkpoint, pipeline), said)
+    return Loaded(pipeline, identity, defaults_in(folder, checkpoint, pipeline), said)
 
 
 def tokenizer(checkpoint: str) -> Any:
@@ -90,13 +86,13 @@ def tokenizer(checkpoint: str) -> Any:
     def wanted(files: Sequence[str], _look: hub.Look) -> list[str]:
         return [file for file in files if file.startswith("tokenizer/")]
 
-    place = _local(checkpoint) or hub.fetch(checkpoint, wanted)
+    place = whereabouts(checkpoint) or hub.fetch(checkpoint, wanted)
     hint = "name 'mini', a folder in diffusers' layout, or a hub name"
-    with _quietly(), one_line(f"the tokenizer of {checkpoint!r}", hint):
+    with quietly(), one_line(f"the tokenizer of {checkpoint!r}", hint):
         return CLIPTokenizer.from_pretrained(place / "tokenizer", local_files_only=True)
 
 
-def _local(checkpoint: str) -> Path | None:
+def whereabouts(checkpoint: str) -> Path | None:
     """Where a checkpoint lies on this machine; ``None`` for a hub's name. Raises ``CheckpointError`` for neither."""
     own = {"mini": "base", "mini/inpaint": "inpaint"}.get(checkpoint)
     place = embedded.path(own) if own else Path(os.path.expanduser(checkpoint))  # noqa: PTH111  Path's own may raise
@@ -131,13 +127,13 @@ def _described(config: str) -> Path:
             raise no_index(config, files)
         return described(read_table(look(INDEX), f"the {INDEX} of {config}"), files)
 
-    place = _local(config) or hub.fetch(config, wanted)
+    place = whereabouts(config) or hub.fetch(config, wanted)
     if not place.is_dir():
         raise CheckpointError(f"config={config} is a file; expected a folder in diffusers' layout, or a hub name")
     return place
 
 
-def _defaults(place: Path, checkpoint: str, pipeline: Any) -> Defaults:
+def defaults_in(place: Path, checkpoint: str, pipeline: Any) -> Defaults:
     """The checkpoint's own, else its family's."""
     if (place / DEFAULTS_FILE).is_file():
         with one_line(f"{place / DEFAULTS_FILE}", "expected width, height, num_inference_steps and guidance_scale"):
@@ -161,7 +157,7 @@ def _diffusers() -> Any:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without the loaders' progress bars, advice and warnings: what matters is in our lines."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging

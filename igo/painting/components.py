@@ -67,7 +67,7 @@ def needed(found: Contents, files: Sequence[str]) -> list[str]:
 
 def load_pipeline(folder: Path, found: Contents, inpainting: bool, dtype: torch.dtype) -> tuple[Any, str | None]:
     """The pipeline, on the CPU, in ``dtype``, and what a user should know. Raises ``CheckpointError``, one line."""
-    kind = _pipeline_class(found, inpainting)
+    kind = pipeline_class(found, inpainting)
     there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     check_described(found.name, folder, described(found.index, there))
     models, notes = {}, [found.note]
@@ -154,7 +154,7 @@ def _cut(tokenizer: Any) -> bool:
 def _check_named(name: str, index: Mapping[str, Any], files: Sequence[str]) -> None:
     """Raise ``CheckpointError`` for an index that doesn't name all that its pipeline is made of, or names what isn't
     there."""
-    own = _own_class(name, index)
+    own = own_class(name, index)
     must = [key for key, one in inspect.signature(own.__init__).parameters.items() if one.default is one.empty]
     for key in must:
         value = index.get(key)
@@ -165,7 +165,7 @@ def _check_named(name: str, index: Mapping[str, Any], files: Sequence[str]) -> N
             raise CheckpointError(f"{name} has no {key}/, which its {INDEX} names; download or convert it again")
 
 
-def _own_class(name: str, index: Mapping[str, Any]) -> Any:
+def own_class(name: str, index: Mapping[str, Any]) -> Any:
     """The pipeline that a checkpoint is made for. Raises ``CheckpointError``."""
     import diffusers
 
@@ -179,11 +179,11 @@ def _own_class(name: str, index: Mapping[str, Any]) -> Any:
     return own
 
 
-def _pipeline_class(found: Contents, inpainting: bool) -> Any:
+def pipeline_class(found: Contents, inpainting: bool) -> Any:
     """The class for the task: AutoPipeline's choice, else the checkpoint's own where its call takes what is asked."""
     from diffusers.pipelines import auto_pipeline as auto
 
-    own = _own_class(found.name, found.index)
+    own = own_class(found.name, found.index)
     name = own.__name__
     if "text_encoder_2" in found.index and found.index.get("tokenizer", [None])[0] is None and "XL" in name:
         raise CheckpointError(

@@ -60,7 +60,7 @@ def defaults_of(pipeline: Any, checkpoint: str) -> Defaults:
     )
     cls, name = type(pipeline).__name__, " ".join(names_of(checkpoint)).lower()
     told = next((told for pattern, told in KNOWN if re.search(pattern, f"{name} {cls.lower()}")), {})
-    if "musinsaigo" in name and (shape := _shape(pipeline)) in MUSINSAIGO:
+    if "musinsaigo" in name and (shape := shape_of(pipeline)) in MUSINSAIGO:
         told = {**told, **dict(zip(("width", "height"), MUSINSAIGO[shape], strict=True))}
     if cls.startswith("Flux") and "true_cfg_scale" in taken and not _told_guidance(pipeline):
         told = told if pipeline.scheduler.config.get("use_dynamic_shifting") else SCHNELL
@@ -173,7 +173,7 @@ def _native_size(pipeline: Any, taken: Mapping[str, Any]) -> tuple[int, int]:
     return int(width) * factor, int(height) * factor
 
 
-def _shape(pipeline: Any) -> str | None:
+def shape_of(pipeline: Any) -> str | None:
     """Which Stable Diffusion its UNet and text encoders are: ``"1.5"`` or ``"xl"``."""
     unet = getattr(getattr(pipeline, "unet", None), "config", {})
     if not unet or not supports(pipeline):

@@ -32,6 +32,11 @@ class Weights:
     safe: bool
     files: tuple[str, ...]
 
+    @property
+    def format(self) -> str:
+        """How its files end: ``".fp16.safetensors"``."""
+        return f"{f'.{self.variant}' if self.variant else ''}.{'safetensors' if self.safe else 'bin'}"
+
 
 @dataclass(frozen=True)
 class Part:

@@ -7,7 +7,7 @@ file lacks without values, all without a word. So what is in the file is looked 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -38,20 +38,12 @@ def load_single_file(path: Path, config: Path | None, inpainting: bool, dtype: t
     import diffusers
     import torch
 
-    tensors = tensors_of(path, str(path))
-    check_floats(tensors, str(path))
-    shapes = {key: shape for key, (_, shape) in tensors.items()}
-    kind = _kind(path, shapes)
+    kind, shapes = looked_into(path)
     family = f"StableDiffusion{'XL' if kind.startswith('xl') else ''}"
     cls = getattr(diffusers, f"{family}{'Inpaint' if inpainting else ''}Pipeline")
     if config is not None:
         _check_fits(path, shapes, config)
-    elif kind not in KINDS:
-        raise CheckpointError(
-            f"{path} is of a family that IGO has no configuration of ({kind}); name a folder or hub name of the same "
-            "shape in config="
-        )
-    with configuration(kind) if config is None else nullcontext(config) as folder:
+    with own_configuration(path, kind) if config is None else nullcontext(config) as folder:
         checker = {} if kind.startswith("xl") else _checker(folder, dtype)
         with one_line(f"checkpoint {path}", "name a checkpoint of the same shape in config="):
             pipeline = cls.from_single_file(
@@ -64,10 +56,15 @@ def load_single_file(path: Path, config: Path | None, inpainting: bool, dtype: t
     return pipeline, EITHER if kind == "v2" and config is None else None
 
 
-def _kind(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """What diffusers takes the file for, by its keys and shapes alone."""
+def looked_into(path: Path) -> tuple[str, Mapping[str, tuple[int, ...]]]:
+    """What diffusers takes the file for, by its keys and shapes alone; and these. Raises ``CheckpointError``."""
     from diffusers.loaders.single_file_utils import infer_diffusers_model_type
 
+    if path.suffix != ".safetensors":
+        raise CheckpointError(f"{path} is not loaded, since such files may run code; convert it to .safetensors")
+    tensors = tensors_of(path, str(path))
+    check_floats(tensors, str(path))
+    shapes = {key: shape for key, (_, shape) in tensors.items()}
     for part, prefixes in (("UNet", (UNET,)), ("VAE", VAE), ("text encoder", TEXT)):
         if not any(key.startswith(prefixes) for key in shapes):
             raise CheckpointError(
@@ -80,7 +77,17 @@ def _kind(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
             f"{path} is the refiner of Stable Diffusion XL, which goes over another checkpoint's pictures and can't "
             "paint by itself; name the base"
         )
-    return kind
+    return kind, shapes
+
+
+def own_configuration(path: Path, kind: str) -> AbstractContextManager[Path]:
+    """A folder with IGO's configuration of the file's family. Raises ``CheckpointError`` where it has none."""
+    if kind not in KINDS:
+        raise CheckpointError(
+            f"{path} is of a family that IGO has no configuration of ({kind}); name a folder or hub name of the same "
+            "shape in config="
+        )
+    return configuration(kind)
 
 
 def _check_fits(path: Path, shapes: Mapping[str, tuple[int, ...]], config: Path) -> None:

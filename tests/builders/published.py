@@ -110,6 +110,8 @@ def _scheduler(folder, name, **more):
     own = {"clip_sample": False, "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1}
     settings = {"_class_name": name, "_diffusers_version": "0.13.0.dev0", **shared, **own, "trained_betas": None}
     _write(folder / "scheduler" / "scheduler_config.json", {**settings, **more})
+    index = json.loads((folder / "model_index.json").read_text())
+    _write(folder / "model_index.json", index | {"scheduler": ["diffusers", name]})
 
 
 def _old_tensors(pipeline):
