@@ -35,9 +35,10 @@ class TextMask:
     threshold: float = 0.5
     """How sure the model must be of a pixel, 0 to 1."""
     confidence: float = 0.6
-    """How sure it must be of the whole, 0 to 1."""
+    """How sure it must be of the whole, 0 to 1; with 0 whatever is found is believed."""
     mask_model: str = "mini"
-    """CLIPSeg: "mini" for pictures by mini; "CIDAS/clipseg-rd64-refined" or a folder for photographs."""
+    """CLIPSeg: "mini" for pictures by mini and drawings like them, which doubts what looks like a photograph;
+    "CIDAS/clipseg-rd64-refined" or a folder for photographs."""
 
     def __post_init__(self) -> None:
         if not self.target.strip(" ,"):
@@ -51,10 +52,12 @@ class TextMask:
         """The mask, mode L, 0 or 255; other layers are not this step's."""
         if name != "mask":
             return None
-        from igo_plugins.styling.text_mask import load
+        from igo_plugins.styling.text_mask import check_known, load
         from igo_plugins.styling.wording import phrases
         from igo_plugins.styling.zone import believe, find
 
+        if self.confidence > 0:
+            check_known(self.mask_model, frame.image, "confidence=0")
         masks, targets, protect = load(self.mask_model, runtime), phrases(self.target), phrases(self.protect)
         found: Found = find(masks, frame.image, targets, protect, (), self.threshold, self.margin)
         advice = f"name it more closely, or lower confidence ({self.confidence:g})"

@@ -49,7 +49,8 @@ class VirtualStyling:
     on_doubt: Literal["raise", "skip", "paint"] = "raise"
     """Where the mask can't be believed: raise, leave the picture as it is, or paint all the same if there is a mask."""
     mask_model: str = "mini"
-    """CLIPSeg: "mini" for pictures by mini; "CIDAS/clipseg-rd64-refined" or a folder for photographs."""
+    """CLIPSeg: "mini" for pictures by mini and drawings like them, which doubts what looks like a photograph;
+    "CIDAS/clipseg-rd64-refined" or a folder for photographs."""
     weight: float = 1.2
     """The weight of ``to`` in the prompt, as in ``(a red hoodie:1.2)``."""
     prompt: str | None = None
@@ -156,10 +157,12 @@ class VirtualStyling:
     def _found(self, frame: igo.Frame, runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
         """The zone that the text finds in what can be seen of the frame."""
         from igo.images import visible_part
-        from igo_plugins.styling.text_mask import load
+        from igo_plugins.styling.text_mask import check_known, load
         from igo_plugins.styling.wording import bared, phrases
         from igo_plugins.styling.zone import believe, find
 
+        if self.on_doubt != "paint":
+            check_known(self.mask_model, _seen(frame), "on_doubt='paint'")
         masks, targets, protect = load(self.mask_model, runtime), phrases(self.target), phrases(self.protect)
         chosen: dict[str, tuple[Any, ...]] = {"none": (), "both": ("arms", "legs")}
         limbs = bared(self.target, self.to) if self.limbs == "auto" else chosen.get(self.limbs, (self.limbs,))

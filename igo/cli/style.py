@@ -60,7 +60,7 @@ def style(
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Change what somebody in a picture wears: `igo style me.jpg "t-shirt" "a red hoodie"`."""
+    """Change what somebody in a picture wears: `igo style me.png "t-shirt" "a red hoodie"`."""
     if to is not None and each is None:
         garments = [to]
     elif each is not None and to is None:

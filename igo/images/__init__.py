@@ -9,6 +9,7 @@ from igo.images.geometry import Box, fit_size, pad_reflect, placed, resized, unp
 from igo.images.kinds import READABLE
 from igo.images.limits import MAX_PIXELS
 from igo.images.masks import Mask, read_mask
+from igo.images.photographs import is_photograph
 from igo.images.reading import ImageSource, Picture, digest, read_image
 from igo.images.texts import read_text
 from igo.images.transparency import kept_hidden, on_white, visible_part
@@ -27,6 +28,7 @@ __all__ = [
     "digest",
     "fit_size",
     "format_of",
+    "is_photograph",
     "kept_hidden",
     "on_white",
     "pad_reflect",

@@ -128,7 +128,7 @@ class TextToImage:
         flags = model.diffusion.check(images)
         report = {"checkpoint": model.name, "identity": model.identity, **painted.report}
         blank = "" if request.image is not None or job.prompt.strip() else BLANK
-        if notes := [note for note in (blank, model.note, painted.report.get("note")) if note]:
+        if notes := [note for note in (blank, model.note, painted.report.get("note"), self._doubt(request)) if note]:
             report["note"] = "; ".join(notes)
         return [
             self._judged(
@@ -136,6 +136,17 @@ class TextToImage:
             )
             for k, (image, seed) in enumerate(zip(images, job.seeds, strict=True))
         ]
+
+    def _doubt(self, request: Request) -> str | None:
+        """What there is to say of a photograph that ``mini`` paints in."""
+        from igo.images import is_photograph
+
+        if self.checkpoint != "mini" or request.image is None or not is_photograph(request.image):
+            return None
+        return (
+            "this looks like a photograph, and mini paints drawings; name a checkpoint for photographs, such as "
+            "'youngmki/musinsaigo-1.0'"
+        )
 
     def _parts(self, job: Job, native: tuple[int, int], runtime: Runtime) -> list[Job]:
         """The job; where its mask has zones far apart, one for each, the first with the job's own seeds."""

@@ -11,13 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from igo.errors import CheckpointError
+from igo.errors import CheckpointError, UnsureError
+from igo.images import is_photograph
 
 if TYPE_CHECKING:
     from igo import Runtime
 
 Soft = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+PHOTOGRAPHS = "CIDAS/clipseg-rd64-refined"
+"""The text-mask model for photographs."""
 LONGEST = 768
 """Masks are made at no more than so many pixels a side: CLIPSeg itself sees 352 of them."""
 FRAGMENT = 0.1
@@ -129,6 +132,17 @@ def load(name: str, runtime: Runtime) -> TextMasks:
 
     masks: TextMasks = runtime.model(("clipseg", name), read)
     return masks
+
+
+def check_known(name: str, image: Image.Image, anyway: str) -> None:
+    """Raise ``UnsureError`` for a photograph (RGB) and a mask model that knows drawings alone. ``anyway`` is how to
+    have it look all the same."""
+    if name == "mini" and is_photograph(image):
+        raise UnsureError(
+            "this looks like a photograph, and the mask model 'mini' knows drawings; name mask_model="
+            f"'{PHOTOGRAPHS}' and a checkpoint for photographs, or look all the same with {anyway}",
+            area=0.0,
+        )
 
 
 def working_size(size: tuple[int, int]) -> tuple[int, int]:
