@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from igo.errors import SettingsError, did_you_mean
+from igo.errors import ProvenanceError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
     import torch
@@ -153,8 +156,14 @@ class Runtime:
     def identify(self, model: str, identity: str) -> None:
         """Put on this run's record exactly which weights stand behind a name: a revision, or a digest of the files.
 
-        To be said in each run that uses them, whether they were loaded just now or before.
+        To be said in each run that uses them, whether they were loaded just now or before. Raises ``ProvenanceError``
+        where a picture is to be made again, and they are others than then.
         """
+        wanted = _expected.get().get(model, identity)
+        if wanted != identity:
+            raise ProvenanceError(f"{model} is not the model that was used: it is {identity}, and was {wanted}")
+        if self._identities.get(model, identity) != identity:  # another step's, of the same name
+            model = f"{model} ({self.step})"
         self._identities[model] = identity
 
     def seed(self, root: int, *purpose: object) -> int:
@@ -179,6 +188,19 @@ def _may_be_a_device(name: str) -> bool:
     if not kind or (colon and not number.isdecimal()):
         return False
     return kind in DEVICES or bool(entry_points(group="torch.backends"))  # by which packages add theirs
+
+
+@contextmanager
+def expecting(identities: Mapping[str, str]) -> Iterator[None]:
+    """Within it, models by these names must have these identities."""
+    token = _expected.set(identities)
+    try:
+        yield
+    finally:
+        _expected.reset(token)
+
+
+_expected: ContextVar[Mapping[str, str]] = ContextVar("identities that models must have", default=MappingProxyType({}))
 
 
 def _nobody_listens(done: int, total: int, message: str = "") -> None:

@@ -81,6 +81,7 @@ class Request:
             if not isinstance(text, str) or "\0" in text:
                 got = "text with a NUL character" if isinstance(text, str) else type(text).__name__
                 raise SettingsError(f"{name} is {got}; expected text without one")
+        check_table(self.layers)
         object.__setattr__(self, "layers", Frozen(self.layers))
         if self.image is not None:
             check_rgb(self.image, "a request")
@@ -150,6 +151,7 @@ class Frame:
             left, top, right, bottom = self.place
             if not (left < right and top < bottom):
                 raise SettingsError(f"place is {self.place}; expected left, top, right and bottom, with an area")
+        check_table(self.layers)
         object.__setattr__(self, "layers", Frozen(self.layers))
         check_layers(self.image, self.layers)
 
@@ -212,6 +214,13 @@ def check_rgb(image: Any, holder: str) -> None:
     if mode != "RGB":
         what = f"a picture in mode {mode}" if mode else f"a {type(image).__name__}"
         raise ImageError(f"{holder} got {what}; expected a PIL picture in mode RGB (use image.convert('RGB'))")
+
+
+def check_table(layers: Any) -> None:
+    """Raise ``LayerError`` for layers that aren't given by their names."""
+    if not isinstance(layers, Mapping) or not all(isinstance(name, str) for name in layers):
+        got = "a table with other keys" if isinstance(layers, Mapping) else f"a {type(layers).__name__}"
+        raise LayerError(f"layers is {got}; expected pictures by their names, such as {{'mask': picture}}")
 
 
 def check_layers(image: Image, layers: Mapping[str, Image]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from igo.chains.chain import Chain
 from igo.errors import ImageError, LayerError, SettingsError
 from igo.values import Entry, Frame, Request
 
@@ -110,3 +111,14 @@ def test_history_grows_by_what_is_reported(photo):
         Entry("", {"area": 0.2}),
         Entry("", {"score": 1}),
     )
+
+
+@pytest.mark.parametrize("layers", [[1], "mask", 3, {1: 2}, None])
+def test_layers_are_given_by_their_names(layers):
+    image = Image.new("RGB", (4, 4))
+    for make in (lambda: Request(image=image, layers=layers), lambda: Frame(image, layers=layers)):
+        with pytest.raises(LayerError, match=r"^layers is a .*; expected pictures by their names, such as"):
+            make()
+    if layers is not None:
+        with pytest.raises(LayerError, match=r"^layers is a "):
+            Chain().run(image=image, layers=layers)

@@ -149,6 +149,7 @@ def _named(plugins: Iterable[object]) -> tuple[Step, ...]:
         name = default_name(type(plugin))
         counts[name] = counts.get(name, 0) + 1
         steps.append(Step(plugin, name if counts[name] == 1 else f"{name}-{counts[name]}"))
+        registry.use(type(plugin))
     return tuple(steps)
 
 

@@ -43,17 +43,24 @@ class ChainFile:
     request: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load_chain(path: str | PathLike[str]) -> Chain:
-    """The chain that a TOML file describes. Raises ``ConfigError`` with the file and line."""
-    return read_chain_file(path).chain
+def load_chain(source: str | PathLike[str], trust: bool = True) -> Chain:
+    """The chain that a TOML file describes, or a TOML text, which has a line end or ``[[`` in it.
+
+    A chain file is trusted as a script is: ``module:Class`` in it is imported. ``trust=False`` takes installed plugins
+    alone, and those that this program uses itself. Raises ``ConfigError`` with the file and line.
+    """
+    if isinstance(source, str) and ("\n" in source or "[[" in source):
+        return parse_chain(source, importing=trust).chain
+    return read_chain_file(source, trust).chain
 
 
-def read_chain_file(path: str | PathLike[str]) -> ChainFile:
-    """The chain and request of a TOML file. Raises ``ConfigError`` with the file and line."""
-    return parse_chain(text_of(path, "a chain file in TOML", ConfigError), source=str(path))
+def read_chain_file(path: str | PathLike[str], trust: bool = True) -> ChainFile:
+    """The chain and request of a TOML file, as ``load_chain`` has it. Raises ``ConfigError`` with the file and line."""
+    text = text_of(path, "a chain file in TOML", ConfigError)
+    return parse_chain(text, source=str(path), importing=trust)
 
 
-def parse_chain(text: str, source: str = "chain") -> ChainFile:
+def parse_chain(text: str, source: str = "chain", importing: bool = True) -> ChainFile:
     """The chain and request that a TOML text describes. Raises ``ConfigError``, ``source`` and line first."""
     try:
         data = tomllib.loads(text)
@@ -63,14 +70,17 @@ def parse_chain(text: str, source: str = "chain") -> ChainFile:
         raise ConfigError(f"{source}:{line[1] if line else text.count(chr(10)) + 1}: {reason}") from None
     except RecursionError:
         raise ConfigError(f"{source}: nested too deeply; expected a chain file in TOML") from None
-    return build(data, source, text)
+    except ValueError as error:  # a number of thousands of digits
+        raise ConfigError(f"{source}: {error}") from None
+    return build(data, source, text, importing)
 
 
 def build(data: Mapping[str, Any], source: str = "chain", text: str = "", importing: bool = True) -> ChainFile:
     """The chain and request that plain data describes, as ``Chain.describe`` writes it.
 
     ``text`` is the TOML that the data was read from, for the lines of errors. ``importing=False`` takes installed
-    plugins alone (see ``igo.chains.registry.load``).
+    plugins, and those that this program uses itself, alone (see ``igo.chains.registry.load``). No plugin is made before
+    all of the data is known to be good.
     """
     at = _Blame(source, text)
     for table in data:
@@ -87,19 +97,27 @@ def build(data: Mapping[str, Any], source: str = "chain", text: str = "", import
     runtime = _table(data, "runtime", ("device", "dtype"), at)
     with at.blaming("runtime"):
         made = Runtime(**runtime)
-    plugins = [_plugin(step, index, at, importing) for index, step in enumerate(steps)]
+    classes = [_class(step, index, at, importing) for index, step in enumerate(steps)]
+    settings = [_settings(step, index, at, cls) for index, (step, cls) in enumerate(zip(steps, classes, strict=True))]
+    plugins = []
+    for index, cls in enumerate(classes):
+        with at.blaming("step", index):
+            plugins.append(cls(**settings[index]))
     with at.blaming("step"):
         return ChainFile(Chain(*plugins, runtime=made), request)
 
 
-def _plugin(settings: dict[str, Any], index: int, at: _Blame, importing: bool) -> object:
-    settings = dict(settings)
-    use = settings.pop("use", None)
-    if not isinstance(use, str):
+def _class(step: Mapping[str, Any], index: int, at: _Blame, importing: bool) -> type:
+    if not isinstance(step.get("use"), str):
         raise at.error('a step without use = "a plugin\'s name"', "step", index)
     with at.blaming("step", index, "use"):
-        cls = registry.load(use, importing)
+        return registry.load(step["use"], importing)
+
+
+def _settings(step: Mapping[str, Any], index: int, at: _Blame, cls: type) -> dict[str, Any]:
+    with at.blaming("step", index, "use"):
         known = {setting.name: setting for setting in settings_of(cls)}
+    use, settings = step["use"], {key: value for key, value in step.items() if key != "use"}
     for key, value in settings.items():
         if key not in known:
             untyped = f"a field needs a type: {key}: int = 3" if hasattr(cls, key) else None
@@ -110,8 +128,7 @@ def _plugin(settings: dict[str, Any], index: int, at: _Blame, importing: bool) -
     for setting in known.values():
         if setting.required and setting.name not in settings:
             raise at.error(f"{use} needs the setting '{setting.name}'", "step", index, "use")
-    with at.blaming("step", index):
-        return cls(**settings)
+    return settings
 
 
 def _table(data: Mapping[str, Any], name: str, keys: tuple[str, ...], at: _Blame) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from igo.errors import LayerError
 from igo.records.provenance import Origin, origin
-from igo.values import SOFT_LAYERS, Entry, Frame, check_layers
+from igo.values import SOFT_LAYERS, Entry, Frame, check_layers, check_table
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,6 +27,7 @@ def read_inputs(
 
     With a picture, ``width`` and ``height`` resize it, and all layers with it.
     """
+    check_table(layers)
     if image is None and not layers:
         return {}, {}, []
     from PIL.Image import Resampling

@@ -20,12 +20,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.metadata import version as version_of
+from weakref import WeakValueDictionary
 
 from igo.errors import RegistryError, did_you_mean
 
 GROUP = "igo.plugins"
 OWN = "igo"
 """The distribution whose names nobody else can take."""
+_USED: WeakValueDictionary[str, type] = WeakValueDictionary()
+"""The classes whose instances this program has put into chains, by ``module:Class``."""
 
 
 @dataclass(frozen=True)
@@ -109,26 +112,34 @@ def find(name: str) -> Plugin:
 def load(name: str, importing: bool = True) -> type:
     """The class of the plugin ``name``, or of ``module:Class`` for one that is not registered.
 
-    ``importing=False`` takes the latter only from a module that is imported already: naming a module in somebody else's
-    file must not run it. Raises ``RegistryError`` if it can't be found or imported, or, before importing it, if its
-    distribution doesn't fit this version of IGO; the message names the distribution.
+    ``importing=False`` takes the latter only if this program has put one of it into a chain itself (see ``use``):
+    somebody else's file may name any module and class, and neither import nor build it. Raises ``RegistryError`` if it
+    can't be found or imported, or, before importing it, if its distribution doesn't fit this version of IGO; the
+    message names the distribution.
     """
     registered = next((plugin for plugin in installed() if plugin.target == name), None) if ":" in name else find(name)
     if registered is None:
-        if not importing and name.partition(":")[0] not in sys.modules:
-            raise RegistryError(
-                f"'{name}' is no installed plugin, and its module is not imported unless you trust it: "
-                "igo replay --trust, or replay(trust=True)"
-            )
-        return _import(name, f"'{name}'")
+        if importing:
+            return _import(name, f"'{name}'")
+        if name in _USED:
+            return _USED[name]
+        raise RegistryError(
+            f"'{name}' is no installed plugin, and its module is not imported unless you trust it: "
+            "igo replay --trust, or replay(trust=True)"
+        )
     if registered.misfit:
         raise RegistryError(registered.misfit)
     return _import(registered.target, str(registered))
 
 
+def use(cls: type) -> None:
+    """Remember that this program uses plugins of this class, so that records may name it."""
+    _USED[_target(cls)] = cls
+
+
 def name_of(cls: type) -> str:
     """The name under which ``load`` finds a class: the registered one, if nobody else has it, else ``module:Class``."""
-    target = f"{cls.__module__}:{cls.__qualname__}"
+    target = _target(cls)
     for plugin in installed():
         try:
             if plugin.target == target and find(plugin.name).target == target:
@@ -140,8 +151,12 @@ def name_of(cls: type) -> str:
 
 def distribution_of(cls: type) -> tuple[str, str] | None:
     """Name and version of the distribution that registered a class, or ``None``."""
-    target = f"{cls.__module__}:{cls.__qualname__}"
+    target = _target(cls)
     return next(((plugin.distribution, plugin.version) for plugin in installed() if plugin.target == target), None)
+
+
+def _target(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def _plugin(point: EntryPoint) -> Plugin:

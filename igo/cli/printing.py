@@ -20,14 +20,19 @@ def echo(text: object = "", err: bool = False) -> None:
 def printable(text: str) -> str:
     """``text`` in which no character but line ends and tabs does anything: no escape sequences, no change of the
     direction of writing, no halves of surrogate pairs."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join("�" if _steers(character) else character for character in text)
+    for character in filter(_steers, set(text)):
+        text = text.replace(character, "�")
+    return text
 
 
 def escaped(document: str) -> str:
     """The same for a JSON document, which stays valid and means the same."""
-    return "".join(_json_escape(character) if _steers(character) else character for character in document)
+    for character in filter(_steers, set(document)):
+        units = character.encode("utf-16-be", "surrogatepass")
+        document = document.replace(
+            character, "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+        )
+    return document
 
 
 def one_line(message: str) -> str:
@@ -43,8 +48,3 @@ def _steers(character: str) -> bool:
         return False
     kind = category(character)
     return kind in ("Cc", "Cs", "Zl", "Zp") or (kind == "Cf" and character not in JOINERS)
-
-
-def _json_escape(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

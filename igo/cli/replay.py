@@ -20,27 +20,31 @@ def replay(
     output: options.Output = None,
     image: options.Image = None,
     layer: options.Layer = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(help="Where a checkpoint, adapter or other file of the record is, NAME=PATH. Repeatable."),
+    ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Import modules that the record names and no installed plugin has.")
+        bool, typer.Option("--trust", help="Import and fetch what the record names, however much it asks for.")
     ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Make a picture again from its record, and say whether it is the same. Exit code 1 if it is not."""
-    from igo.chains.replaying import locate_inputs
-    from igo.chains.replaying import replay as make_again
+    from igo.chains.replaying import plan
 
     output = output or picture.with_stem(f"{picture.stem}-replay")
-    inputs = locate_inputs(picture, {**options.layers_from(layer), **options.given(image=image)})
-    Outputs(output, output.stem, [picture, *inputs.values()]).check()
+    files = options.pairs(file, "file", "NAME=PATH, such as jacket.safetensors=~/models/jacket.safetensors")
+    planned = plan(picture, {**options.layers_from(layer), **options.given(image=image)}, trust, files)
+    Outputs(output, output.stem, [picture, *planned.inputs.values(), *planned.files.values()]).check()
     with options.progress(quiet) as observers:
-        made = make_again(picture, inputs, observers, trust)
+        made = planned.run(observers)
     written = made.look.save_frame(made.index, output)
     told(written)
     if made.identical:
         same = written.path.read_bytes() == picture.read_bytes()
         echo("identical: the same bytes" if same else "identical: the same pixels, in another file")
     else:
-        echo("different: the pixels are not the same")
+        echo(f"different: {made.distance or 'the pixels are not the same'}")
     for difference in made.differences:
         echo(f"  {one_line(difference)}")
     if not made.identical and not made.differences:

@@ -1,13 +1,19 @@
 """``igo show``: the record that a picture carries."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from igo.cli.command import Commands
-from igo.cli.printing import echo
+from igo.cli.printing import echo, escaped, one_line
+
+LONGEST_CHAIN = 20_000
+"""Characters of a chain that is printed as a chain file; a longer one is no chain that anybody wrote."""
 
 
 def register(app: Commands) -> None:
@@ -15,31 +21,90 @@ def register(app: Commands) -> None:
 
 
 def show(
-    picture: Annotated[Path, typer.Argument(help="A picture that IGO saved.")],
+    picture: Annotated[Path, typer.Argument(help="A picture that IGO saved, or another tool.")],
     as_json: Annotated[bool, typer.Option("--json", help="The whole record as JSON.")] = False,
 ) -> None:
-    """Print how a picture was made: its chain, request, seed, models and versions."""
+    """Print how a picture was made: its chain, request, seed, models and versions; of another tool, what is there."""
+    from igo.errors import ProvenanceError
     from igo.images import read_text
-    from igo.records.provenance import read_record
+    from igo.records.provenance import parse_record
 
-    record = read_record(picture)
+    text = read_text(picture)
+    if not text:
+        raise ProvenanceError(f"{picture} carries no record, of IGO or another tool; expected a picture that IGO saved")
+    found: Mapping[str, Any] = text
+    if "igo" in text:
+        try:
+            found = parse_record(text["igo"])
+        except ProvenanceError as error:
+            raise ProvenanceError(f"{picture}{error}") from None
     if as_json:
-        echo(json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True))
-        return
-    import tomlkit
-
-    echo(read_text(picture).get("parameters", ""))
-    echo("\n# chain")
-    if record["chain"] is None:
-        echo(f"not written down: {record.get('why', '')}")
+        echo(escaped(json.dumps(found, indent=2, ensure_ascii=False, sort_keys=True)))
+    elif "igo" in text:
+        echo(text.get("parameters", ""))
+        _show(found)
     else:
-        echo(tomlkit.dumps(record["chain"]).strip())
+        echo("# no record of IGO; what another tool left:")
+        for name, value in text.items():
+            echo(f"\n# {one_line(name)}\n{_readable(value)}")
+
+
+def _show(record: Mapping[str, Any]) -> None:
+    echo("\n# chain")
+    chain = record.get("chain")
+    echo(_as_toml(chain) if isinstance(chain, dict) else f"not written down: {one_line(str(record.get('why', '')))}")
     inputs = {
         name: f"{origin['name'] or 'unnamed'} {origin['width']}x{origin['height']} sha256:{origin['sha256']}"
         for name, origin in record["inputs"].items()
     }
-    for title, table in (("inputs", inputs), ("models", record["models"]), ("stack", record["stack"])):
+    for title in ("inputs", "models", "files", "stack"):
+        table = inputs if title == "inputs" else record.get(title, {})
         if table:
             echo(f"\n# {title}")
         for name, value in table.items():
-            echo(f"{name}: {value}")
+            echo(one_line(f"{name}: {value}"))
+    for name, made in record.get("made_from", {}).items():
+        echo(f"\n# how the input '{one_line(name)}' was made")
+        _show_earlier(made)
+
+
+def _show_earlier(made: Any) -> None:
+    """What a record keeps of how an input was made, and of how its inputs were. Nobody has checked it."""
+    while isinstance(made, dict):
+        request, chain = made.get("request"), made.get("chain")
+        if isinstance(request, dict) and request.get("prompt"):
+            echo(str(request["prompt"]))
+        echo(f"Seed: {made['seed']}, Version: IGO {made.get('igo')}" if "seed" in made else made.get("parameters", ""))
+        if isinstance(chain, dict):
+            echo(_as_toml(chain))
+        earlier = made.get("made_from")
+        made = next(iter(earlier.values()), None) if isinstance(earlier, dict) else None
+        if made is not None:
+            echo("\n# from what was made so")
+
+
+def _as_toml(chain: Mapping[str, Any]) -> str:
+    """A chain as a chain file, the plugin's name first in each step; as JSON what no such file can hold."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    steps = chain.get("step")
+    if isinstance(steps, list) and all(isinstance(step, dict) for step in steps):
+        named = [{"use": step["use"], **step} if "use" in step else step for step in steps]
+        chain = {**chain, "step": named}
+    document = json.dumps(chain, indent=2, ensure_ascii=False)
+    if len(document) > LONGEST_CHAIN:
+        return document
+    try:
+        return tomlkit.dumps(chain).strip()
+    except (TOMLKitError, TypeError, ValueError):
+        return document
+
+
+def _readable(value: str) -> str:
+    """Text as it is, and JSON, which other tools write without a line end, in lines."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return json.dumps(found, indent=2, ensure_ascii=False) if isinstance(found, dict | list) else value

@@ -10,8 +10,7 @@ from igo.images.kinds import READABLE
 from igo.images.limits import MAX_PIXELS
 from igo.images.masks import Mask, read_mask
 from igo.images.photographs import is_photograph
-from igo.images.reading import ImageSource, Picture, digest, read_image
-from igo.images.texts import read_text
+from igo.images.reading import ImageSource, Picture, digest, read_image, read_text
 from igo.images.transparency import kept_hidden, on_white, visible_part
 from igo.images.writing import WRITABLE, Written, format_of, write_image
 

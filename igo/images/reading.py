@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, TypeAlias
 
@@ -18,6 +19,7 @@ from igo.images.kinds import READABLE
 from igo.images.limits import MAX_PIXELS, check_size
 from igo.images.opening import decoding, open_picture, read_bytes
 from igo.images.pixels import flatten, from_array
+from igo.images.texts import text_of
 from igo.images.transparency import on_white
 
 _ORIENTATION = 0x0112
@@ -51,6 +53,8 @@ class Picture:
     """One of `READABLE`; None for arrays and for PIL pictures made in memory."""
     notes: tuple[str, ...] = ()
     """What was converted, a short line each."""
+    text: Mapping[str, str] = field(default_factory=dict)
+    """What the file says beside the picture (see `read_text`)."""
 
     def on_white(self) -> Image.Image:
         """The image as it looks on white paper, RGB: what lies under transparent pixels may be anything."""
@@ -97,6 +101,21 @@ def _read(source: ImageSource, max_pixels: int, by_value: bool) -> Picture:
     opened, kind = open_picture(data, label, max_pixels)
     with opened, decoding(label, kind, opened.size):
         return _decode(opened, label, kind, hashlib.sha256(data).hexdigest(), name, by_value, own=True)
+
+
+def read_text(source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> dict[str, str]:
+    """The text in a picture file: what `write_image` put there, or what other tools did.
+
+    From PNG all text chunks, from JPEG and WebP what IGO wrote; failing that, from all formats EXIF UserComment as
+    ``parameters``. Empty if there is none. Raises ``ImageError`` as `read_image` does.
+    """
+    label, _ = source_label(source)
+    data = source if isinstance(source, bytes) else read_bytes(source, label)
+    opened, kind = open_picture(data, label, max_pixels)
+    with opened, decoding(label, kind, opened.size):
+        if kind == "PNG":
+            opened.load()  # chunks may follow the pixels
+        return text_of(opened)
 
 
 def digest(image: Image.Image, alpha: Image.Image | None = None) -> str:
@@ -193,7 +212,15 @@ def _decode(
     for pixels in (rgb, alpha):
         if pixels is not None:
             pixels.info = {}
-    return Picture(rgb, alpha, icc, sha256, name, kind, (*notes, *more))
+    return Picture(rgb, alpha, icc, sha256, name, kind, (*notes, *more), _text(opened))
+
+
+def _text(opened: Image.Image) -> dict[str, str]:
+    """What a picture says beside its pixels; nothing where that is damaged."""
+    try:
+        return text_of(opened)
+    except Exception:  # EXIF parsers raise whatever a damaged block makes them stumble on
+        return {}
 
 
 def _rawmode(opened: Image.Image) -> str:

@@ -11,19 +11,16 @@ WebP the same UserComment, and all keys as JSON in EXIF ImageDescription
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from typing import BinaryIO
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 from igo.errors import ImageError
-from igo.images.limits import MAX_PIXELS
-from igo.images.opening import decoding, load, open_picture, read_bytes
-from igo.images.reading import source_label
 
 PARAMETERS = "parameters"
 """The key that other image generators write and read."""
+RECORD = "igo"
+"""The key of IGO's own records."""
 
 MAX_TEXT = 16 * 2**20
 """Bytes of text that one file takes. Pillow refuses to read much more."""
@@ -94,22 +91,14 @@ def with_comments(jpeg: bytes, text: Mapping[str, str]) -> bytes:
     return jpeg[:at] + comments + jpeg[at:]
 
 
-def read_text(source: str | os.PathLike[str] | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> dict[str, str]:
-    """The text in a picture file: what `write_image` put there, or what other tools did.
-
-    From PNG all text chunks, from JPEG and WebP what IGO wrote; failing that, from all formats EXIF UserComment as
-    ``parameters``. Empty if there is none. Raises ``ImageError`` as `read_image` does.
-    """
-    label, _ = source_label(source)
-    data = source if isinstance(source, bytes) else read_bytes(source, label)
-    opened, kind = open_picture(data, label, max_pixels)
-    with opened:
-        text = {}
-        if isinstance(opened, PngImagePlugin.PngImageFile):
-            load(opened, label, kind)  # chunks may follow the pixels
-            text = {str(key): str(value) for key, value in opened.text.items()}
-        with decoding(label, kind):
-            return text if PARAMETERS in text else _from_comments(opened) or {**_from_exif(opened), **text}
+def text_of(opened: Image.Image) -> dict[str, str]:
+    """The text in a picture that has been opened and decoded; whatever EXIF parsers raise for a damaged block."""
+    text = {}
+    if isinstance(opened, PngImagePlugin.PngImageFile):
+        text = {str(key): str(value) for key, value in opened.text.items()}
+    elif opened.format is None:  # a copy, which Pillow gives what the file said
+        text = {key: value for key in (RECORD, PARAMETERS) if isinstance(value := opened.info.get(key), str)}
+    return text if PARAMETERS in text else _from_comments(opened) or {**_from_exif(opened), **text}
 
 
 def _dump(text: Mapping[str, str]) -> str:
@@ -120,7 +109,7 @@ def _parse(document: str) -> dict[str, str]:
     """The text in a JSON document of ours; empty for any other document."""
     try:
         content = json.loads(document)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     text = content.get(_JSON_KEY) if isinstance(content, dict) else None
     if not isinstance(text, dict) or not all(isinstance(value, str) for value in text.values()):

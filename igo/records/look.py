@@ -99,7 +99,7 @@ class Look(Sequence[Frame]):
         from igo.records.provenance import text_chunks
 
         frame = self.frames[index]
-        text = text_chunks(self.making, frame, index)
+        text = text_chunks(self.making, frame, index, Path(path).parent)
         return write_image(frame.image, path, text=text, alpha=frame.layers.get("alpha"), **options)
 
 

@@ -14,16 +14,19 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
+from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Any,
     NotRequired,  # pydantic wants these below Python 3.12
+    cast,
 )
 
 from typing_extensions import TypedDict
 
 from igo.errors import ProvenanceError
-from igo.values import Frame, Request
+from igo.records import limits, paths
+from igo.values import MAX_SEED, Entry, Frame, Request
 
 if TYPE_CHECKING:
     from igo.images import Picture
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow", "opencv-python-headless", "opencv-python")
 NOT_RECORDED = ("image", "layers")
+MADE_FROM = 2**16
+"""Characters of what is kept of how one input was made."""
+GENERATIONS = 8
+"""How far back that goes."""
 
 
 class Origin(TypedDict):
@@ -44,6 +51,8 @@ class Origin(TypedDict):
     """Of the decoded picture (see ``igo.images.digest``): the same for a file and for the picture in it."""
     width: int
     height: int
+    made_from: NotRequired[dict[str, Any]]
+    """How it was made itself (see ``history_of``); records have that beside their inputs."""
 
 
 class Record(TypedDict):
@@ -61,19 +70,25 @@ class Record(TypedDict):
     history: list[dict[str, Any]]
     models: dict[str, str]
     stack: dict[str, str]
+    files: NotRequired[dict[str, str]]
+    """What the chain's settings name on this machine, and the digest (see ``igo.records.paths``)."""
+    made_from: NotRequired[dict[str, Any]]
+    """By the input's name, the record that it carried itself, or another tool's ``{"parameters": text}``."""
 
 
 def origin(picture: Picture) -> Origin:
     """Where a picture that was read came from."""
     from igo.images import digest
 
-    return {
+    found: Origin = {
         "name": picture.name,
         "sha256": picture.sha256,
         "pixels": digest(picture.image, picture.alpha),
         "width": picture.image.width,
         "height": picture.image.height,
     }
+    made_from = history_of(picture)
+    return {**found, "made_from": made_from} if made_from else found
 
 
 @dataclass(frozen=True)
@@ -90,29 +105,93 @@ class Making:
     why: str = ""
     stack: Mapping[str, str] = field(default_factory=dict)
     """What the bytes may depend on (see ``stack``)."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What files are called that a record named already, by the paths where they are here."""
 
 
-def record(making: Making, frame: Frame, index: int = 0) -> Record:
-    """The record of ``frame``, picture ``index`` of its batch. Without the date, so that the same picture is the same
-    file."""
+def record(making: Making, frame: Frame, index: int = 0, folder: Path | None = None) -> Record:
+    """The record of ``frame``, picture ``index`` of its batch, for a file in ``folder``.
+
+    Without the date, so that the same picture is the same file, and without a path of this machine, or its user's name.
+    """
     from igo.images import digest
 
-    found: Record = {
+    chain, why = dict(making.chain) if making.chain is not None else None, making.why
+    if unreadable := _unreadable(chain):
+        chain, why = None, f"its chain has {unreadable}"
+    found: dict[str, Any] = {
         "format": FORMAT,
         "igo": version("igo"),
-        "chain": dict(making.chain) if making.chain is not None else None,
+        "chain": chain,
         "request": _request(making.request),
         "index": index,
         "seed": frame.seed,
         "pixels": digest(frame.image, frame.layers.get("alpha")),
-        "inputs": dict(making.origins),
-        "history": [{"step": entry.step, **entry.report} for entry in frame.history],
+        "inputs": {name: _without(origin, "made_from") for name, origin in making.origins.items()},
+        "history": [_line(entry) for entry in frame.history],
         "models": dict(making.models),
         "stack": dict(making.stack),
     }
-    if making.chain is None:
-        found["why"] = making.why
-    return found
+    if chain is None:
+        found["why"] = why
+    names = paths.named(chain, folder, making.names)
+    if names:
+        found["files"] = paths.digests(names, making.models)
+    if made_from := {name: origin["made_from"] for name, origin in making.origins.items() if "made_from" in origin}:
+        found["made_from"] = made_from
+    for part in ("chain", "history", "models"):
+        found[part] = paths.told(found[part], folder, names)
+    return cast(Record, {**paths.without_home(found), "request": found["request"]})
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    """What a step reports, or why that isn't here."""
+    if unreadable := _unreadable(dict(entry.report)):
+        return {"step": entry.step, "left_out": unreadable}
+    return {"step": entry.step, **entry.report}
+
+
+def _unreadable(value: Any) -> str:
+    """Why plain data can't be part of a record, which is refused as a whole for it; empty if it can."""
+    try:
+        limits.parse(json.dumps(value))
+    except ValueError as error:
+        return _reason(error)
+    return ""
+
+
+def history_of(picture: Picture) -> dict[str, Any] | None:
+    """How a picture that was read was made, as far as it tells and in few words: its record, or the parameters of
+    another tool; ``None`` if it doesn't."""
+    text = picture.text
+    if "igo" in text:
+        try:
+            return _few_words(dict(parse_record(text["igo"])))
+        except ProvenanceError:
+            return None
+    parameters = text.get("parameters", "")
+    return {"parameters": parameters} if 0 < len(parameters) <= MADE_FROM else None
+
+
+def _few_words(found: dict[str, Any]) -> dict[str, Any] | None:
+    """A record that is short enough to be part of another: without what its inputs' inputs were made from, if it must
+    be, or without its history."""
+    cuts = [_cut(found, depth) for depth in reversed(range(GENERATIONS))]
+    cuts.append(_without(cuts[-1], "history"))
+    return next((cut for cut in cuts if len(json.dumps(cut)) <= MADE_FROM), None)
+
+
+def _cut(found: dict[str, Any], depth: int) -> dict[str, Any]:
+    """A record with no more than ``depth`` generations of what it was made from."""
+    inner = found.get("made_from", {})
+    rest = _without(found, "made_from")
+    if not depth or not inner:
+        return rest
+    return rest | {"made_from": {name: _cut(one, depth - 1) for name, one in inner.items() if isinstance(one, dict)}}
+
+
+def _without(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != name}
 
 
 def stack(plugins: Mapping[str, str], runtime: Runtime | None = None) -> dict[str, str]:
@@ -140,11 +219,11 @@ def _installed() -> dict[str, str]:
     return found
 
 
-def text_chunks(making: Making, frame: Frame, index: int = 0) -> dict[str, str]:
-    """What goes into the file of ``frame``, picture ``index`` of its batch."""
+def text_chunks(making: Making, frame: Frame, index: int = 0, folder: Path | None = None) -> dict[str, str]:
+    """What goes into a file in ``folder`` of ``frame``, picture ``index`` of its batch."""
     return {
         "parameters": parameters(making.request, frame),
-        "igo": json.dumps(record(making, frame, index), ensure_ascii=False, sort_keys=True),
+        "igo": json.dumps(record(making, frame, index, folder), ensure_ascii=False, sort_keys=True),
     }
 
 
@@ -165,7 +244,7 @@ def parameters(request: Request, frame: Frame) -> str:
         "CFG scale": used.get("guidance_scale"),
         "Seed": frame.seed,
         "Size": f"{frame.image.width}x{frame.image.height}",
-        "Model": used.get("checkpoint"),
+        "Model": paths.told(used.get("checkpoint"), None, {}),
         "Denoising strength": used.get("strength"),
         "Clip skip": used.get("clip_skip") or None,
         "Version": f"IGO {version('igo')}",
@@ -179,25 +258,43 @@ def parameters(request: Request, frame: Frame) -> str:
 
 def read_record(path: str | PathLike[str]) -> Record:
     """The record in a picture's file. Raises ``ProvenanceError`` where there is none, ``ImageError`` for no picture."""
-    import pydantic
-
     from igo.images import read_text
 
     text = read_text(path).get("igo")
     if text is None:
         raise ProvenanceError(f"{path} carries no record of IGO; expected a picture that IGO saved")
     try:
-        found = json.loads(text)
-        made_by = found.get("igo") if isinstance(found, dict) else None
-        if made_by and isinstance(found.get("format"), int) and found["format"] > FORMAT:
-            raise ProvenanceError(f"{path} was made by IGO {made_by}, whose records this version can't read; upgrade")
-        return pydantic.TypeAdapter(Record).validate_python(found, strict=True)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ProvenanceError(f"{path}: its record is damaged ({type(error).__name__})") from None
+        return parse_record(text)
+    except ProvenanceError as error:
+        raise ProvenanceError(f"{path}{error}") from None
+
+
+def parse_record(text: str) -> Record:
+    """A record out of its JSON. Raises ``ProvenanceError``, whose message goes on after the picture's name."""
+    import pydantic
+
+    try:
+        found = limits.parse(text)
+    except ValueError as error:
+        raise ProvenanceError(f": its record is damaged ({_reason(error)})") from None
+    made_by = found.get("igo") if isinstance(found, dict) else None
+    if made_by and isinstance(found.get("format"), int) and found["format"] > FORMAT:
+        raise ProvenanceError(f" was made by IGO {made_by}, whose records this version can't read; upgrade")
+    try:
+        known: Record = pydantic.TypeAdapter(Record).validate_python(found, strict=True)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "it"
-        raise ProvenanceError(f"{path}: its record is damaged ({where}: {first['msg'].lower()})") from None
+        raise ProvenanceError(f": its record is damaged ({where}: {first['msg'].lower()})") from None
+    if known["index"] < 0 or not 0 <= known["seed"] <= MAX_SEED:
+        raise ProvenanceError(f": its record is damaged (picture {known['index']} of seed {known['seed']})")
+    return known
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON from character {error.pos} on: {error.msg}"
+    return str(error)
 
 
 def _request(request: Request) -> dict[str, Any]:

@@ -157,6 +157,38 @@ def test_files_that_cannot_be_read(tmp_path):
             load_chain(tmp_path / name)
 
 
+def test_a_chain_is_loaded_from_text_too(tmp_path, monkeypatch):
+    for text in (STEP, f'step = [[{{}}]]\n[[step]]\nuse = "{FILM}"'.partition("\n")[2], f'[[step]]\nuse="{FILM}"'):
+        assert plugins(load_chain(text)) == [Film()]
+    (tmp_path / "chain.toml").write_text(STEP)
+    monkeypatch.chdir(tmp_path)
+    assert plugins(load_chain("chain.toml")) == plugins(load_chain(Path("chain.toml"))) == [Film()]
+    with pytest.raises(ConfigError, match=r"^chain:2: Invalid value$"):
+        load_chain("use = [[\n")
+    for name in ("no [chain].toml", "a\0b", "n" * 5000):
+        with pytest.raises(ConfigError, match="can't be read"):
+            load_chain(name)
+
+
+def test_a_chain_of_somebody_elses_may_take_installed_plugins_alone(tmp_path, monkeypatch):
+    (tmp_path / "elses.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "chain.toml").write_text('[[step]]\nuse = "elses:Film"\n')
+    for source in (tmp_path / "chain.toml", '[[step]]\nuse = "elses:Film"\n'):
+        with pytest.raises(ConfigError, match=":2: 'elses:Film' is no installed plugin"):
+            load_chain(source, trust=False)
+        with pytest.raises(ConfigError, match=r"can't be imported \(SystemExit: imported\)"):
+            load_chain(source)
+    assert load_chain('[[step]]\nuse = "upscaling"\n', trust=False).steps
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, f"0x{'f' * 20_000}", "[" * 50_000, "nan", "1e999"])
+def test_numbers_and_nesting_beyond_all_measure_are_one_line(number):
+    with pytest.raises(ConfigError, match=r"^chain") as caught:
+        parse_chain(f"{STEP}steps = {number}\n")
+    assert "\n" not in str(caught.value)
+
+
 def test_settings_that_toml_cannot_hold_are_named():
     @dataclass
     class Holds:

@@ -9,7 +9,7 @@ from PIL import Image
 import igo
 from igo.chains.replaying import replay
 from igo.errors import ConfigError, ImageError, ProvenanceError
-from igo.images import read_text, write_image
+from igo.images import digest, read_image, read_text, write_image
 from igo.records import provenance
 from igo.testing import PaintedBase
 
@@ -144,6 +144,131 @@ def test_a_record_may_not_import_what_it_likes(tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
     assert replay(tmp_path / "a.png", trust=True).identical
     assert (tmp_path / "ran").exists()
+
+
+MADE = []
+
+
+@dataclass
+class NoPlugin:
+    """Not marked as a plugin."""
+
+    def __post_init__(self):
+        MADE.append(self)
+
+
+@dataclass
+class Unused(NoPlugin):
+    """A plugin that no chain has had."""
+
+    @igo.hookimpl
+    def observe(self, event): ...
+
+
+@dataclass
+class Used(Unused): ...
+
+
+def test_a_record_builds_nothing_that_no_chain_of_this_program_has(tmp_path):
+    igo.Chain(Used())
+    MADE.clear()
+    look = igo.Chain(PaintedBase()).run("a", seed=1)
+    for cls in (NoPlugin, Unused, Used):
+        record = look.record()
+        record["chain"]["step"].append({"use": f"{__name__}:{cls.__name__}"})
+        write_image(look.image, tmp_path / "a.png", text={"igo": json.dumps(record)})
+        if cls is Used:
+            assert replay(tmp_path / "a.png").identical
+        else:
+            with pytest.raises(ConfigError, match="is no installed plugin"):
+                replay(tmp_path / "a.png")
+            assert MADE == []
+
+
+@pytest.mark.parametrize("last", [{"use": "no-such"}, {"use": "upscaling", "tile": "x"}, {"use": "upscaling", "x": 1}])
+def test_nothing_is_built_before_all_steps_are_known_to_be_good(last, tmp_path):
+    igo.Chain(Used())
+    MADE.clear()
+    look = igo.Chain(PaintedBase()).run("a", seed=1)
+    record = look.record()
+    record["chain"]["step"] += [{"use": f"{__name__}:Used"}, last]
+    write_image(look.image, tmp_path / "a.png", text={"igo": json.dumps(record)})
+    for trust in (False, True):
+        with pytest.raises(ConfigError):
+            replay(tmp_path / "a.png", trust=trust)
+    assert MADE == []
+
+
+def test_trust_lifts_the_limits(tmp_path):
+    path = igo.Chain(PaintedBase(2, 2)).run("a " * 20_000, seed=1, num_images=65).save(tmp_path / "a.png")[64].path
+    with pytest.raises(ProvenanceError, match="record asks for too much: num_images is 65; expected at most 64"):
+        replay(path)
+    assert replay(path, trust=True).identical
+
+
+@pytest.mark.parametrize(
+    "report", [{"a": float("nan")}, {"a": 10**30}, {"a": "\ud800"}, {"k" * 2000: 1}, {"a": [0] * 10**5}]
+)
+def test_reports_that_no_record_can_hold_do_not_lose_it(report, tmp_path):
+    @dataclass
+    class Reports:
+        @igo.hookimpl
+        def postprocess(self, frame):
+            return frame.noted(**report)
+
+    path = igo.Chain(PaintedBase(), Reports()).run("a", seed=1).save(tmp_path / "a.png")[0].path
+    assert provenance.read_record(path)["history"][-1].keys() == {"step", "left_out"}
+
+
+def test_what_an_input_was_made_from_is_kept(tmp_path):
+    path = igo.Chain(PaintedBase()).run("a coat", seed=0).save(tmp_path / "0.png")[0].path
+    first = provenance.read_record(path)
+    for number in range(1, 12):
+        look = igo.Chain(Noise()).run(image=path, seed=number, layers={"mask": path})
+        path = look.save(tmp_path / f"{number}.png")[0].path
+        assert replay(path).identical
+        found, generations = provenance.read_record(path), 0
+        while found := found.get("made_from", {}).get("image"):
+            generations += 1
+            assert found["seed"] == number - generations
+        assert 1 <= generations <= min(number, provenance.GENERATIONS)
+        assert path.stat().st_size < 2 * provenance.MADE_FROM + 10_000
+    for source in (
+        Image.open(tmp_path / "0.png"),
+        Image.open(tmp_path / "0.png").copy(),
+        read_image(tmp_path / "0.png"),
+    ):
+        assert igo.Chain(Noise()).run(image=source, seed=1).record()["made_from"] == {"image": first}
+    for suffix in (".jpg", ".webp"):
+        look = igo.Chain(Noise()).run(image=Image.open(tmp_path / "0.png"), seed=1)
+        path = look.save(tmp_path / f"look{suffix}")[0].path
+        assert igo.Chain(Noise()).run(image=path, seed=1).record()["made_from"]["image"]["made_from"] == {
+            "image": first
+        }
+    write_image(look.image, tmp_path / "other.png", text={"parameters": "a coat\nSteps: 3"})
+    look = igo.Chain(Noise()).run(image=(tmp_path / "other.png").read_bytes(), seed=1)
+    assert look.record()["made_from"] == {"image": {"parameters": "a coat\nSteps: 3"}}
+    write_image(look.image, tmp_path / "bad.png", text={"igo": "{", "parameters": "x"})
+    assert "made_from" not in igo.Chain(Noise()).run(image=tmp_path / "bad.png", seed=1).record()
+
+
+def test_how_much_differs_is_said(tmp_path):
+    path = igo.Chain(PaintedBase()).run("a coat", seed=1).save(tmp_path / "a.png")[0].path
+    record = provenance.read_record(path)
+    image = Image.open(path).convert("RGB")
+    image.putpixel((0, 0), tuple(value ^ 7 for value in image.getpixel((0, 0))))
+    for number, (picture, message) in enumerate(
+        [
+            (image, "0.02% of the pixels, by 7 levels of 255 at most"),
+            (image.resize((8, 8)), "8x8 pixels then, 64x96 now"),
+        ]
+    ):
+        changed = {**record, "pixels": digest(picture, None)}
+        write_image(picture, tmp_path / f"{number}.png", text={"igo": json.dumps(changed)})
+        made = replay(tmp_path / f"{number}.png")
+        assert (made.identical, made.distance) == (False, message)
+    write_image(image, tmp_path / "retouched.png", text={"igo": json.dumps({**record, "pixels": "0"})})
+    assert replay(tmp_path / "retouched.png").distance == ""
 
 
 def test_settings_and_reports_that_cannot_be_written_do_not_lose_the_picture(tmp_path):
