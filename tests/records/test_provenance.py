@@ -224,7 +224,7 @@ def test_what_an_input_was_made_from_is_kept(tmp_path):
     path = igo.Chain(PaintedBase()).run("a coat", seed=0).save(tmp_path / "0.png")[0].path
     first = provenance.read_record(path)
     for number in range(1, 12):
-        look = igo.Chain(Noise()).run(image=path, seed=number, layers={"mask": path})
+        look = igo.Chain(Noise()).run(image=path, seed=number, layers={"depth": path})
         path = look.save(tmp_path / f"{number}.png")[0].path
         assert replay(path).identical
         found, generations = provenance.read_record(path), 0
