@@ -203,5 +203,21 @@ def expecting(identities: Mapping[str, str]) -> Iterator[None]:
 _expected: ContextVar[Mapping[str, str]] = ContextVar("identities that models must have", default=MappingProxyType({}))
 
 
+@contextmanager
+def computing_with(threads: int | None) -> Iterator[None]:
+    """For as long as it lasts, torch computes on CPUs with so many threads, on which sums depend; as ever for None."""
+    if threads is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _nobody_listens(done: int, total: int, message: str = "") -> None:
     """Progress without observers goes nowhere."""

@@ -20,7 +20,7 @@ from igo.errors import IGOError, ProvenanceError
 from igo.images import ImageSource, digest, read_image, read_mask
 from igo.records import limits, paths
 from igo.records.provenance import Origin, Record, read_record
-from igo.runtime import expecting
+from igo.runtime import computing_with, expecting
 from igo.values import Frame, Request
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class Plan:
         """Paint. Raises ``ProvenanceError`` for what would have to be fetched, ``IGOError`` as the chain does."""
         inputs, record = dict(self.inputs), self.record
         here = {str(place): name for name, place in self.files.items()}
-        with expecting(_identities(record["models"], self.files)), self._at_home():
+        threads = limits.threads(record["stack"])
+        with expecting(_identities(record["models"], self.files)), self._at_home(), computing_with(threads):
             image = inputs.pop("image", None)
             look = self.chain.run(**record["request"], image=image, layers=inputs, observers=observers)
         look.making = replace(look.making, names=here)

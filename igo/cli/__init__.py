@@ -27,6 +27,7 @@ from igo.cli import (
     run,
     show,
     style,
+    threads,
     train,
     train_lora,
     upscale,
@@ -84,6 +85,7 @@ def _options(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
+    threads.arrange()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to fail

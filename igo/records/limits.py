@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
@@ -32,6 +33,9 @@ AT_MOST = {
 """Of a request, and of a step's setting that is called so."""
 PIXELS = 2**26
 """Of all pictures of a request, where it says how large they are."""
+
+THREADS = 256
+"""That a replay computes with, because its record says so."""
 
 
 def parse(text: str) -> Any:
@@ -132,3 +136,9 @@ def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         raise ValueError("a name twice in one table")
     return table
+
+
+def threads(stack: Mapping[str, str]) -> int | None:
+    """How many threads a picture was computed with, where that is on record and no number to do harm with."""
+    told = stack.get("threads", "")
+    return int(told) if re.fullmatch("[1-9][0-9]{0,2}", told) and int(told) <= THREADS else None
