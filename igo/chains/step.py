@@ -21,7 +21,7 @@ import pluggy
 
 from igo import hookspecs
 from igo.chains.settings import settings_of
-from igo.errors import ConfigError, IGOError, PluginError, SettingsError, did_you_mean
+from igo.errors import ConfigError, IGOError, PluginError, SettingsError, did_you_mean, out_of_memory
 from igo.hookspecs import INSTEAD_OF_WRAPPERS, PROJECT, RENAMED_ARGUMENTS, RESULT_TYPES
 
 HOOKS = tuple(RESULT_TYPES)
@@ -96,6 +96,8 @@ class Step:
             error.at(self.name, hook)
             raise
         except Exception as error:
+            if out_of_memory(error):
+                raise self._error("ran out of memory; ask for a smaller picture, or for fewer at once", hook) from error
             text = " ".join(str(error).split()) or "no message"
             raise self._error(f"{type(error).__name__}: {text}{self._place(error)}", hook) from error
         expected = RESULT_TYPES[hook]

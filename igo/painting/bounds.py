@@ -11,8 +11,7 @@ MAX_IMAGES = 10_000
 MAX_PIXELS = 4096 * 4096
 """Of a picture that is painted from text: all of it is before the model at once. One that starts from a picture is
 painted at the checkpoint's own size."""
-SMALL = 512
-"""A side that isn't given, before it is known what the checkpoint would have."""
+MAX_SIDE = 16384
 
 
 def check_request(request: Request) -> None:
@@ -25,7 +24,11 @@ def check_request(request: Request) -> None:
     if request.image is None:
         if request.strength is not None:
             raise SettingsError(f"strength is {request.strength:g}, and there is no picture to change; give image=")
-        check_area(request.width or SMALL, request.height or SMALL)
+        if request.width and request.height:
+            check_area(request.width, request.height)
+        for name in ("width", "height"):
+            if (getattr(request, name) or 0) > MAX_SIDE:
+                raise SettingsError(f"{name} is {getattr(request, name)}; expected at most {MAX_SIDE} in one piece")
 
 
 def check_area(width: int, height: int) -> None:

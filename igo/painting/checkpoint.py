@@ -22,6 +22,7 @@ from igo.painting.components import contents, load_pipeline, needed, one_line
 from igo.painting.digests import digest
 from igo.painting.families import Defaults, defaults_of
 from igo.painting.layout import DEFAULTS_FILE, INDEX, described, no_index
+from igo.painting.schedulers import Choice, check_fits
 from igo.painting.single_file import load_single_file
 from igo.painting.weights import read_table
 
@@ -53,13 +54,16 @@ def load(
     revision: str | None = None,
     variant: str | None = None,
     config: str | None = None,
+    scheduler: Choice | None = None,
     dtype: torch.dtype,
 ) -> Loaded:
     """Load a checkpoint as a text-to-image (or inpainting) pipeline, on the CPU, in ``dtype``.
 
     ``checkpoint`` is ``"mini"``, ``"mini/inpaint"``, a folder in diffusers' layout, a ``.safetensors`` file in Stable
     Diffusion's original layout, or a hub's ``owner/name``. ``config`` is, for a single file, the folder or hub name of
-    a checkpoint of the same shape, whose configuration and tokenizer are used. Raises ``CheckpointError``, one line.
+    a checkpoint of the same shape, whose configuration and tokenizer are used; ``scheduler`` what the pipeline will be
+    given, so that one which doesn't fit is refused before weights are read (``SettingsError``). Raises
+    ``CheckpointError``, one line.
     """
     _diffusers()
     place, said = whereabouts(checkpoint), None
@@ -70,6 +74,9 @@ def load(
     with quietly():
         if place is None or place.is_dir():
             folder, found = _found(checkpoint, place, revision, variant, dtype)
+            own = folder / "scheduler" / "scheduler_config.json"
+            if scheduler is not None and own.is_file():
+                check_fits(scheduler, read_table(own, str(own)))
             pipeline, said = load_pipeline(folder, found, inpainting, dtype)
             identity = digest(folder, found.files) if place else f"revision:{folder.name}"
         else:

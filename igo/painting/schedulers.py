@@ -156,29 +156,40 @@ def check(choice: Choice) -> None:
             cls(**{key: value for key, value in {**choice.meant, **choice.options}.items() if key in own})
 
 
-def set_scheduler(pipeline: Any, choice: Choice) -> None:
-    """Give a pipeline another scheduler, or other options; noise schedule and prediction type stay the checkpoint's.
+def check_fits(choice: Choice, config: Mapping[str, Any]) -> str:
+    """The class that a choice means with a checkpoint whose scheduler has this ``config``.
 
-    Raises ``SettingsError`` for a scheduler that its model can't be sampled with.
+    Raises ``SettingsError`` for one that its model can't be sampled with, or options that it lacks.
     """
-    import diffusers
-
-    own, config = pipeline.scheduler, dict(pipeline.scheduler.config)
-    flow = type(own).__name__ in FLOW or config.get("prediction_type") == "flow_prediction"
-    name = choice.scheduler or type(own).__name__
+    own = str(config.get("_class_name"))
+    flow = _flows(config)
+    name = choice.scheduler or own
     if flow:
         name = IN_FLOW.get(name, name)
-    fitting = _fitting(flow) if type(own).__name__ in (*NOISE, *FLOW) else ()
-    if name not in fitting and name != type(own).__name__:
-        kind = "predicts a flow" if flow else "predicts noise" if fitting else f"is made for {type(own).__name__}"
+    fitting = _fitting(flow) if own in (*NOISE, *FLOW) else ()
+    if name not in fitting and name != own:
+        kind = "predicts a flow" if flow else "predicts noise" if fitting else f"is made for {own}"
         raise SettingsError(f"{name} can't be used with this checkpoint, which {kind}; {_choices(fitting)}")
     known = {option.name for option in _options_of(name)}
     for option in choice.options:
         if option not in known:
             raise SettingsError(f"{name} has no option {option!r}; {did_you_mean(option, sorted(known))}")
+    return name
+
+
+def set_scheduler(pipeline: Any, choice: Choice) -> None:
+    """Give a pipeline another scheduler, or other options; noise schedule and prediction type stay the checkpoint's.
+
+    Raises ``SettingsError`` (see ``check_fits``).
+    """
+    import diffusers
+
+    config = {**pipeline.scheduler.config, "_class_name": type(pipeline.scheduler).__name__}
+    name = check_fits(choice, config)
+    known = {option.name for option in _options_of(name)}
     shift = config.get("shift", config.get("flow_shift", 1.0))
     given = {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift, "shift": shift}
-    given = {key: value for key, value in {**(given if flow else {}), **choice.meant}.items() if key in known}
+    given = {key: value for key, value in {**(given if _flows(config) else {}), **choice.meant}.items() if key in known}
     with _telling(name), silently():
         cls = getattr(diffusers, name)
         settled = _settled(pipeline, cls.from_config(config, **given), config)
@@ -239,6 +250,11 @@ def _key(name: str) -> str:
 
 def _choices(names: tuple[str, ...]) -> str:
     return f"choose one of: {', '.join(names)}" if names else "leave it out"
+
+
+def _flows(config: Mapping[str, Any]) -> bool:
+    """Whether the model of a scheduler's configuration predicts a flow."""
+    return config.get("_class_name") in FLOW or config.get("prediction_type") == "flow_prediction"
 
 
 @cache

@@ -255,16 +255,19 @@ class TextToImage:
             from igo.painting.diffusion import Diffusion
             from igo.painting.sharing import hold_once
 
+            choice = schedulers.choose(self.scheduler, self.scheduler_config)
+            chosen = choice if self.scheduler is not None or self.scheduler_config else None
             loaded = checkpoint.load(
                 name,
                 inpainting=bool(other),
                 revision=revision,
                 variant=variant,
                 config=config,
+                scheduler=chosen,
                 dtype=runtime.dtype,
             )
-            if self.scheduler is not None or self.scheduler_config:
-                schedulers.set_scheduler(loaded.pipeline, schedulers.choose(self.scheduler, self.scheduler_config))
+            if chosen is not None:
+                schedulers.set_scheduler(loaded.pipeline, chosen)
             diffusion = Diffusion(prepare(loaded.pipeline), runtime.device, self.memory)
             if not runtime.prepares:
                 plain: list[Diffusion] = runtime.model("pipelines that no step prepares", list)

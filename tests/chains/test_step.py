@@ -101,6 +101,17 @@ def test_right_and_unknown_return_annotations_pass(returns):
     Step(plugin(postprocess=igo.hookimpl(postprocess)))
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you ...")])
+def test_memory_that_runs_out_is_told_as_such(error):
+    class Greedy:
+        @igo.hookimpl
+        def postprocess(self, frame):
+            raise error
+
+    with pytest.raises(PluginError, match=r"step 'greedy' \(postprocess\): ran out of memory; ask for a smaller"):
+        igo.Chain(PaintedBase(), Greedy()).run("a", seed=1)
+
+
 def test_class_or_hookless_object_is_refused():
     class Fine:
         @igo.hookimpl

@@ -201,6 +201,14 @@ def test_a_scheduler_for_another_kind_of_model_is_refused(bare):
         with_scheduler(bare, "FlowMatchEulerDiscreteScheduler")
 
 
+def test_it_is_refused_before_weights_are_read(tiny_checkpoint, monkeypatch):
+    monkeypatch.setattr("igo.painting.checkpoint.load_pipeline", lambda *_: pytest.fail("weights were read"))
+    for name, options in (("FlowMatchEulerDiscreteScheduler", {}), (None, {"use_karras_sigmas": True})):
+        base = igo.TextToImage(str(tiny_checkpoint), scheduler=name, scheduler_config=options)
+        with pytest.raises(SettingsError, match=r"which predicts noise|DDIMScheduler has no option"):
+            igo.Chain(base).run("a", seed=1)
+
+
 def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(schedulers, "find_spec", lambda name: None)
     for choice in (schedulers.Choice("DPMSolverSDEScheduler"), schedulers.Choice(None, {"use_beta_sigmas": True})):
