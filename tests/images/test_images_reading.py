@@ -1,6 +1,7 @@
 """A picture comes from wherever people have it, or is refused in one line."""
 
 import io
+import os
 import subprocess
 import sys
 import threading
@@ -299,3 +300,10 @@ def test_what_pillow_logs_does_not_reach_the_terminal(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
     assert "ImageError" in done.stderr
     assert not [line for line in done.stderr.splitlines() if line.startswith("More samples")]
+
+
+def test_what_never_ends_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for path, kind in ((tmp_path / "pipe.png", "a named pipe"), ("/dev/zero", "a device"), (os.devnull, "a device")):
+        with pytest.raises(ImageError, match=f"can't be read \\(it is {kind}\\): expected a picture file"):
+            read_image(path)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from igo.errors import ImageError
+from igo.networks.weights import read
 from igo.training.data.weights import write_tensors
 
 
@@ -103,7 +103,7 @@ class Latents:
     @classmethod
     def load(cls, path: Path) -> "Latents":
         """Read what ``save`` wrote."""
-        return cls(**load_file(path))
+        return cls(**read(path))
 
     def draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
         """``size`` random latents (C×h×w float, sampled from their posterior), one caption each (L tokens), and their

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from igo.errors import CheckpointError
 from igo.files import writing_whole
+from igo.networks.weights import read
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -36,10 +37,9 @@ def restore(module: nn.Module, state: dict[str, Tensor]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Read what ``save`` wrote, with every tensor on the CPU. Raises ``CheckpointError`` if it can't be trusted."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the restricted unpickler raises whatever a damaged file leads it to
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"can't read the checkpoint {path} ({reason}); delete it to start anew") from error
+        state = read(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"can't read the checkpoint: {error}; or delete it to start anew") from error
     if not isinstance(state, dict):
         raise CheckpointError(f"{path} is not a training checkpoint; delete it to start anew")
     return state

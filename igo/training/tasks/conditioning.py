@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from igo.networks.weights import read
 from igo.training.data.weights import write_tensors
 from igo.training.loop.task import Batch
 
@@ -96,4 +96,4 @@ class Conditions:
     @classmethod
     def load(cls, path: Path) -> "Conditions":
         """Read what ``save`` wrote."""
-        return cls(**load_file(path))
+        return cls(**read(path))
