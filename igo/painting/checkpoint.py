@@ -22,7 +22,8 @@ from igo.painting.components import contents, load_pipeline, needed, one_line
 from igo.painting.digests import digest
 from igo.painting.families import Defaults, defaults_of
 from igo.painting.layout import DEFAULTS_FILE, INDEX, described, no_index
-from igo.painting.schedulers import Choice, check_fits
+from igo.painting.samplers import Choice
+from igo.painting.schedulers import check_fits
 from igo.painting.single_file import load_single_file
 from igo.painting.weights import read_table
 

@@ -21,7 +21,7 @@ from igo.painting.prompts.cache import PromptCache
 from igo.painting.prompts.chunks import TokenReport
 from igo.painting.prompts.encode import encode, supports
 from igo.painting.prompts.foreign import foreign
-from igo.painting.schedulers import spoken
+from igo.painting.samplers import spoken
 from igo.painting.siblings import Siblings
 from igo.painting.vae import care_for
 

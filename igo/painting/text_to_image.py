@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from igo.errors import MaskError, SettingsError, UnsafeContentError, did_you_mean
 from igo.hookspecs import hookimpl
-from igo.painting import schedulers
+from igo.painting import samplers, schedulers
 from igo.painting.bounds import check_area, check_request
 from igo.painting.prompts.presets import get_preset, preset_for
 from igo.values import Frame, Request
@@ -85,7 +85,7 @@ class TextToImage:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}; {did_you_mean(getattr(self, name), choices)}")
         if self.preset != "auto":
             get_preset(self.preset)
-        schedulers.choose(self.scheduler, self.scheduler_config)
+        samplers.choose(self.scheduler, self.scheduler_config)
         for name in ("clip_skip", "feather", "context"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 0")
@@ -96,7 +96,7 @@ class TextToImage:
     @hookimpl
     def check(self, runtime: Runtime) -> None:
         """Scheduler and memory mode, on this machine."""
-        schedulers.check(schedulers.choose(self.scheduler, self.scheduler_config))
+        schedulers.check(samplers.choose(self.scheduler, self.scheduler_config))
         if self.memory in ("offload", "sequential"):
             from igo.painting.memory import check_mode
 
@@ -255,7 +255,7 @@ class TextToImage:
             from igo.painting.diffusion import Diffusion
             from igo.painting.sharing import hold_once
 
-            choice = schedulers.choose(self.scheduler, self.scheduler_config)
+            choice = samplers.choose(self.scheduler, self.scheduler_config)
             chosen = choice if self.scheduler is not None or self.scheduler_config else None
             loaded = checkpoint.load(
                 name,

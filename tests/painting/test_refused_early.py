@@ -63,13 +63,22 @@ def test_memory_modes_that_this_device_lacks(memory):
 def test_packages_that_a_scheduler_needs(monkeypatch):
     monkeypatch.setattr("igo.painting.schedulers.find_spec", lambda name: None)
     expected = "step 'text-to-image' (check): this scheduler needs the package torchsde; pip install torchsde"
-    monkeypatch.setattr("igo.painting.schedulers._known", lambda scheduler: {})
     assert list(refusals(base(scheduler="DPM++ SDE"))) == [expected] * 2
 
 
-def test_options_that_the_scheduler_refuses():
-    chain = base(scheduler="Euler", scheduler_config={"beta_schedule": "spiral"})
-    assert all("EulerDiscreteScheduler can't be made: spiral is not implemented" in text for text in refusals(chain))
+@pytest.mark.parametrize(
+    ("scheduler", "options", "expected"),
+    [
+        ("Euler", {"beta_schedule": "spiral"}, "EulerDiscreteScheduler can't be made: spiral is not implemented"),
+        (
+            "Euler a",
+            {"timestep_spacing": "even"},
+            "EulerAncestralDiscreteScheduler can't be made: even is not supported",
+        ),
+    ],
+)
+def test_options_that_the_scheduler_refuses(scheduler, options, expected):
+    assert all(expected in text for text in refusals(base(scheduler=scheduler, scheduler_config=options)))
 
 
 def test_a_device_that_is_not_here_is_told_as_such():

@@ -11,13 +11,13 @@ from PIL import Image
 
 import igo
 from igo.errors import SettingsError
-from igo.painting import schedulers
+from igo.painting import samplers, schedulers
 from igo.painting.diffusion import Diffusion
 from igo.painting.job import Job
 from igo.records import provenance
 
 PROMPT, SIZE, STEPS = "a red hoodie", (32, 32), 4
-HERE = [name for name in schedulers.NOISE if schedulers.find_spec(schedulers.NEEDS.get(name, "torch"))]
+HERE = [name for name in samplers.NOISE if schedulers.find_spec(samplers.NEEDS.get(name, "torch"))]
 
 
 pytestmark = [
@@ -41,7 +41,7 @@ def with_scheduler(pipeline, name, **options):
         made = diffusers.StableDiffusionPipeline(**pipeline.components, requires_safety_checker=False)
         made.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
     made.set_progress_bar_config(disable=True)
-    schedulers.set_scheduler(made, schedulers.choose(name, options))
+    schedulers.set_scheduler(made, samplers.choose(name, options))
     return made
 
 
@@ -99,13 +99,13 @@ def test_schedulers_paint_what_plain_diffusers_paints(tiny_checkpoint, name, tas
     settings = {"num_inference_steps": STEPS, "guidance_scale": 5.0, "width": 32, "height": 32}
     expected = plain(PROMPT, generator=torch.Generator("cpu").manual_seed(7), **settings, **given).images[0]
     pipeline = diffusers.StableDiffusionPipeline.from_pretrained(tiny_checkpoint)
-    schedulers.set_scheduler(pipeline, schedulers.choose(name, {}))
+    schedulers.set_scheduler(pipeline, samplers.choose(name, {}))
     assert Diffusion(pipeline, torch.device("cpu")).paint(wanted).images == (expected,)
 
 
 def test_every_scheduler_that_diffusers_counts_among_its_own_is_listed():
-    assert {one.name for one in KarrasDiffusionSchedulers} <= set(schedulers.NOISE)
-    assert all(hasattr(diffusers, name) for name in (*schedulers.NOISE, *schedulers.FLOW))
+    assert {one.name for one in KarrasDiffusionSchedulers} <= set(samplers.NOISE)
+    assert all(hasattr(diffusers, name) for name in (*samplers.NOISE, *samplers.FLOW))
 
 
 @pytest.mark.parametrize(
@@ -211,13 +211,13 @@ def test_it_is_refused_before_weights_are_read(tiny_checkpoint, monkeypatch):
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(schedulers, "find_spec", lambda name: None)
-    for choice in (schedulers.Choice("DPMSolverSDEScheduler"), schedulers.Choice(None, {"use_beta_sigmas": True})):
+    for choice in (samplers.Choice("DPMSolverSDEScheduler"), samplers.Choice(None, {"use_beta_sigmas": True})):
         with pytest.raises(SettingsError, match=r"needs the package (torchsde|scipy); pip install"):
             schedulers.check(choice)
 
 
 def test_options_that_diffusers_refuses_are_one_line(bare):
-    choice = schedulers.choose("DPM++ 2M", {"beta_schedule": "spiral"})
+    choice = samplers.choose("DPM++ 2M", {"beta_schedule": "spiral"})
     with pytest.raises(SettingsError, match=r"^DPMSolverMultistepScheduler can't be made: spiral is not implemented"):
         schedulers.check(choice)
 
@@ -246,4 +246,4 @@ def test_options_are_settings_of_a_chain_file(tiny_checkpoint):
     ],
 )
 def test_a_scheduler_is_told_as_the_web_ui_calls_it(bare, name, expected):
-    assert schedulers.spoken(with_scheduler(bare, name).scheduler) == expected
+    assert samplers.spoken(with_scheduler(bare, name).scheduler) == expected
