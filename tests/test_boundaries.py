@@ -39,6 +39,7 @@ ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoint")
 FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testing", "igo.values", "igo.hookspecs"}
 FOR_PLUGINS |= {"igo.embedded"}  # which says where embedded weights lie
 FOR_PLUGINS |= {"igo.painting.prompts"}  # which read prompts as the base does
+FOR_PLUGINS |= {"igo.hub"}  # which fetches what isn't here
 FOR_PLUGINS |= {"igo.files"}  # which tell what is no file
 FOR_PLUGINS |= {"igo.networks"}  # which training and plugins share
 

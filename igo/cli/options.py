@@ -42,6 +42,13 @@ Adapters = Annotated[
     list[str] | None,
     typer.Option("--adapter", help="A LoRA, FILE or FILE:SCALE, such as jacket.safetensors:0.8. Repeatable."),
 ]
+Embeddings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--embedding",
+        help="A textual inversion, FILE or WORD=FILE: a word in prompts, such as (mystyle:1.2). Repeatable.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting of that plugin, NAME=VALUE (igo plugins PLUGIN lists them). Repeatable."),
@@ -78,6 +85,18 @@ def adapters_from(given: list[str] | None) -> list[object]:
         except ValueError:  # the colon is the file name's own, as in C:\adapters
             file, scale = item, 1.0
         steps.append(registry.load("adapter")(file if colon else item, scale))
+    return steps
+
+
+def embeddings_from(given: list[str] | None) -> list[object]:
+    """``FILE`` and ``WORD=FILE`` options as steps of a chain. Raises ``SettingsError``."""
+    from igo.chains import registry
+
+    steps: list[object] = []
+    for item in given or []:
+        word, equals, file = item.partition("=")
+        named = bool(equals) and not path_of(item).exists()  # else the sign is the file name's own
+        steps.append(registry.load("embedding")(file if named else item, word if named else None))
     return steps
 
 

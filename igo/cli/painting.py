@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 SHORT = {"checkpoint": ("--checkpoint", "-c")}
 """Settings that have short options."""
-MORE = {"adapter": options.Adapters, "device": options.Device, "dtype": options.Dtype}
+MORE = {
+    "adapter": options.Adapters,
+    "embedding": options.Embeddings,
+    "device": options.Device,
+    "dtype": options.Dtype,
+}
 """Options beside the base's own settings."""
 
 
 class Painting(Group):
-    """The base of a command's chain, its adapters, and the runtime."""
+    """The base of a command's chain, its adapters and embeddings, and the runtime."""
 
     @staticmethod
     def parameters() -> list[inspect.Parameter]:
@@ -39,13 +44,15 @@ class Painting(Group):
 
     @cached_property
     def steps(self) -> list[object]:
-        """The base and its adapters. Raises ``IGOError`` for options that can't be meant, or name what isn't there."""
+        """The base, its adapters and embeddings. Raises ``IGOError`` for options that can't be meant, or that name
+        what isn't there."""
         for name in ("checkpoint", "inpaint_checkpoint", "config"):
             if self.given[name] is not None:
                 options.check_model(self.given[name], f"--{name.replace('_', '-')}")
         settings = {setting.name: setting for setting in settings_of(TextToImage)}
         chosen = {name: _value(setting, self.given[name]) for name, setting in settings.items()}
-        return [TextToImage(**chosen), *options.adapters_from(self.given["adapter"])]
+        adapters = options.adapters_from(self.given["adapter"])
+        return [TextToImage(**chosen), *adapters, *options.embeddings_from(self.given["embedding"])]
 
     @cached_property
     def runtime(self) -> Runtime:

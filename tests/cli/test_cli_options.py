@@ -47,9 +47,11 @@ def test_options_come_out_as_settings(tmp_path):
     assert base == TextToImage()
     assert adapters == []
     given |= {"checkpoint": "a/b", "memory": "tiling", "feather": 2.0, "adapter": ["x.safetensors:0.5"]}
-    base, adapter = Painting(given).steps
+    given |= {"embedding": ["y.safetensors", "word=z.pt"]}
+    base, adapter, *embeddings = Painting(given).steps
     assert base == TextToImage("a/b", memory="tiling", feather=2.0)
     assert (adapter.weights, adapter.scale) == ("x.safetensors", 0.5)
+    assert [(one.weights, one.token) for one in embeddings] == [("y.safetensors", None), ("z.pt", "word")]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ it instead, if that lies at most 20 tokens back. No token is dropped.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from igo.errors import PromptError
@@ -73,6 +73,7 @@ def plan_chunks(
     tokenize: Tokenize,
     *,
     comma_id: int | None = None,
+    follows: Collection[int] = (),
     chunk_length: int = CHUNK_LENGTH,
     backtrack: int = BACKTRACK,
 ) -> TokenPlan:
@@ -80,6 +81,8 @@ def plan_chunks(
 
     A break ends the chunk, be it empty or not. When the chunk is full, the next token is no comma, and one of the
     chunk's last ``backtrack`` tokens is a comma (``comma_id``), then what follows that comma moves to the next chunk.
+    Tokens in ``follows`` (an embedding's vectors after the first) go where the token before them goes, unless they are
+    more than a chunk.
 
     Raises ``PromptError`` for a weight that is not finite.
     """
@@ -99,7 +102,7 @@ def plan_chunks(
         for token_id, text in tokenize(fragment.text):
             if len(tokens) == chunk_length:
                 near = token_id != comma_id and behind_comma > 0 and chunk_length - behind_comma < backtrack
-                cut = behind_comma if near else chunk_length
+                cut = _uncut(tokens, token_id, behind_comma if near else chunk_length, follows)
                 chunks.append(tuple(tokens[:cut]))
                 tokens, behind_comma = tokens[cut:], 0
             tokens.append(Token(token_id, text, fragment.weight))
@@ -108,6 +111,15 @@ def plan_chunks(
     if tokens or not chunks:
         chunks.append(tuple(tokens))
     return TokenPlan(tuple(chunks))
+
+
+def _uncut(tokens: Sequence[Token], next_id: int, cut: int, follows: Collection[int]) -> int:
+    """Where to cut instead, so that nothing is parted from the token that it follows."""
+    ids = [*(token.id for token in tokens), next_id]
+    start = cut
+    while start > 0 and ids[start] in follows:
+        start -= 1
+    return start or cut
 
 
 def plan_truncated(text: str, tokenize: Tokenize, *, chunk_length: int = CHUNK_LENGTH) -> TokenPlan:

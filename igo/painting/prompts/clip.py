@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
 from igo.errors import PromptError, SettingsError
@@ -56,11 +57,29 @@ class TextEncoder:
             raise PromptError(
                 f"the prompt holds half of a character (U+{ord(text[error.start]):04X}); write that place anew"
             ) from None
-        added = self.tokenizer.added_tokens_encoder
-        if any(f"{token}_1" in added for token in added):  # textual inversions of several vectors are written out
-            text = self.pipeline.maybe_convert_prompt(text, self.tokenizer)
-        ids = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        further = self._further
+        ids = [
+            each
+            for token_id in self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+            for each in (token_id, *further.get(token_id, ()))
+        ]
         return list(zip(ids, self.tokenizer.convert_ids_to_tokens(ids), strict=True))
+
+    @property
+    def follows(self) -> frozenset[int]:
+        """The ids of what is never parted from the token before it: an embedding's vectors after the first."""
+        return frozenset(token_id for ids in self._further.values() for token_id in ids)
+
+    @property
+    def _further(self) -> dict[int, tuple[int, ...]]:
+        """By the id of an embedding of several vectors the ids of the others, which diffusers calls ``name_1``, …"""
+        added = self.tokenizer.added_tokens_encoder
+        found = {}
+        for name, token_id in added.items():
+            more = tuple(takewhile(lambda one: one >= 0, (added.get(f"{name}_{k}", -1) for k in count(1))))
+            if more:
+                found[token_id] = more
+        return found
 
     def written(self, token_id: int) -> str:
         """A token as a person reads it."""

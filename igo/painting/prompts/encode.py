@@ -174,7 +174,11 @@ class _Reader:
             plan = plan_truncated(text, encoder.tokenize, chunk_length=encoder.chunk_length)
         else:
             plan = plan_chunks(
-                parse(text), encoder.tokenize, comma_id=encoder.comma_id, chunk_length=encoder.chunk_length
+                parse(text),
+                encoder.tokenize,
+                comma_id=encoder.comma_id,
+                follows=encoder.follows,
+                chunk_length=encoder.chunk_length,
             )
         embeddings = []
         first_pooled = None

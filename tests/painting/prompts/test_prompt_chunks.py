@@ -113,3 +113,29 @@ def test_no_token_is_lost(fragments, chunk_length, backtrack):
     assert not found.dropped
     wanted = [Token(number, text, part.weight) for part in fragments for number, text in tokenize(part.text)]
     assert [token for chunk in found.chunks for token in chunk] == wanted
+
+
+@pytest.mark.parametrize(
+    ("before", "length", "counts"),
+    [
+        (3, 4, (7,)),
+        (8, 4, (8, 4)),  # 8 and 4 are more than 10
+        (6, 4, (10,)),
+        (7, 3, (10,)),
+        (9, 2, (9, 2)),
+        (0, 10, (10,)),
+        (5, 10, (5, 10)),
+        (0, 12, (10, 2)),  # more than a chunk
+    ],
+)
+def test_what_follows_is_never_parted_from_what_it_follows(before, length, counts):
+    ids = [*range(100, 100 + before), *range(500, 500 + length)]
+    found = plan_chunks(
+        [Fragment("a")],
+        lambda _: [(one, str(one)) for one in ids],
+        comma_id=COMMA,
+        follows=range(501, 500 + length),
+        chunk_length=10,
+    )
+    assert found.counts == counts
+    assert [token.id for chunk in found.chunks for token in chunk] == ids
