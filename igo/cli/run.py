@@ -29,13 +29,20 @@ def run(
     num_inference_steps: options.Steps = None,
     guidance_scale: options.Guidance = None,
     strength: options.Strength = None,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Run the chain of a TOML file. Options win over the file's [request]."""
-    from igo.chains.chain import drawn_seed
+    """Run the chain of a TOML file. Options win over the file's [request] and [runtime]."""
+    from igo.chains.chain import Chain, drawn_seed
     from igo.chains.config import read_chain_file
 
     file = read_chain_file(chain_file)
+    runtime = {**file.chain.runtime.describe().get("runtime", {}), **given(device=device, dtype=dtype)}
+    chain = Chain(
+        *(step.plugin for step in file.chain.steps),
+        runtime=options.runtime_of(runtime.get("device"), runtime.get("dtype")),
+    )
     layers = options.layers_from(layer)
     asked = given(
         prompt=prompt,
@@ -53,5 +60,5 @@ def run(
     outputs = Outputs(output, f"igo-{settings['seed']}", [image, *layers.values(), chain_file])
     outputs.check(settings.get("num_images", 1))
     with options.progress(quiet) as observers:
-        look = file.chain.run(**settings, image=image, layers=layers, observers=observers)
+        look = chain.run(**settings, image=image, layers=layers, observers=observers)
     outputs.save([look])

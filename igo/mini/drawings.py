@@ -25,7 +25,7 @@ from igo.training.loop.hardware import processes
 from igo.wardrobe import Figure, captions, draw
 
 CHUNK = 16
-MARK = "drawn.json"
+MARK, FILES = "drawn.json", ("pictures.npy", "labels.npy")
 Drawn = tuple[np.ndarray, np.ndarray]
 
 
@@ -44,7 +44,12 @@ def draw_once(
         if not (mark.exists() and json.loads(mark.read_text()) == drawn):
             with refusing(folder, CheckpointError):
                 mark.unlink(missing_ok=True)
-                _draw_all(folder, figures, size, workers)
+                try:
+                    _draw_all(folder, figures, size, workers)
+                except BaseException:
+                    for name in FILES:
+                        (folder / name).unlink(missing_ok=True)
+                    raise
             write_whole(mark, json.dumps(drawn).encode(), CheckpointError)
     kept = torch.from_numpy(np.load(folder / "labels.npy", mmap_mode="c"))
     return load_pictures(folder / "pictures.npy"), kept

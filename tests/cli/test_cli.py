@@ -132,7 +132,8 @@ def test_run_takes_a_chain_and_options_win_over_its_request(command):
     assert command("run", "chain.toml", "--width", 24, "-o", "a.png", "-q")[:2] == (0, "a.png\n")
     request = record("a.png")["request"]
     assert (request["prompt"], request["seed"], request["width"]) == ("a coat", 3, 24)
-    assert command("run", "chain.toml", "-p", "a hat", "-q")[:2] == (0, "igo-3.png\n")
+    assert command("run", "chain.toml", "-p", "a hat", "--dtype", "float32", "-q")[:2] == (0, "igo-3.png\n")
+    assert record("igo-3.png")["chain"]["runtime"] == {"dtype": "float32"}
     assert record("igo-3.png")["request"]["prompt"] == "a hat"
 
 
@@ -226,7 +227,7 @@ def test_doctor_finds_all_well_or_says_what_is_wrong(command, tiny_mini, monkeyp
         (["prompt", "a", "-c", "nowhere"], "there is no checkpoint 'nowhere'"),
         (["prompt", "a", "--preset", "house"], "there is no preset 'house'"),
         (["show", "none.png"], "none.png"),
-        (["show", "plain.png"], "plain.png carries no record of IGO"),
+        (["show", "plain.png"], "plain.png carries no record"),
         (["replay", "plain.png"], "plain.png carries no record of IGO"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
