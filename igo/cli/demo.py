@@ -14,6 +14,8 @@ from igo.files import check_folder
 from igo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from igo.values import Event, Frame
 
 LOOKS = (
@@ -23,6 +25,8 @@ LOOKS = (
     ("fashion photo of a woman in a gray sweater and a navy skirt, wall background", "sweater", "an orange shirt"),
 )
 """A prompt, what is replaced in its picture, and by what."""
+HEIGHT = 384
+"""Pixels of a picture on the sheet."""
 
 
 class Stages:
@@ -36,6 +40,14 @@ class Stages:
         """The last frame of each step; a step that paints for another one has been seen by then."""
         if event.frames and (event.step not in self.frames or event.hook == "postprocess"):
             self.frames[event.step] = event.frames[-1]
+
+
+def detail(image: Image) -> Image:
+    """What of a picture the sheet shows pixel by pixel: the middle of its upper part, of the shape of the whole."""
+    height = min(HEIGHT, image.height)
+    width, top = round(height * image.width / image.height), min(image.height // 20, image.height - height)
+    left = (image.width - width) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def register(app: Commands) -> None:
@@ -66,8 +78,9 @@ def demo(
         with options.progress(quiet) as observers:
             look = Chain(*steps, runtime=runtime).run(prompt, seed=seed + number - 1, observers=[*observers, stages])
         look.save(output / f"look-{number}.png")
-        rows.append([frame.image for frame in stages.frames.values()])
-    captions = [f"generated · {target} to {to} · extended · enlarged 4 times" for _, target, to in LOOKS]
-    written = write_image(contact_sheet(rows, captions, columns=2), output / "sheet.png")
+        *before, enlarged = (frame.image for frame in stages.frames.values())
+        rows.append([*before, detail(enlarged)])
+    captions = [f"generated · {target} to {to} · extended · enlarged 4 times, a part of it" for _, target, to in LOOKS]
+    written = write_image(contact_sheet(rows, captions, columns=2, height=HEIGHT), output / "sheet.png")
     echo(f"{len(LOOKS)} looks are in {output}, all stages of them on one sheet: {written.path}")
     echo(f"how one of them was made: igo show {output / 'look-1.png'}")

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import igo
 from igo import cli, embedded
+from igo.cli.demo import detail
 from igo.images import read_image
 from igo.painting import checkpoint
 from igo.testing import PaintedBase
@@ -168,6 +170,13 @@ def test_demo_writes_pictures_and_a_sheet_of_all_stages(command, tiny_mini, monk
     assert sorted(path.name for path in Path("out/demo").glob("look-*.png")) == ["look-1.png", "look-2.png"]
     assert read_image("out/demo/look-1.png").image.size == (4 * 36, 4 * 48)
     assert read_image("out/demo/sheet.png").image.width > 2 * (2 * 256 + 2 * 288)
+
+
+def test_the_demo_shows_a_part_of_what_it_enlarged_pixel_by_pixel():
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (768, 576, 3), dtype=np.uint8))
+    assert detail(noise) == noise.crop((144, 38, 432, 422))
+    small = noise.crop((0, 0, 30, 40))
+    assert detail(small) == small
 
 
 def test_mini_draw_writes_pictures_with_captions_as_trainers_read_them(command):
