@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import igo
 from igo.errors import CheckpointError, SettingsError
 from igo_plugins.adapters import files
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _SCALES: WeakKeyDictionary[Any, dict[str, float]] = WeakKeyDictionary()
 """Of each pipeline that has adapters, their names and scales; diffusers sets those of all at once."""
@@ -51,46 +48,34 @@ class Adapter:
     @igo.hookimpl
     def preprocess(self, runtime: igo.Runtime) -> igo.Request | None:
         """Put on the picture's record which file it was. A file that fits no checkpoint is refused before one loads."""
-        file = self._file()
-        status = file.stat()
-        key = ("adapter digest", str(file.resolve()), status.st_mtime_ns, status.st_size)
-        runtime.identify(self.weights, runtime.model(key, lambda: self._checked(file)))
+        from igo_plugins.adapters import loading
+
+        file = files.find(self.weights, self.weight_name, "adapter", runtime)
+        runtime.identify(self.weights, files.identity(file, "adapter", loading.check, runtime))
         return None
 
     @igo.hookimpl
-    def prepare(self, pipeline: Any) -> Any:
+    def prepare(self, pipeline: Any, runtime: igo.Runtime) -> Any:
         """The pipeline with the adapter beside those that it has."""
         from igo_plugins.adapters import embeddings, loading
 
         if not hasattr(pipeline, "load_lora_weights"):
             raise CheckpointError(f"a {type(pipeline).__name__} takes no adapters; use a Stable Diffusion checkpoint")
-        file = self._file()
-        weights = files.read(file, "adapter")
-        tensors, bundled = embeddings.bundled(weights)
-        scales = _SCALES.setdefault(pipeline, {})
-        name = f"adapter-{len(scales)}"
-        layers = loading.load(pipeline, name, replace(weights, tensors=tensors))
+        file = files.find(self.weights, self.weight_name, "adapter", runtime)
+        weights, bundled = embeddings.unbundled(files.read(file, "adapter"))
         for vectors in bundled:
             embeddings.add(pipeline, vectors, file)
+        if self.scale == 0:  # a DoRA would act all the same, by its lengths
+            loading.place(pipeline, weights)
+            return pipeline
+        scales = _SCALES.setdefault(pipeline, {})
+        name = f"adapter-{len(scales)}"
+        layers = loading.load(pipeline, name, weights, linear=bool(self.schedule))
         scales[name] = self.scale
         pipeline.set_adapters(list(scales), list(scales.values()))
         if self.schedule:
             self._follow(pipeline, name, layers)
         return pipeline
-
-    def _file(self) -> Path:
-        """The file on this machine. Raises ``CheckpointError``."""
-        found: Path = files.find(self.weights, self.weight_name, "adapter")
-        return found
-
-    def _checked(self, file: Path) -> str:
-        """The file's digest. Raises ``CheckpointError`` for one that fits no checkpoint."""
-        from igo_plugins.adapters import embeddings, loading
-
-        weights = files.read(file, "adapter")
-        loading.check(replace(weights, tensors=embeddings.bundled(weights)[0]))
-        found: str = files.digest(file)
-        return found
 
     def _follow(self, pipeline: Any, name: str, layers: list[Any]) -> None:
         """Set the scale of the denoiser's layers anew in each step."""

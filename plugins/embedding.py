@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import igo
 from igo.errors import SettingsError
 from igo_plugins.adapters import files
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -41,25 +38,20 @@ class Embedding:
     @igo.hookimpl
     def preprocess(self, runtime: igo.Runtime) -> igo.Request | None:
         """Put on the picture's record which file it was. One that fits no checkpoint is refused before one loads."""
-        file = files.find(self.weights, self.weight_name, "embedding")
-        status = file.stat()
-        key = ("embedding digest", self.token, str(file.resolve()), status.st_mtime_ns, status.st_size)
-        runtime.identify(self.weights, runtime.model(key, lambda: self._checked(file)))
+        from igo_plugins.adapters import embeddings
+
+        def check(weights: files.Weights) -> None:
+            embeddings.vectors_of(weights, self.token)
+
+        file = files.find(self.weights, self.weight_name, "embedding", runtime)
+        runtime.identify(self.weights, files.identity(file, "embedding", check, runtime, self.token))
         return None
 
     @igo.hookimpl
-    def prepare(self, pipeline: Any) -> Any:
+    def prepare(self, pipeline: Any, runtime: igo.Runtime) -> Any:
         """The pipeline with one more word."""
         from igo_plugins.adapters import embeddings
 
-        file = files.find(self.weights, self.weight_name, "embedding")
+        file = files.find(self.weights, self.weight_name, "embedding", runtime)
         embeddings.add(pipeline, embeddings.vectors_of(files.read(file, "embedding"), self.token), file)
         return pipeline
-
-    def _checked(self, file: Path) -> str:
-        """The file's digest. Raises ``CheckpointError`` for one that fits no checkpoint."""
-        from igo_plugins.adapters import embeddings
-
-        embeddings.vectors_of(files.read(file, "embedding"), self.token)
-        found: str = files.digest(file)
-        return found

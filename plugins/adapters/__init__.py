@@ -1,2 +1,2 @@
-"""What adapters and embeddings are made of: finding and reading their files, the layers that they change, the kinds of
-change, and how these get into a pipeline. Its modules import torch inside functions or for themselves alone."""
+"""What adapters and embeddings are made of: files, the layers that their keys name, the kinds of change, and how these
+get into a pipeline."""

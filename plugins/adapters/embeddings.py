@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from igo.errors import CheckpointError
-from igo_plugins.adapters.loading import quietly
+from igo_plugins.adapters.quiet import quietly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +44,6 @@ class Vectors:
     token: str
     by_encoder: Mapping[str, Tensor]
 
-    @property
-    def count(self) -> int:
-        return max(len(found) for found in self.by_encoder.values())
-
 
 def vectors_of(weights: Weights, token: str | None) -> Vectors:
     """The file's vectors, by the name that is given, else by its own, else by the file's.
@@ -69,8 +65,8 @@ def vectors_of(weights: Weights, token: str | None) -> Vectors:
     return _checked(weights.file, own if token is None else token, found)
 
 
-def bundled(weights: Weights) -> tuple[dict[str, Tensor], list[Vectors]]:
-    """A file's other tensors, and the embeddings that come in it with an adapter, as LyCORIS writes them."""
+def unbundled(weights: Weights) -> tuple[Weights, list[Vectors]]:
+    """The file without the embeddings that come in it with an adapter, as LyCORIS writes them, and these."""
     others: dict[str, Tensor] = {}
     found: dict[str, dict[str, Tensor]] = {}
     for key, tensor in weights.tensors.items():
@@ -79,7 +75,8 @@ def bundled(weights: Weights) -> tuple[dict[str, Tensor], list[Vectors]]:
             others[key] = tensor
         else:
             found.setdefault(match["token"], {})[_KEYS.get(match["key"], "")] = tensor
-    return others, [_checked(weights.file, token, tensors) for token, tensors in found.items()]
+    bundled = [_checked(weights.file, token, tensors) for token, tensors in found.items()]
+    return replace(weights, tensors=others), bundled
 
 
 def add(pipeline: Any, vectors: Vectors, file: Path) -> None:

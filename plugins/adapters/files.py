@@ -12,9 +12,11 @@ from igo import hub
 from igo.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from torch import Tensor
+
+    import igo
 
 SAFE = ".safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
@@ -48,10 +50,11 @@ class Weights:
     """What the file calls itself, if it does."""
 
 
-def find(weights: str, weight_name: str | None, kind: str) -> Path:
+def find(weights: str, weight_name: str | None, kind: str, runtime: igo.Runtime) -> Path:
     """The file on this machine: one here, the one of a folder, or of a hub's ``owner/name``, fetched if need be.
 
-    ``kind`` is what messages call it. Raises ``CheckpointError``.
+    ``kind`` is what messages call it. A hub is asked once for all that share the ``runtime``. Raises
+    ``CheckpointError``.
     """
     place = Path(weights).expanduser()
     if place.is_dir():
@@ -66,12 +69,25 @@ def find(weights: str, weight_name: str | None, kind: str) -> Path:
         raise CheckpointError(
             f"there is no {kind} {weights!r}; expected a .safetensors file, a folder with one, or a hub's owner/name"
         )
-    return _fetched(weights, weight_name, kind)
+    found: Path = runtime.model(("hub file", weights, weight_name), lambda: _fetched(weights, weight_name, kind))
+    return found
 
 
-def digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+def identity(file: Path, kind: str, check: Callable[[Weights], None], runtime: igo.Runtime, *more: Hashable) -> str:
+    """The file's digest, once ``check``, which may depend on ``more``, has passed what is in it.
+
+    Remembered by ``runtime`` for as long as the file stays as it is. Raises ``CheckpointError``.
+    """
+
+    def checked() -> str:
+        check(read(file, kind))
+        with file.open("rb") as stream:
+            return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+    status = file.stat()
+    key = (f"{kind} digest", str(file.resolve()), status.st_mtime_ns, status.st_size, *more)
+    found: str = runtime.model(key, checked)
+    return found
 
 
 def read(file: Path, kind: str) -> Weights:

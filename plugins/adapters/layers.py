@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 if TYPE_CHECKING:
@@ -62,9 +63,13 @@ class Layer:
 
     @property
     def weight(self) -> Tensor:
-        """(out, in) or (out, in, height, width), without what other adapters add to it."""
-        weight: Tensor = _base(self.module).weight.detach().cpu()
-        return weight
+        """(out, in) or (out, in, height, width), without what other adapters add to it; of a layer that holds it packed
+        (in 4 bits), the shape alone."""
+        base = _base(self.module)
+        weight: Tensor = base.weight.detach()
+        if isinstance(base, nn.Linear) and weight.shape != (base.out_features, base.in_features):
+            return torch.empty(base.out_features, base.in_features, device="meta")
+        return weight.cpu()
 
 
 class Layers:

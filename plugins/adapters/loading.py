@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -14,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from igo.errors import CheckpointError
+from igo_plugins.adapters.embeddings import unbundled
 from igo_plugins.adapters.keys import Group, grouped, kind_of, short
 from igo_plugins.adapters.kinds import Change, Told, change_of, decomposed, form_of
 from igo_plugins.adapters.layers import DENOISERS, Layer, Layers
+from igo_plugins.adapters.quiet import quietly
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,14 +45,17 @@ def check(weights: Weights) -> None:
         raise CheckpointError(
             f"{weights.file} is peft's {kind[:40]}, which IGO doesn't apply; expected one of {', '.join(PEFT_KINDS)}"
         )
-    grouped(weights)
+    grouped(unbundled(weights)[0])
     _configurations(weights)
 
 
-def load(pipeline: Any, name: str, weights: Weights) -> list[Any]:
+def load(pipeline: Any, name: str, weights: Weights, linear: bool = False) -> list[Any]:
     """Add the file's changes to ``pipeline`` under ``name``, all of them, and give back peft's layers that hold them,
-    each with its own alpha. Raises ``CheckpointError``."""
-    placed = place(pipeline, weights)
+    each with its own alpha. With ``linear``, half the scale is half the change, of a DoRA too, and none is none.
+
+    Raises ``CheckpointError``.
+    """
+    placed = _with_peers(place(pipeline, weights), linear)
     try:
         # peft draws the first values of each layer, which the file's replace, from everybody's random numbers
         with quietly(), torch.random.fork_rng(devices=[]):
@@ -93,10 +96,10 @@ def place(pipeline: Any, weights: Weights) -> list[Placed]:
         placed.append(Placed(layer, change))
     if len({(one.layer.part, one.layer.path) for one in placed}) < len(placed):
         raise CheckpointError(f"{weights.file} changes a layer twice, under two names; keep one of them")
-    return _with_peers(placed)
+    return placed
 
 
-def _with_peers(placed: list[Placed]) -> list[Placed]:
+def _with_peers(placed: list[Placed], linear: bool) -> list[Placed]:
     """The same in a way that peft can hold, to which a part's layers are alike.
 
     DoRAs are such where all changes of a denoiser are, without biases, and what they add in the end elsewhere, since
@@ -104,7 +107,8 @@ def _with_peers(placed: list[Placed]) -> list[Placed]:
     """
     parts = {one.layer.part for one in placed}
     biased = {one.layer.part for one in placed if one.change.bias is not None}
-    plain = biased | {one.layer.part for one in placed if one.change.magnitude is None} | (parts - set(DENOISERS))
+    plain = biased | {one.layer.part for one in placed if one.change.magnitude is None or linear}
+    plain |= parts - set(DENOISERS)
     alike = []
     for one in placed:
         change, part = one.change, one.layer.part
@@ -230,26 +234,3 @@ def _told(configurations: Mapping[str, Mapping[str, Any]], layer: Layer, where: 
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{where} is described in a way that can't be read ({error})") from error
     return Told(alpha * rank**0.5 if config.get("use_rslora") else alpha, rank)
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without the loaders' progress bars, their line for each layer that doesn't fit, and the alarm that the adapters
-    before are "missing" from the file of one more; what is wrong is in our one line."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    libraries = (diffusers_logging, transformers_logging)
-    before = [(logging, logging.get_verbosity(), logging.is_progress_bar_enabled()) for logging in libraries]
-    for logging in libraries:
-        logging.set_verbosity(logging.CRITICAL)
-        logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logging, level, bar in before:
-            logging.set_verbosity(level)
-            if bar:
-                logging.enable_progress_bar()

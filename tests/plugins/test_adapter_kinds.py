@@ -79,6 +79,15 @@ def test_each_layer_has_its_own_rank_and_alpha(scale, parts, paint, merged, tmp_
     assert abs(picture - merged(added, scale)).max() <= 1
 
 
+def test_a_dora_of_no_scale_changes_nothing(parts, paint, merged, tmp_path):
+    tensors, added = adapters.kohya(parts, [("unet", path, adapters.dora) for path in adapters.LAYERS])
+    file = adapters.saved(tensors, tmp_path / "a.safetensors")
+    before = paint()
+    assert np.array_equal(paint(Adapter(file, 0)), before)
+    assert abs(paint(Adapter(file, schedule=(0, 0))) - before).max() <= 1
+    assert abs(paint(Adapter(file, schedule=(0.5, 0.5))) - merged(added, 0.5)).max() <= 1
+
+
 def test_one_rank_and_alpha_throughout_is_plain_diffusers(parts, tiny_checkpoint, paint, tmp_path):
     """To the byte."""
     kind = partial(adapters.lora, rank=3, alpha=1.1)

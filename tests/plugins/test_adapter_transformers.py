@@ -13,6 +13,7 @@ from diffusers import (
 )
 from transformers import T5Config, T5EncoderModel
 
+import igo
 from igo.errors import CheckpointError
 from igo_plugins import Adapter
 from tests.builders import adapters, tiny
@@ -117,7 +118,7 @@ def test_layers_of_a_transformer_are_layers_too(name, kind, request, tmp_path):
     wanted = answer(adapters.merge(fresh(pipeline), added, 0.5 if kind is not adapters.dora else 1))
     before = answer(pipeline)
     file = adapters.saved(tensors, tmp_path / "a.safetensors")
-    pipeline = Adapter(file, 0.5 if kind is not adapters.dora else 1).prepare(pipeline)
+    pipeline = Adapter(file, 0.5 if kind is not adapters.dora else 1).prepare(pipeline, igo.Runtime())
     assert not torch.allclose(before, wanted, atol=1e-3)
     assert torch.allclose(answer(pipeline), wanted, atol=1e-5)
 
@@ -130,7 +131,7 @@ def test_an_alpha_and_a_text_encoder_beside_it_are_plain_diffusers(flux, tmp_pat
         words = {"lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight"}
         tensors |= {f"{part}.{path}.{words[end]}": value for end, value in named.items()}
     file = adapters.saved(tensors, tmp_path / "a.safetensors")
-    pipeline = Adapter(file).prepare(pipeline)
+    pipeline = Adapter(file).prepare(pipeline, igo.Runtime())
     plain = fresh(flux)
     plain.load_lora_weights(file)
     ids = torch.tensor([[1, 2, 3, 40]])
@@ -151,7 +152,7 @@ def test_kohyas_names_for_flux_are_the_originals(flux, tmp_path):
     named, added["transformer", path] = adapters.lora(pipeline.transformer.get_submodule(path).weight.detach(), 4, 3)
     tensors |= {f"lora_unet_double_blocks_0_img_attn_proj.{end}": value for end, value in named.items()}
     wanted = answer(adapters.merge(fresh(pipeline), added))
-    pipeline = Adapter(adapters.saved(tensors, tmp_path / "a.safetensors")).prepare(pipeline)
+    pipeline = Adapter(adapters.saved(tensors, tmp_path / "a.safetensors")).prepare(pipeline, igo.Runtime())
     assert torch.allclose(answer(pipeline), wanted, atol=1e-5)
 
 
@@ -160,7 +161,9 @@ def test_a_schedule_follows_the_steps_of_flow_matching(flux, tmp_path):
     named, _ = adapters.lora(pipeline.transformer.get_submodule(f"{BLOCK}.to_q").weight.detach(), 2)
     tensors = {f"lora_transformer_{BLOCK.replace('.', '_')}_to_q.{end}": value for end, value in named.items()}
     off = answer(pipeline)
-    pipeline = Adapter(adapters.saved(tensors, tmp_path / "a.safetensors"), schedule=(0, 1)).prepare(pipeline)
+    pipeline = Adapter(adapters.saved(tensors, tmp_path / "a.safetensors"), schedule=(0, 1)).prepare(
+        pipeline, igo.Runtime()
+    )
     pipeline.scheduler.set_timesteps(4)
     on = []
     for timestep in pipeline.scheduler.timesteps:
@@ -174,5 +177,5 @@ def test_an_adapter_of_stable_diffusion_has_no_place_in_flux(flux, tmp_path, cap
     key = f"lora_unet_{adapters.ATTENTION.replace('.', '_')}"
     file = adapters.saved({f"{key}.{end}": value for end, value in named.items()}, tmp_path / "a.safetensors")
     with pytest.raises(CheckpointError, match="doesn't fit this checkpoint"):
-        Adapter(file).prepare(fresh(flux))
+        Adapter(file).prepare(fresh(flux), igo.Runtime())
     assert capfd.readouterr().err == ""

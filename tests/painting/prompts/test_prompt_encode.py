@@ -6,6 +6,7 @@ import torch
 
 from igo.errors import PromptError, SettingsError
 from igo.painting.prompts.cache import PromptCache
+from igo.painting.prompts.clip import TextEncoder
 from igo.painting.prompts.encode import emphasised, encode, supports
 from igo.painting.prompts.presets import PRESETS
 
@@ -350,3 +351,15 @@ def test_torch_is_imported_by_nothing_but_encoding():
     code = f"import {modules}; import sys; print({{'torch', 'transformers', 'diffusers'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_token_is_written_without_advice_on_spaces(make_tokenizer, monkeypatch):
+    """Tokenizers of before 2025 say clean_up_tokenization_spaces, which transformers comments on once."""
+    from transformers import tokenization_utils_tokenizers
+
+    tokenizer, said = make_tokenizer(), []
+    tokenizer.clean_up_tokenization_spaces = True
+    monkeypatch.setattr(tokenization_utils_tokenizers.logger, "warning_once", said.append)
+    reader = TextEncoder(None, tokenizer, None, penultimate=False)
+    assert [reader.written(token_id) for token_id, _ in reader.tokenize("red hoodie")] == ["red", "hoodie"]
+    assert said == []
