@@ -7,6 +7,7 @@ does, one line says so.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
@@ -98,7 +99,8 @@ def _cached(name: str, revision: str | None, error: Exception) -> Path:
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repositories = [one for one in scan_cache_dir().repos if one.repo_type == "model" and one.repo_id == name]
+        cache = scan_cache_dir(constants.HF_HUB_CACHE)
+        repositories = [one for one in cache.repos if one.repo_type == "model" and one.repo_id == name]
     except CacheNotFound:
         repositories = []
     for known in (one for repository in repositories for one in repository.revisions):
@@ -132,12 +134,20 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without a line for each try that failed."""
+    """Without a line for each try that failed, and with progress bars for people alone."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     from huggingface_hub.utils import logging as hub_logging
 
+    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
+    hidden = not watched and constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not are_progress_bars_disabled()
     level = hub_logging.get_verbosity()
     hub_logging.set_verbosity(logging.ERROR)
+    if hidden:
+        disable_progress_bars()
     try:
         yield
     finally:
         hub_logging.set_verbosity(level)
+        if hidden:
+            enable_progress_bars()

@@ -67,22 +67,24 @@ def load(
     ``CheckpointError``, one line.
     """
     _diffusers()
-    place, said = whereabouts(checkpoint), None
+    place = whereabouts(checkpoint)
     if revision is not None and place is not None:
         raise SettingsError(f"revision is {revision!r}, and only a hub's checkpoint has one; {checkpoint} lies here")
     if config is not None and (place is None or place.is_dir()):
         raise SettingsError(f"config is {config!r}, which only a .safetensors file needs; {checkpoint} has its own")
-    with quietly():
-        if place is None or place.is_dir():
-            folder, found = _found(checkpoint, place, revision, variant, dtype)
-            own = folder / "scheduler" / "scheduler_config.json"
+    if place is None or place.is_dir():
+        folder, found = _found(checkpoint, place, revision, variant, dtype)
+        own = folder / "scheduler" / "scheduler_config.json"
+        with quietly():
             if scheduler is not None and own.is_file():
                 check_fits(scheduler, read_table(own, str(own)))
             pipeline, said = load_pipeline(folder, found, inpainting, dtype)
-            identity = digest(folder, found.files) if place else f"revision:{folder.name}"
-        else:
-            pipeline, said = load_single_file(place, None if config is None else _described(config), inpainting, dtype)
-            folder, identity = place, digest(place)
+        identity = digest(folder, found.files) if place else f"revision:{folder.name}"
+    else:
+        like = None if config is None else _described(config)
+        with quietly():
+            pipeline, said = load_single_file(place, like, inpainting, dtype)
+        folder, identity = place, digest(place)
     pipeline.set_progress_bar_config(disable=True)
     return Loaded(pipeline, identity, defaults_in(folder, checkpoint, pipeline), said)
 
@@ -119,12 +121,13 @@ def _found(
 ) -> tuple[Path, Contents]:
     """A folder, which a hub's name gets in the cache, and what to load of it."""
 
-    def wanted(files: Sequence[str], look: hub.Look) -> list[str]:
-        return needed(contents(checkpoint, files, look, variant, dtype), files)
+    def read(name: str, files: Sequence[str], look: hub.Look) -> Contents:
+        with quietly():
+            return contents(name, files, look, variant, dtype)
 
-    folder = place or hub.fetch(checkpoint, wanted, revision)
+    folder = place or hub.fetch(checkpoint, lambda files, look: needed(read(checkpoint, files, look), files), revision)
     files = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
-    return folder, contents(str(place or checkpoint), files, folder.joinpath, variant, dtype)
+    return folder, read(str(place or checkpoint), files, folder.joinpath)
 
 
 def _described(config: str) -> Path:

@@ -67,7 +67,7 @@ def needed(found: Contents, files: Sequence[str]) -> list[str]:
 
 def load_pipeline(folder: Path, found: Contents, inpainting: bool, dtype: torch.dtype) -> tuple[Any, str | None]:
     """The pipeline, on the CPU, in ``dtype``, and what a user should know. Raises ``CheckpointError``, one line."""
-    kind = pipeline_class(found, inpainting)
+    kind = pipeline_class(found.name, found.index, inpainting)
     there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     check_described(found.name, folder, described(found.index, there))
     models, notes = {}, [found.note]
@@ -80,6 +80,32 @@ def load_pipeline(folder: Path, found: Contents, inpainting: bool, dtype: torch.
         pipeline = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, **models)
     check_tokenizers(found.name, pipeline)
     return pipeline, "; ".join(one for one in notes if one) or None
+
+
+def pipeline_class(name: str, index: Mapping[str, Any], inpainting: bool) -> Any:
+    """The class for the task: AutoPipeline's choice, else the checkpoint's own where its call takes what is asked.
+
+    Raises ``CheckpointError`` for classes that can't do it.
+    """
+    from diffusers.pipelines import auto_pipeline as auto
+
+    own = own_class(name, index)
+    kind = own.__name__
+    if "XL" in kind and _is_named(index.get("text_encoder_2")) and not _is_named(index.get("tokenizer")):
+        raise CheckpointError(
+            f"{name} is the refiner of Stable Diffusion XL, which goes over another checkpoint's pictures and "
+            "can't paint by itself; name the base"
+        )
+    known = auto.AUTO_INPAINT_PIPELINES_MAPPING if inpainting else auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+    if (listed := auto._get_task_class(known, kind, throw_error_if_not_exist=False)) is not None:
+        return listed
+    takes = inspect.signature(own.__call__).parameters
+    if not {"prompt", "image", *(("mask_image",) if inpainting else ())} <= takes.keys() or "num_frames" in takes:
+        raise CheckpointError(
+            f"{name} is a {kind}, which doesn't paint {'in masks' if inpainting else 'pictures of a prompt'}; "
+            f"name another {'inpaint_checkpoint' if inpainting else 'checkpoint'}"
+        )
+    return own
 
 
 def load_part(folder: Path, name: str, part: Part, weights: Weights, dtype: torch.dtype) -> tuple[Any, list[str]]:
@@ -157,12 +183,16 @@ def _check_named(name: str, index: Mapping[str, Any], files: Sequence[str]) -> N
     own = own_class(name, index)
     must = [key for key, one in inspect.signature(own.__init__).parameters.items() if one.default is one.empty]
     for key in must:
-        value = index.get(key)
-        given = isinstance(value, list) and list(map(type, value)) == [str, str]
+        given = _is_named(index.get(key))
         if key not in ("self", *own._optional_components) and not given:
             raise CheckpointError(f"the {INDEX} of {name} names no {key}, without which no {own.__name__} paints")
         if given and not any(file.startswith(f"{key}/") for file in files):
             raise CheckpointError(f"{name} has no {key}/, which its {INDEX} names; download or convert it again")
+
+
+def _is_named(value: Any) -> bool:
+    """Whether an entry of an index names a library and a class of it."""
+    return isinstance(value, list) and list(map(type, value)) == [str, str]
 
 
 def own_class(name: str, index: Mapping[str, Any]) -> Any:
@@ -175,29 +205,6 @@ def own_class(name: str, index: Mapping[str, Any]) -> Any:
         raise CheckpointError(
             f"{name} is made for a pipeline {json.dumps(kind)[:100]}, which diffusers {diffusers.__version__} doesn't "
             "have, and code that a checkpoint brings is not run; name another checkpoint"
-        )
-    return own
-
-
-def pipeline_class(found: Contents, inpainting: bool) -> Any:
-    """The class for the task: AutoPipeline's choice, else the checkpoint's own where its call takes what is asked."""
-    from diffusers.pipelines import auto_pipeline as auto
-
-    own = own_class(found.name, found.index)
-    name = own.__name__
-    if "text_encoder_2" in found.index and found.index.get("tokenizer", [None])[0] is None and "XL" in name:
-        raise CheckpointError(
-            f"{found.name} is the refiner of Stable Diffusion XL, which goes over another checkpoint's pictures and "
-            "can't paint by itself; name the base"
-        )
-    known = auto.AUTO_INPAINT_PIPELINES_MAPPING if inpainting else auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING
-    if (listed := auto._get_task_class(known, name, throw_error_if_not_exist=False)) is not None:
-        return listed
-    takes = inspect.signature(own.__call__).parameters
-    if not {"prompt", "image", *(("mask_image",) if inpainting else ())} <= takes.keys() or "num_frames" in takes:
-        raise CheckpointError(
-            f"{found.name} is a {name}, which doesn't paint {'in masks' if inpainting else 'pictures of a prompt'}; "
-            f"name another {'inpaint_checkpoint' if inpainting else 'checkpoint'}"
         )
     return own
 
@@ -218,7 +225,7 @@ def parts_of(name: str, index: Mapping[str, Any]) -> tuple[Part, ...]:
     )
     parts = []
     for key, value in index.items():
-        if key.startswith("_") or not (isinstance(value, list) and list(map(type, value)) == [str, str]):
+        if key.startswith("_") or not _is_named(value):
             continue  # null stands for a part that isn't there
         found: Any = None
         library, kind = value

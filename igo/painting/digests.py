@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -58,7 +59,7 @@ def _folder() -> Path:
 
 def _remember(memory: Path, text: str) -> None:
     """Write at once or not at all, whoever else writes; a cache that can't be written is none."""
-    own = memory.with_suffix(f".{os.getpid()}")
+    own = memory.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
     with suppress(OSError):
         memory.parent.mkdir(parents=True, exist_ok=True)
         own.write_text(text, "ascii")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from copy import deepcopy
 from typing import Any
 
@@ -9,6 +10,8 @@ from igo.errors import CheckpointError
 from igo.painting.job import Task
 from igo.painting.memory import Memory
 from igo.painting.schedulers import silently
+
+WAYS: dict[Task, str] = {"text2img": "from text alone", "img2img": "from a picture", "inpaint": "in masks"}
 
 
 class Siblings:
@@ -56,7 +59,11 @@ class Siblings:
                 with silently():
                     sibling = auto.from_pipe(first, scheduler=own)
             except ValueError:
-                raise CheckpointError(f"{type(first).__name__} has no sibling for {task}") from None
+                beside = ", and this one as inpaint_checkpoint" if self._first == "inpaint" else ""
+                raise CheckpointError(
+                    f"a {type(first).__name__} can't paint {WAYS[task]}, only {WAYS[self._first]}; name another "
+                    f"checkpoint{beside}"
+                ) from None
             sibling.set_progress_bar_config(disable=True)
             self._memory.place(sibling)
             self._pipelines[task], self._schedulers[task] = sibling, deepcopy(own)
@@ -64,5 +71,13 @@ class Siblings:
 
 
 def _task_of(pipeline: Any) -> Task:
-    name = type(pipeline).__name__
-    return "inpaint" if "Inpaint" in name else "img2img" if "Img2Img" in name else "text2img"
+    """What a pipeline does: as AutoPipeline has it, or by what its call takes."""
+    from diffusers.pipelines import auto_pipeline as auto
+
+    kind = type(pipeline)
+    if kind in auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values():
+        return "text2img"
+    if kind in auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING.values():
+        return "img2img"
+    takes = inspect.signature(kind.__call__).parameters
+    return "inpaint" if "mask_image" in takes else "img2img" if "image" in takes else "text2img"

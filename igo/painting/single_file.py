@@ -16,7 +16,7 @@ from igo.errors import CheckpointError
 from igo.painting.components import check_tokenizers, load_part, one_line, parts_of
 from igo.painting.configs import KINDS, configuration
 from igo.painting.layout import INDEX, Part, chosen
-from igo.painting.weights import check_floats, check_numbers, read_table, tensors_of
+from igo.painting.weights import check_floats, check_numbers, read_table
 
 if TYPE_CHECKING:
     import torch
@@ -60,11 +60,13 @@ def looked_into(path: Path) -> tuple[str, Mapping[str, tuple[int, ...]]]:
     """What diffusers takes the file for, by its keys and shapes alone; and these. Raises ``CheckpointError``."""
     from diffusers.loaders.single_file_utils import infer_diffusers_model_type
 
-    if path.suffix != ".safetensors":
+    from igo.networks.weights import described
+
+    if path.suffix.lower() != ".safetensors":
         raise CheckpointError(f"{path} is not loaded, since such files may run code; convert it to .safetensors")
-    tensors = tensors_of(path, str(path))
+    tensors = described(path)
     check_floats(tensors, str(path))
-    shapes = {key: shape for key, (_, shape) in tensors.items()}
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     for part, prefixes in (("UNet", (UNET,)), ("VAE", VAE), ("text encoder", TEXT)):
         if not any(key.startswith(prefixes) for key in shapes):
             raise CheckpointError(
@@ -106,12 +108,16 @@ def _check_fits(path: Path, shapes: Mapping[str, tuple[int, ...]], config: Path)
 
 
 def _checker(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """The safety checker of the configuration's folder, which the loader would drop."""
+    """The safety checker of the configuration's folder, which the loader would drop, and what it sees pictures by."""
     from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPImageProcessor
 
     part = Part("safety_checker", "transformers", StableDiffusionSafetyChecker)
     files = [path.relative_to(folder).as_posix() for path in folder.glob("safety_checker/*")]
     if not any(file.endswith((".safetensors", ".bin")) for file in files):
-        return {"safety_checker": None, "requires_safety_checker": False}
+        return {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     weights = chosen(str(folder), [part], files, None, None)[part.name]
-    return {"safety_checker": load_part(folder, str(folder), part, weights, dtype)[0]}
+    with one_line(f"the feature_extractor of {folder}"):
+        extractor = CLIPImageProcessor.from_pretrained(folder / "feature_extractor", local_files_only=True)
+    checker, _ = load_part(folder, str(folder), part, weights, dtype)
+    return {"safety_checker": checker, "feature_extractor": extractor}

@@ -95,7 +95,12 @@ class TextToImage:
 
     @hookimpl
     def check(self, runtime: Runtime) -> None:
-        """Scheduler and memory mode, on this machine."""
+        """Scheduler and memory mode, on this machine, and checkpoints that can't be found or asked for."""
+        from igo.painting import checkpoint
+
+        for name in (self.checkpoint, self.inpaint_checkpoint):
+            if name is not None:
+                checkpoint.whereabouts(name)
         schedulers.check(samplers.choose(self.scheduler, self.scheduler_config))
         if self.memory in ("offload", "sequential"):
             from igo.painting.memory import check_mode

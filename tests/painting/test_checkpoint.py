@@ -95,9 +95,9 @@ def test_a_configuration_without_tokenizer_is_refused(single_file, tmp_path):
     ("name", "content", "message"),
     [
         ("model.ckpt", b"x", "is not loaded, since such files may run code; convert it to .safetensors"),
-        ("model.safetensors", b"", "is empty; download it again"),
-        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
-        ("model.safetensors", b"text, and some more of it", "is no safetensors file, or a damaged one"),
+        ("model.safetensors", b"", "it is empty; download it again"),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer"),
+        ("model.safetensors", b"text, and some more of it", "it is cut off or damaged"),
         ("photo.jpg", b"x", "is not loaded"),
     ],
 )

@@ -157,7 +157,9 @@ def test_pictures_are_changed_too(pipelines, family):
 
 
 def test_a_family_without_a_task_says_so(pipelines):
-    with pytest.raises(igo.errors.CheckpointError, match="SanaPipeline has no sibling for img2img"):
+    with pytest.raises(
+        igo.errors.CheckpointError, match="a SanaPipeline can't paint from a picture, only from text alone"
+    ):
         paint(pipelines("sana"), image=Image.new("RGB", SIZE))
 
 
