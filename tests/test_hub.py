@@ -60,7 +60,7 @@ def command(hub, capfd, monkeypatch, tmp_path):
     """Run ``igo`` in a folder of its own; gives exit code, output and errors, of libraries too."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr(checkpoint, "_defaults", lambda *_: checkpoint.Defaults(32, 48, 2, 3.0))  # they are tiny
+    monkeypatch.setattr(checkpoint, "defaults_in", lambda *_: checkpoint.Defaults(32, 48, 2, 3.0))  # they are tiny
 
     def run(line):
         capfd.readouterr()
@@ -125,7 +125,7 @@ def test_the_pages_chain_for_published_checkpoints_runs(hub, monkeypatch, capfd)
     ]
     names = {}
     exec(code.replace("t-shirt", "hoodie"), names)
-    monkeypatch.setattr(checkpoint, "_defaults", lambda *_: checkpoint.Defaults(32, 48, 2, 3.0))
+    monkeypatch.setattr(checkpoint, "defaults_in", lambda *_: checkpoint.Defaults(32, 48, 2, 3.0))
     figure = draw_figure(seed=7).image
     look = names["chain"].run(image=figure, seed=3)
     assert look.image.size == (4 * 144, 4 * 192)

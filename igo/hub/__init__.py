@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 from igo.errors import CheckpointError
 
@@ -52,9 +53,11 @@ def fetch(name: str, wanted: Callable[[Sequence[str], Look], Sequence[str]], rev
                 raise CheckpointError(refusal) from error
             return _cached(name, revision, error)
         files = sorted(file.rfilename for file in about.siblings or ())
+        bars = _bars()
         with _resumable(name):
-            needed = wanted(files, lambda file: Path(hf_hub_download(name, file, revision=about.sha)))
-            return Path(snapshot_download(name, revision=revision, allow_patterns=[escape(file) for file in needed]))
+            needed = wanted(files, lambda file: Path(hf_hub_download(name, file, revision=about.sha, tqdm_class=bars)))
+            patterns = [escape(file) for file in needed]
+            return Path(snapshot_download(name, revision=revision, allow_patterns=patterns, tqdm_class=bars))
 
 
 def sizes(name: str, revision: str) -> dict[str, int]:
@@ -132,22 +135,25 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+def _bars() -> Any:
+    """Progress bars for people: nobody watches a file or a pipe."""
+    from huggingface_hub.utils.tqdm import tqdm
+
+    class Unseen(tqdm):
+        def __init__(self, *positional: Any, **named: Any) -> None:
+            super().__init__(*positional, **{**named, "disable": True})  # type: ignore[no-untyped-call]
+
+    return tqdm if sys.stderr.isatty() or "ipykernel" in sys.modules else Unseen
+
+
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without a line for each try that failed, and with progress bars for people alone."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    """Without a line for each try that failed."""
     from huggingface_hub.utils import logging as hub_logging
 
-    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
-    hidden = not watched and constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not are_progress_bars_disabled()
     level = hub_logging.get_verbosity()
     hub_logging.set_verbosity(logging.ERROR)
-    if hidden:
-        disable_progress_bars()
     try:
         yield
     finally:
         hub_logging.set_verbosity(level)
-        if hidden:
-            enable_progress_bars()

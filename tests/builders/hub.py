@@ -143,6 +143,7 @@ def _digest(path):
 def use(monkeypatch, endpoint, cache):
     """Let this process's downloads come from ``endpoint`` into an empty ``cache``, as ``HF_ENDPOINT`` and ``HF_HOME``
     would have at its start."""
+    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(cache))  # a name of its own
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
     monkeypatch.setattr(
         "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}"
