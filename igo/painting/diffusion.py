@@ -22,6 +22,7 @@ from igo.painting.prompts.chunks import TokenReport
 from igo.painting.prompts.encode import encode, supports
 from igo.painting.prompts.foreign import foreign
 from igo.painting.samplers import spoken
+from igo.painting.schedulers import check_blame
 from igo.painting.siblings import Siblings
 from igo.painting.vae import care_for
 
@@ -232,11 +233,7 @@ class Diffusion:
         except Exception as error:
             if isinstance(error, IGOError) or out_of_memory(error):
                 raise
-            if isinstance(error, AttributeError) and error.obj is pipeline.scheduler:
-                name = type(pipeline.scheduler).__name__
-                raise SettingsError(
-                    f"{name} has no {error.name}, which {job.task} needs; choose another scheduler"
-                ) from None
+            check_blame(error, pipeline)
             raise CheckpointError(  # a checkpoint's files decide what is called, and with what
                 f"{type(pipeline).__name__} fails while it paints ({type(error).__name__}: {error}); the checkpoint's "
                 "files don't go together; name another"

@@ -8,10 +8,15 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from inspect import signature
+from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from igo.errors import SettingsError, did_you_mean
-from igo.painting.samplers import FLOW, IN_FLOW, NOISE, Choice, choices, options_of
+from igo.painting.samplers import FLOW, IN_FLOW, NOISE, SIGMAS, Choice, choices, options_of
+
+ASKING = "retrieve_timesteps"
+"""Diffusers' function in which pipelines ask a scheduler for its steps, and refuse one that can't be asked so."""
 
 
 def check(choice: Choice) -> None:
@@ -40,6 +45,9 @@ def check_fits(choice: Choice, config: Mapping[str, Any]) -> str:
     for option in choice.options:
         if option not in known:
             raise SettingsError(f"{name} has no option {option!r}; {did_you_mean(option, sorted(known))}")
+    sigmas = [option for option in SIGMAS if {**choice.meant, **choice.options}.get(option)]
+    if flow and sigmas and name not in FLOW:
+        raise SettingsError(f"{name} takes no {sigmas[0]} with this checkpoint, which predicts a flow; leave it out")
     if choice.options:
         _try(name, {**{key: config[key] for key in known if key in config}, **choice.meant, **choice.options})
     return name
@@ -62,6 +70,20 @@ def set_scheduler(pipeline: Any, choice: Choice) -> None:
         cls = getattr(diffusers, name)
         settled = _settled(pipeline, cls.from_config(config, **given), config)
         pipeline.scheduler = cls.from_config(config, **{**given, **settled, **choice.options})
+
+
+def check_blame(error: Exception, pipeline: Any) -> None:
+    """Raise ``SettingsError`` for an error while a pipeline painted that its scheduler is the cause of: one that lacks
+    what the pipeline asks of it, or fails itself."""
+    scheduler = type(pipeline.scheduler).__name__
+    codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+    within = any(Path(code.co_filename).parent.name == "schedulers" or code.co_name == ASKING for code in codes)
+    own = getattr(error, "obj", None) is pipeline.scheduler or scheduler in str(error)
+    if (within or own) and isinstance(error, AttributeError | TypeError | ValueError):
+        reason = " ".join(str(error).split())[:200]
+        raise SettingsError(
+            f"{scheduler} can't be used by {type(pipeline).__name__} ({reason}); choose another scheduler"
+        ) from error
 
 
 def _flows(config: Mapping[str, Any]) -> bool:

@@ -5,7 +5,8 @@ import torch
 from PIL import Image
 
 import igo
-from igo.painting import families
+from igo.errors import SettingsError
+from igo.painting import families, samplers, schedulers
 from igo.painting.diffusion import Diffusion
 from igo.painting.job import Job
 from tests.builders import tiny
@@ -154,6 +155,50 @@ def test_pictures_are_changed_too(pipelines, family):
     painted = paint(pipelines(family), image=photo, strength=0.6)
     assert painted.images[0].size == SIZE
     assert painted.report["strength"] == 0.6
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "cls"),
+    [
+        ("flux", "Euler", "FlowMatchEulerDiscreteScheduler"),
+        ("sd3", "heun", "FlowMatchHeunDiscreteScheduler"),
+        ("qwen-image", "euler simple", "FlowMatchEulerDiscreteScheduler"),
+        ("flux", "DPM++ 2M", "DPMSolverMultistepScheduler"),
+        ("sana", "UniPC", "UniPCMultistepScheduler"),
+        ("z-image", "LCM", "FlowMatchLCMScheduler"),
+        ("pixart", "Euler a", "EulerAncestralDiscreteScheduler"),
+    ],
+)
+def test_names_of_schedulers_mean_what_fits_the_family(tmp_path, family, name, cls):
+    pipeline = FAMILIES[family](tmp_path)
+    schedulers.set_scheduler(pipeline, samplers.choose(name, {}))
+    painted = paint(pipeline)
+    assert painted.report["scheduler"] == cls
+    assert any(low < high for low, high in painted.images[0].getextrema())
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "message"),
+    [
+        (
+            "flux",
+            "Euler a",
+            "EulerAncestralDiscreteScheduler can't be used with this checkpoint, which predicts a",
+        ),
+        ("sd3", "DPM++ 2M Karras", "DPMSolverMultistepScheduler takes no use_karras_sigmas with this checkpoint"),
+    ],
+)
+def test_schedulers_for_another_kind_of_model_are_refused(pipelines, family, name, message):
+    with pytest.raises(SettingsError, match=message):
+        schedulers.set_scheduler(pipelines(family), samplers.choose(name, {}))
+
+
+@pytest.mark.parametrize(("family", "name"), [("flux", "heun"), ("qwen-image", "DPM++ 2M"), ("lcm", "Euler")])
+def test_what_a_pipeline_cant_do_with_a_scheduler_is_told_as_that(tmp_path, family, name):
+    pipeline = FAMILIES[family](tmp_path)
+    schedulers.set_scheduler(pipeline, samplers.choose(name, {}))
+    with pytest.raises(SettingsError, match=r"Scheduler can't be used by \w+Pipeline \(.*\); choose another scheduler"):
+        paint(pipeline)
 
 
 def test_a_family_without_a_task_says_so(pipelines):
