@@ -83,6 +83,14 @@ class Runtime:
         view._identities = {} if identities is None else identities
         return view
 
+    def __reduce__(self) -> tuple[type[Runtime], tuple[str, str]]:
+        """Another process loads its own models."""
+        return Runtime, (self._shared.device, self._shared.dtype)
+
+    def __deepcopy__(self, memo: object) -> Runtime:
+        """Copies of a chain share its models, as they would those of a runtime that was given to both."""
+        return self.bound(self.step)
+
     def describe(self) -> dict[str, Any]:
         """``{"runtime": {"device": ..., "dtype": ...}}`` with what is not left to ``"auto"``; else empty."""
         named = {key: getattr(self._shared, key) for key in ("device", "dtype")}

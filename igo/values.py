@@ -10,6 +10,7 @@ import json
 import numbers
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from igo.errors import ImageError, LayerError, SettingsError
@@ -154,6 +155,12 @@ class Frame:
         check_table(self.layers)
         object.__setattr__(self, "layers", Frozen(self.layers))
         check_layers(self.image, self.layers)
+
+    def _repr_png_(self) -> bytes:
+        """Notebooks show the picture."""
+        buffer = BytesIO()
+        self.image.save(buffer, "PNG")
+        return buffer.getvalue()
 
     @property
     def told(self) -> Mapping[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from igo.chains import registry
 from igo.chains.layers import read_inputs
 from igo.chains.run import Run
 from igo.chains.settings import settings_of
-from igo.chains.step import Step, default_name
+from igo.chains.step import Step, default_name, equal
 from igo.errors import ConfigError, MissingLayerError
 from igo.records.look import Look
 from igo.records.provenance import Making, Origin, stack
@@ -37,6 +38,38 @@ class Chain:
 
     def __repr__(self) -> str:
         return f"Chain({', '.join(repr(step.plugin) for step in self.steps)})"
+
+    def _repr_html_(self) -> str:
+        """Notebooks show a table of the steps and their settings."""
+        rows = []
+        for step in self.steps:
+            settings = step.settings() if is_dataclass(step.plugin) else {}
+            told = ", ".join(f"{name} = {value!r}" for name, value in settings.items())
+            rows.append(f"<tr><td>{escape(step.name)}</td><td>{escape(told)}</td></tr>")
+        return f"<table><tr><th>step</th><th>settings</th></tr>{''.join(rows)}</table>"
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[object]:
+        """The plugins, in order: ``Chain(*chain, Upscaling(2))`` is one step longer."""
+        return (step.plugin for step in self.steps)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have equal plugins in the same order, and name device and dtype alike."""
+        if not isinstance(other, Chain):
+            return NotImplemented
+        return (
+            self.runtime.describe() == other.runtime.describe()
+            and len(self) == len(other)
+            and all(
+                type(one) is type(another) and equal(one, another) for one, another in zip(self, other, strict=True)
+            )
+        )
+
+    def __hash__(self) -> int:
+        """By the kinds of plugins alone: their settings need not be hashable."""
+        return hash(tuple(type(plugin) for plugin in self))
 
     def run(
         self,

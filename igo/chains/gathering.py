@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from threading import Semaphore, Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from igo.errors import SettingsError
 
@@ -15,7 +15,21 @@ T = TypeVar("T")
 W = TypeVar("W")
 
 
-def together(calls: Iterable[Callable[[], T]], batch_size: int = 4) -> list[T]:
+@overload
+def together(
+    calls: Iterable[Callable[[], T]], batch_size: int = 4, *, return_exceptions: Literal[False] = False
+) -> list[T]: ...
+
+
+@overload
+def together(
+    calls: Iterable[Callable[[], T]], batch_size: int = 4, *, return_exceptions: bool
+) -> list[T | Exception]: ...
+
+
+def together(
+    calls: Iterable[Callable[[], T]], batch_size: int = 4, *, return_exceptions: bool = False
+) -> list[T] | list[T | Exception]:
     """The results of ``calls``, in their order, where what they have painted is painted in batches.
 
     For chains that share a runtime and differ in their prompts or pictures, such as the garments of a lookbook::
@@ -26,16 +40,18 @@ def together(calls: Iterable[Callable[[], T]], batch_size: int = 4) -> list[T]:
     ``batch_size`` calls are under way at a time, in turns and never two at once, so that plugins need not care. When
     all of them wait for pictures, those that one checkpoint can paint in one batch (of one size, with the same steps,
     guidance and strength) are. Each is the picture that its call makes alone: on a GPU up to rounding, on a CPU, where
-    a batch would be no faster, to the last bit.
+    a batch would be no faster, to the last bit. What is painted for a call has the context variables that are set where
+    it asks; calls that have set them differently are not painted in one batch.
 
-    Raises the first error of a call, which ends the others, and ``SettingsError`` for a ``batch_size`` below 1.
+    Raises the first error of a call, which ends the others; with ``return_exceptions`` it is the call's result, as
+    ``asyncio.gather`` has it. Raises ``SettingsError`` for a ``batch_size`` below 1.
     """
     if batch_size < 1:
         raise SettingsError(f"batch_size is {batch_size}; expected at least 1")
     calls = list(calls)
-    results: list[T] = []
+    results: list[T | Exception] = []
     for start in range(0, len(calls), batch_size):
-        results += _in_turns(calls[start : start + batch_size])
+        results += _in_turns(calls[start : start + batch_size], return_exceptions)
     return results
 
 
@@ -53,6 +69,12 @@ class _Want:
     wanted: Any
     do: Callable[[list[Any]], Sequence[Any]]
     answer: Future[Any] = field(default_factory=Future)
+    context: Context = field(default_factory=copy_context)
+    """Of the call, where it has stopped."""
+
+    def like(self, other: _Want) -> bool:
+        """Whether one ``do`` can serve both: equal keys, and context variables that are set alike."""
+        return self.key == other.key and _variables(self.context) == _variables(other.context)
 
 
 class _Cancelled(BaseException):
@@ -63,15 +85,15 @@ class _Turn(Generic[T]):
     """A call in a thread of its own, which runs only between ``start`` or ``go_on`` and where it wants something next,
     like a generator between its ``yield``s."""
 
-    def __init__(self, call: Callable[[], T]) -> None:
+    def __init__(self, call: Callable[[], T], keep_errors: bool = False) -> None:
         self.want: _Want | None = None
         self.result: Future[T] = Future()
-        self._call, self._cancelled = call, False
+        self._call, self._keep_errors, self._cancelled = call, keep_errors, False
         self._stopped = Semaphore(0)
         self._thread = Thread(target=copy_context().run, args=(self._run,), daemon=True)
 
     def start(self) -> None:
-        """Run to the first stop. Raises what the call does."""
+        """Run to the first stop. Raises what the call does, unless errors are kept."""
         self._thread.start()
         self._until_stop()
 
@@ -104,7 +126,12 @@ class _Turn(Generic[T]):
     def _until_stop(self) -> None:
         self._stopped.acquire()
         if self.result.done():
-            self.result.result()
+            self.outcome()
+
+    def outcome(self) -> T | Exception:
+        """What the call has come to: its result, or its error where errors are kept. Raises it elsewhere."""
+        error = self.result.exception()
+        return error if self._keep_errors and isinstance(error, Exception) else self.result.result()
 
     def _run(self) -> None:
         _current.set(self)
@@ -119,18 +146,21 @@ class _Turn(Generic[T]):
 _current: ContextVar[_Turn[Any] | None] = ContextVar("current turn", default=None)
 
 
-def _in_turns(calls: Sequence[Callable[[], T]]) -> list[T]:
-    turns = [_Turn(call) for call in calls]
+def _in_turns(calls: Sequence[Callable[[], T]], keep_errors: bool) -> list[T | Exception]:
+    turns = [_Turn(call, keep_errors) for call in calls]
     try:
         for turn in turns:
             turn.start()
         while waiting := [(turn, turn.want) for turn in turns if turn.want is not None]:
-            groups: dict[Hashable, list[tuple[_Turn[T], _Want]]] = {}
+            groups: list[list[tuple[_Turn[T], _Want]]] = []
             for turn, want in waiting:
-                groups.setdefault(want.key, []).append((turn, want))
-            for group in groups.values():
+                group = next((group for group in groups if want.like(group[0][1])), None)
+                if group is None:
+                    groups.append(group := [])
+                group.append((turn, want))
+            for group in groups:
                 _answer(group)
-        return [turn.result.result() for turn in turns]
+        return [turn.outcome() for turn in turns]
     finally:
         for turn in turns:
             turn.cancel()
@@ -138,11 +168,23 @@ def _in_turns(calls: Sequence[Callable[[], T]]) -> list[T]:
 
 def _answer(group: Sequence[tuple[_Turn[T], _Want]]) -> None:
     """Do for all of a group what each of them wants, and let one after the other go on."""
+    first = group[0][1]
     try:
-        answers = group[0][1].do([want.wanted for _, want in group])
+        answers = first.context.run(_alone, first.do, [want.wanted for _, want in group])
     except Exception as error:
         for turn, want in group:
             turn.go_on(want, error=error)
     else:
         for (turn, want), answer in zip(group, answers, strict=True):
             turn.go_on(want, answer)
+
+
+def _alone(do: Callable[[list[Any]], Sequence[Any]], wanted: list[Any]) -> Sequence[Any]:
+    """What is done for several is no part of a call: whatever it wants itself, it does at once."""
+    _current.set(None)
+    return do(wanted)
+
+
+def _variables(context: Context) -> dict[ContextVar[Any], int]:
+    """What tells a context from another: which object each variable is set to, but for the turn itself."""
+    return {variable: id(value) for variable, value in context.items() if variable is not _current}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import TracebackType
 
 from rich.console import Console
@@ -12,7 +13,10 @@ from igo.values import Event
 
 
 class ProgressBar:
-    """An observer that draws on standard error. Give it to ``Chain.run(observers=[bar])`` inside a ``with``."""
+    """An observer that draws on a terminal's standard error, or in a notebook that has ipywidgets; nowhere else.
+
+    Give it to ``Chain.run(observers=[bar])`` inside a ``with``.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self._bars: dict[tuple[str, str], TaskID] = {}
@@ -24,7 +28,7 @@ class ProgressBar:
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not (console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)),
         )
 
     def __enter__(self) -> ProgressBar:

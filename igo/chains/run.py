@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass, replace
 from functools import cache, partial
+from itertools import pairwise
 from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,19 @@ class Run:
                 request = step.ask("preprocess", request=request, runtime=self.view(step, "preprocess")) or request
         alpha = request.layers.get("alpha")  # which every frame carries
         self.layers = {name: layer for name, layer in request.layers.items() if name in brought - {"alpha"}}
-        return [self.postprocess(frame, request) for frame in self.painted(request, alpha)]
+        return [self.postprocess(self._told_unasked(frame), request) for frame in self.painted(request, alpha)]
+
+    def _told_unasked(self, frame: Frame) -> Frame:
+        """The frame with a note on a base that was never asked, since one after it paints without asking others."""
+        bases = [step for step in self.steps if step.implements("generate")]
+        painted = {entry.step for entry in frame.history}
+        for before, step in pairwise(bases):
+            if step.name in painted and not step.takes("generate", "inner"):
+                note = (
+                    f"it paints by itself, so '{before.name}', which stands before it, was not asked; keep one of them"
+                )
+                return replace(frame, history=(Entry(step.name, {"note": note}), *frame.history))
+        return frame
 
     def painted(self, request: Request, alpha: Image | None) -> list[Frame]:
         """What ``generate`` makes of a picture with transparency (``alpha``: mode L, None without any).

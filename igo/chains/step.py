@@ -75,9 +75,17 @@ class Step:
     def __repr__(self) -> str:
         return f"Step({self.plugin!r}, name={self.name!r})"
 
+    def __reduce__(self) -> tuple[type[Step], tuple[object, str]]:
+        return Step, (self.plugin, self.name)
+
     def implements(self, hook: str) -> bool:
         """Whether the plugin has this hook."""
         return hook in self._callers
+
+    def takes(self, hook: str, argument: str) -> bool:
+        """Whether the plugin's hook, if it has that, asks for an argument."""
+        caller = self._callers.get(hook)
+        return caller is not None and any(argument in impl.argnames for impl in caller.get_hookimpls())
 
     def ask(self, hook: str, **arguments: Any) -> Any:
         """Call one hook and check the type of its result. ``None`` if the plugin has no such hook or says "not me".
@@ -131,7 +139,7 @@ class Step:
                 default = item.default_factory()
             else:
                 default = dataclasses.MISSING
-            if type(value) is not type(default) or not _equal(value, default):
+            if type(value) is not type(default) or not equal(value, default):
                 found[item.name] = value
         return found
 
@@ -219,7 +227,7 @@ def default_name(cls: type) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", cls.__name__).lower()
 
 
-def _equal(one: Any, other: Any) -> bool:
+def equal(one: Any, other: Any) -> bool:
     """Whether two settings are equal; arrays, which don't say, are not."""
     try:
         return bool(one == other)

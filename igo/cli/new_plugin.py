@@ -16,7 +16,7 @@ def register(app: Commands) -> None:
 def new_plugin(
     name: Annotated[str, typer.Argument(help="What the plugin is called, such as film-look.")],
     hook: Annotated[
-        str, typer.Option(help="Where it acts: postprocess, preprocess, provide, generate or prepare.")
+        str, typer.Option(help="Where it acts: postprocess, preprocess, provide, generate, base or prepare.")
     ] = "postprocess",
     output: Annotated[
         Path | None,

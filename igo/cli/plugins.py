@@ -41,7 +41,7 @@ def _describe(name: str) -> None:
     from igo.chains.settings import settings_of
 
     cls = registry.load(name)
-    echo(f"{name}: {cleandoc(cls.__doc__ or 'no description')}\n")
+    echo(f"{name}: {_plain(cleandoc(cls.__doc__ or 'no description'))}\n")
     for declared in ("needs", "provides", "shows"):
         if layers := getattr(cls, declared, ()):
             echo(f"{declared} layers: {', '.join(layers)}")
@@ -52,7 +52,12 @@ def _describe(name: str) -> None:
         default = "(required)" if setting.required else f"= {_as_toml(setting.default)}"
         echo(f"  {setting.name}: {setting.type_name} {default}")
         if setting.help:
-            echo(fill(setting.help, 100, initial_indent="      ", subsequent_indent="      "))
+            echo(fill(_plain(setting.help), 100, initial_indent="      ", subsequent_indent="      "))
+
+
+def _plain(text: str) -> str:
+    """A docstring without the marks of reStructuredText around code."""
+    return text.replace("``", "")
 
 
 def _as_toml(value: object) -> str:

@@ -38,10 +38,9 @@ def replay(
     Outputs(output, output.stem, [picture, *planned.inputs.values(), *planned.files.values()]).check()
     with options.progress(quiet) as observers:
         made = planned.run(observers)
-    written = made.look.save_frame(made.index, output)
-    told(written)
+    told(made.look.save_frame(made.index, output))
     if made.identical:
-        same = written.path.read_bytes() == picture.read_bytes()
+        same = output.read_bytes() == picture.read_bytes()
         echo("identical: the same bytes" if same else "identical: the same pixels, in another file")
     else:
         echo(f"different: {made.distance or 'the pixels are not the same'}")

@@ -23,9 +23,12 @@ HOOKS = {
     "preprocess": "Words added to every prompt",
     "provide": "A mask of what has a colour",
     "generate": "The best of several pictures",
+    "base": "Pictures from a service",
     "prepare": "FreeU for the base's UNet",
 }
-"""The hooks that there is a template for, and what it does."""
+"""The hooks that there is a template for, and what it does; ``base`` is a ``generate`` that asks nobody else."""
+BASE = {"python": 'igo.TextToImage("mini"), ', "toml": '[[step]]\nuse = "text-to-image"\ncheckpoint = "mini"\n\n'}
+"""What stands before a plugin that is no base."""
 LONGEST = 40
 """Characters of a plugin's name; the templates' lines are short enough for as many."""
 LICENSES = ("Apache-2.0", "BSD-3-Clause", "MIT")
@@ -96,6 +99,7 @@ def write_plugin(name: str, folder: Path | None, hook: str, license: str, author
         "author": author,
         "author_quoted": json.dumps(author, ensure_ascii=False),
         "requires": fitting(version("igo")),
+        **{f"after_{name}": "" if hook == "base" else text for name, text in BASE.items()},
     }
     folder = folder or Path(names.distribution)
     check_folder(folder)

@@ -145,8 +145,16 @@ def source_label(source: object) -> tuple[str, str | None]:
         name = getattr(source, "name", None)
         return ("the given stream", None) if not isinstance(name, str) else (repr(name), PurePath(name).name)
     kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
-    hint = "; pass tensor.permute(1, 2, 0).cpu().numpy()" if kind.startswith("torch.") else ""
+    hint = f"; pass {_as_array(source)}" if kind.startswith("torch.") else ""
     raise ImageError(f"a {kind} is no picture: expected a path, bytes, a stream, a PIL picture or an array{hint}")
+
+
+def _as_array(tensor: Any) -> str:
+    """How to make an array of a torch tensor, by what its shape says of its channels."""
+    shape = tuple(getattr(tensor, "shape", ()))
+    batch = "[0]" if len(shape) == 4 else ""
+    channels_last = len(shape) == 2 or (len(shape) > 2 and shape[-1] <= 4)
+    return f"tensor{batch}{'' if channels_last else '.permute(1, 2, 0)'}.cpu().numpy()"
 
 
 def _read_pil(source: Image.Image, max_pixels: int, by_value: bool) -> Picture:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -28,7 +29,8 @@ _NO_TEXT: Mapping[str, str] = MappingProxyType({})
 class Written:
     """What became of a picture that was written."""
 
-    path: Path
+    path: Path | None
+    """None for a stream."""
     format: str
     """PNG, JPEG or WEBP."""
     exact: bool
@@ -48,14 +50,16 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 def write_image(
     image: Image.Image,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     *,
+    format: str | None = None,  # noqa: A002  Pillow's name
     text: Mapping[str, str] = _NO_TEXT,
     alpha: Image.Image | None = None,
     quality: int = 95,
     lossless: bool = False,
 ) -> Written:
-    """Write a picture (mode RGB, RGBA or L) as PNG, JPEG or WebP, as the suffix of ``path`` says.
+    """Write a picture (mode RGB, RGBA or L) as PNG, JPEG or WebP, as the suffix of ``path`` says, or ``format`` does:
+    ``"png"``, ``"jpeg"`` or ``"webp"``, which a binary stream in place of a path needs.
 
     ``text`` goes into the file, for `read_text`: keys of 1 to 79 printable ASCII characters, values of any text without
     NUL. ``alpha``, of mode L and the image's size, makes PNG and WebP transparent, with the colours under it kept; JPEG
@@ -69,7 +73,7 @@ def write_image(
 
     Raises ``ImageError``.
     """
-    kind = format_of(path)
+    kind = format_of(path) if format is None and isinstance(path, str | os.PathLike) else _named(format)
     check_text(text)
     image = _plain(image, alpha, kind)
     if not isinstance(quality, int) or not 1 <= quality <= 100:
@@ -87,8 +91,20 @@ def write_image(
     if not exact:
         notes.append(f"{kind} is lossy: pixels differ from the picture in memory; write a .png to keep them exactly")
     data, more = _encode(image, kind, text, quality, lossless)
-    write_whole(path, data, ImageError)
-    return Written(Path(path), kind, exact, (*notes, *more))
+    if isinstance(path, str | os.PathLike):
+        write_whole(path, data, ImageError)
+        return Written(Path(path), kind, exact, (*notes, *more))
+    path.write(data)
+    return Written(None, kind, exact, (*notes, *more))
+
+
+def _named(format: str | None) -> str:  # noqa: A002
+    """The format that a caller names."""
+    kind = _FORMATS.get(f".{str(format).lower().removeprefix('.')}")
+    if kind is None:
+        given = "no format" if format is None else f"the format {format!r}"
+        raise ImageError(f"a stream with {given}: expected format='png', 'jpeg' or 'webp'")
+    return kind
 
 
 def _plain(image: Image.Image, alpha: Image.Image | None, kind: str) -> Image.Image:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from igo.errors import ImageError
 from igo.values import Frame, Request
 
 if TYPE_CHECKING:
@@ -40,11 +41,20 @@ class Look(Sequence[Frame]):
         return f"Look({len(self)} picture{'s' if len(self) > 1 else ''} of {width}x{height}, seed={self.seed})"
 
     def _repr_png_(self) -> bytes:
-        """Notebooks show the first picture."""
+        """Notebooks show the pictures, side by side if they are several."""
         from io import BytesIO
 
+        from PIL import Image
+
+        strip = Image.new(
+            "RGB", (sum(image.width for image in self.images), max(image.height for image in self.images))
+        )
+        left = 0
+        for image in self.images:
+            strip.paste(image, (left, 0))
+            left += image.width
         buffer = BytesIO()
-        self.image.save(buffer, "PNG")
+        strip.save(buffer, "PNG")
         return buffer.getvalue()
 
     @property
@@ -83,23 +93,28 @@ class Look(Sequence[Frame]):
 
         return record(self.making, self.frames[index], index)
 
-    def save(self, path: str | PathLike[str], **options: Any) -> list[Written]:
+    def save(self, path: str | PathLike[str] | BinaryIO, **options: Any) -> list[Written]:
         """Write the pictures with their records; several get ``-1``, ``-2`` … before the suffix.
 
         The suffix decides the format (see ``igo.images.write_image``, which takes ``options``); PNG is exact, JPEG and
-        lossy WebP are not. Each file appears whole or not at all. Returns what was written, with notes on what was
-        lost. Raises ``ImageError``.
+        lossy WebP are not. Each file appears whole or not at all. A binary stream takes one picture, and
+        ``format="png"`` with it. Returns what was written, with notes on what was lost. Raises ``ImageError``.
         """
+        if not isinstance(path, str | PathLike):
+            if len(self) > 1:
+                raise ImageError(f"a stream takes one picture, and these are {len(self)}; use save_frame for each")
+            return [self.save_frame(0, path, **options)]
         names = numbered(Path(path), len(self))
         return [self.save_frame(index, name, **options) for index, name in enumerate(names)]
 
-    def save_frame(self, index: int, path: str | PathLike[str], **options: Any) -> Written:
+    def save_frame(self, index: int, path: str | PathLike[str] | BinaryIO, **options: Any) -> Written:
         """Write picture ``index`` alone, as ``save`` does."""
         from igo.images import write_image
         from igo.records.provenance import text_chunks
 
         frame = self.frames[index]
-        text = text_chunks(self.making, frame, index, Path(path).parent)
+        folder = Path(path).parent if isinstance(path, str | PathLike) else None
+        text = text_chunks(self.making, frame, index, folder)
         return write_image(frame.image, path, text=text, alpha=frame.layers.get("alpha"), **options)
 
 

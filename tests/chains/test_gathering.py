@@ -127,6 +127,53 @@ def test_calls_see_the_callers_context_and_may_gather_themselves():
     assert doubles.batches == [[0, 1], [0, 1]]
 
 
+def test_what_is_done_for_a_call_has_its_context():
+    setting, seen = ContextVar("setting", default="none"), []
+
+    def do(numbers):
+        seen.append((setting.get(), numbers))
+        return together([partial(gathered, "inner", number, add_one) for number in numbers])
+
+    def add_one(numbers):
+        return [number + 1 for number in numbers]
+
+    def call(value, number):
+        token = setting.set(value)
+        try:
+            return gathered("key", number, do)
+        finally:
+            setting.reset(token)
+
+    red, blue = "red", "blue"
+    assert together([partial(call, *one) for one in ((red, 1), (blue, 2), (red, 3))]) == [2, 3, 4]
+    assert seen == [(red, [1, 3]), (blue, [2])]
+    assert setting.get() == "none"
+
+
+def test_errors_may_be_results_and_leave_the_others_theirs():
+    doubles = Doubles()
+
+    def call(number):
+        if number == 1:
+            raise ValueError("the second")
+        once = doubles.one(number)
+        if number == 2:
+            raise CheckpointError("the third")
+        return doubles.one(once)
+
+    calls, before = [partial(call, number) for number in range(5)], threading.active_count()
+    found = together(calls, batch_size=3, return_exceptions=True)
+    assert [found[0], found[3], found[4]] == [0, 12, 16]
+    assert [repr(error) for error in found[1:3]] == ["ValueError('the second')", "CheckpointError('the third')"]
+    assert threading.active_count() == before
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        together([interrupted, partial(call, 0)], return_exceptions=True)
+
+
 def test_at_least_one_call_must_be_under_way():
     with pytest.raises(SettingsError, match="batch_size is 0; expected at least 1"):
         together([], batch_size=0)

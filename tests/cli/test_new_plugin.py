@@ -106,7 +106,10 @@ def test_an_empty_folder_is_filled_and_be_it_the_one_we_are_in(new_plugin):
         (["upscaling"], "a plugin 'upscaling', or its module igo_upscaling, is installed already"),
         (["plugins"], "a plugin 'plugins', or its module igo_plugins, is installed already"),
         (["film", "--hook", "postproces"], "there is no hook 'postproces' to choose; did you mean 'postprocess'?"),
-        (["film", "--hook", "observe"], "there is no hook 'observe' to choose; choose one of: generate, postprocess"),
+        (
+            ["film", "--hook", "observe"],
+            "there is no hook 'observe' to choose; choose one of: base, generate",
+        ),
         (["film", "--license", "GPL"], "there is no license 'GPL' to choose; choose one of: Apache-2.0"),
         (["film", "--author", "A\nB"], "the author is 'A\\nB'; expected a name in one line"),
         (["film", "-o", "taken"], "taken is not empty; choose another folder with --output"),
