@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ OWN = ("mini/",)
 """How names begin that look like a hub's and are carried by IGO."""
 MODELS = re.compile(r"(.*_)?(checkpoint|model|weights|config|embedding)")
 """What settings of IGO's own plugins are called that take a hub's name."""
+PLACES = re.compile(r"(.*_)?checkpoint|config|mask_model")
+"""And of these, those that take nothing else but a file's or folder's, and "mini"."""
 
 
 def wanted(steps: object) -> list[str]:
@@ -27,24 +30,37 @@ def wanted(steps: object) -> list[str]:
 
 def wanted_by_own_plugins(steps: object) -> list[str]:
     """The same of IGO's own plugins, whose settings are known well enough to refuse before anything is loaded."""
-    found = []
+    return wanted([{key: text for key, text in step.items() if MODELS.fullmatch(key)} for step in _own(steps)])
+
+
+def absent(steps: object) -> list[str]:
+    """What IGO's own plugins would look for and can't find: neither a hub's name, nor anything that lies here."""
+    places = [{key: text for key, text in step.items() if PLACES.fullmatch(key)} for step in _own(steps)]
+    named = [text for step in places for text in _texts(step) if text != "mini" and not text.startswith(OWN)]
+    return [text for text in named if not is_name(text) and not _is_here(text)]
+
+
+def _own(steps: object) -> Iterator[Mapping[str, Any]]:
     for step in _tables(steps):
         try:
-            own = registry.find(step["use"]).distribution == registry.OWN
+            if registry.find(step["use"]).distribution == registry.OWN:
+                yield step
         except (KeyError, TypeError, RegistryError):
             continue
-        found += wanted([{key: text for key, text in step.items() if MODELS.fullmatch(key)}] if own else [])
-    return found
 
 
 def _is_away(text: str) -> bool:
     if not is_name(text) or text.startswith(OWN) or text.lower().endswith(FILES):
         return False
-    if is_file(Path(text), or_folder=True):
+    if _is_here(text):
         return False
     from huggingface_hub import constants
 
     return not (Path(constants.HF_HUB_CACHE) / f"models--{text.replace('/', '--')}").is_dir()
+
+
+def _is_here(text: str) -> bool:
+    return is_file(Path(os.path.expanduser(text)), or_folder=True)  # noqa: PTH111  Path's raises for unknown users
 
 
 def _tables(steps: object) -> Iterator[Mapping[str, Any]]:

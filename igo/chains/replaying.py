@@ -138,6 +138,8 @@ def plan(
             raise ProvenanceError(f"{path}'s record names no file '{name}'; it names: {', '.join(named) or 'none'}")
     found = {name: paths.find(name, wanted, folder, (files or {}).get(name)) for name, wanted in named.items()}
     here = paths.located(described, found)
+    if absent := hubs.absent(here.get("step")):
+        raise ProvenanceError(f"{path} needs {absent[0]!r}, which is not on this machine; expected a file, or a folder")
     if not trust and (unfetched := hubs.wanted_by_own_plugins(here.get("step"))):
         raise _unfetched(Path(path), unfetched)
     chain = build(here, source=f"{path}'s record", importing=trust).chain
