@@ -11,7 +11,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from igo.painting.families import Defaults, defaults_of
 from igo.painting.layout import DEFAULTS_FILE, INDEX, described, no_index
 from igo.painting.samplers import Choice
 from igo.painting.schedulers import check_fits
-from igo.painting.single_file import load_single_file
+from igo.painting.single_file import load_single_file, looked_into, own_configuration
 from igo.painting.weights import read_table
 
 if TYPE_CHECKING:
@@ -97,9 +97,15 @@ def tokenizer(checkpoint: str) -> Any:
         return [file for file in files if file.startswith("tokenizer/")]
 
     place = whereabouts(checkpoint) or hub.fetch(checkpoint, wanted)
-    hint = "name 'mini', a folder in diffusers' layout, or a hub name"
-    with quietly(), one_line(f"the tokenizer of {checkpoint!r}", hint):
-        return CLIPTokenizer.from_pretrained(place / "tokenizer", local_files_only=True)
+    with ExitStack() as until_read:
+        if place.is_file():
+            place = until_read.enter_context(own_configuration(place, looked_into(place)[0]))
+        folder = place / "tokenizer"
+        if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+            raise CheckpointError(f"{checkpoint} has no tokenizer/ with a vocabulary; download or convert it again")
+        until_read.enter_context(quietly())
+        until_read.enter_context(one_line(f"the tokenizer of {checkpoint!r}"))
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def whereabouts(checkpoint: str) -> Path | None:

@@ -71,6 +71,14 @@ def test_settings_that_belong_to_other_checkpoints_are_refused(single_file):
             igo.TextToImage("mini", **{f"inpaint_{name}": "x"})
 
 
+def test_a_tokenizer_by_itself(single_file, tmp_path):
+    assert len(checkpoint.tokenizer(str(single_file / "folder"))) == 554
+    assert len(checkpoint.tokenizer(str(single_file / "model.safetensors"))) == 49_408
+    shutil.copytree(single_file / "folder", tmp_path / "folder", ignore=shutil.ignore_patterns("tokenizer.json"))
+    with pytest.raises(CheckpointError, match=r"has no tokenizer/ with a vocabulary"):
+        checkpoint.tokenizer(str(tmp_path / "folder"))
+
+
 def test_an_adapter_is_no_checkpoint(tmp_path):
     save_file({"lora_unet_down.weight": torch.zeros(2, 2)}, tmp_path / "lora.safetensors")
     assert "has no UNet; expected a whole checkpoint" in refused(tmp_path / "lora.safetensors")
