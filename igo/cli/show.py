@@ -31,7 +31,7 @@ def show(
 
     text = read_text(picture)
     if not text:
-        raise ProvenanceError(f"{picture} carries no record, of IGO or another tool; expected a picture that IGO saved")
+        raise ProvenanceError(f"{picture} carries no record of IGO, nor another tool's; expected a picture with one")
     found: Mapping[str, Any] = text
     if "igo" in text:
         try:
