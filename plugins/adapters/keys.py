@@ -99,6 +99,8 @@ def _check(where: str, ending: str, tensor: Tensor) -> None:
         return
     if not tensor.is_floating_point():
         raise CheckpointError(f"{where} holds {tensor.dtype}; expected floating point")
+    if not tensor.ndim:
+        raise CheckpointError(f"{where} is a single number; expected a table")
     if not tensor.numel() or not torch.isfinite(wide(tensor)).all():
         raise CheckpointError(f"{where} is {'not finite (NaN or infinite)' if tensor.numel() else 'empty'}")
     if ending in ("down", "mid") and tensor.shape[0] > MOST_RANKS:

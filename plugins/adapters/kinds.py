@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 
 import torch
 from torch import Tensor
 
 from igo.errors import CheckpointError
 from igo_plugins.adapters.keys import Group, kind_of, wide
+
+UNFIT = (RuntimeError, ValueError, IndexError, KeyError, TypeError)
+"""What tensors of the wrong shapes raise."""
+MOST_NUMBERS = 1 << 28
+"""Of a layer; the largest that adapters are trained for have a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def change_of(group: Group, weight: Tensor, told: Told | None, where: str) -> Ch
             raise ValueError(f"its bias has {change.bias.numel()} numbers")
         change = replace(change, down=change.down.reshape(-1, *weight.shape[1:]))
         return _with_magnitude(change, group, weight)
-    except (RuntimeError, ValueError, IndexError, KeyError) as error:
+    except UNFIT as error:
         shape = "x".join(map(str, weight.shape))
         raise CheckpointError(f"{where} is made for another shape than this checkpoint's {shape}") from error
 
@@ -129,6 +135,7 @@ def _product(up: Tensor, down: Tensor, ratio: float) -> Change:
 def _lora(given: Given) -> Change:
     down, up = wide(given.group["down"]), wide(given.group["up"]).flatten(1)
     if "mid" in given:  # Tucker's form of a convolution: 1x1, then the kernel, then 1x1
+        _check_size(len(given["mid"]), down.shape[1], *given["mid"].shape[2:])
         down = torch.einsum("rs...,si->ri...", given["mid"], down.float().flatten(1))
     return Change(down, up, given.alpha or float(len(down)), bias=given.group.get("bias"))
 
@@ -138,9 +145,13 @@ def _loha(given: Given) -> Change:
     ratio = given.ratio(len(b1))
     if "hada_t1" in given:
         return exactly(_tucker(given["hada_t1"], a1, b1) * _tucker(given["hada_t2"], a2, b2) * ratio)
+    kernel = given.weight.shape[2:]
+    _check_size(len(a1), b1.shape[1])
+    if len(b1) * len(b2) >= min(len(a1), b1.shape[1]):
+        return exactly(((a1 @ b1) * (a2 @ b2)).reshape(len(a1), -1, *kernel) * ratio)
     up = (a1[:, :, None] * a2[:, None, :]).flatten(1)
     down = (b1[:, None, :] * b2[None, :, :]).flatten(0, 1)
-    return _product(up, down.reshape(len(down), -1, *given.weight.shape[2:]), ratio)
+    return Change(down.reshape(len(down), -1, *kernel), up, ratio * len(down))
 
 
 def _lokr(given: Given) -> Change:
@@ -150,8 +161,11 @@ def _lokr(given: Given) -> Change:
     if "lokr_w2" in given or "lokr_t2" in given:
         whole = "lokr_w2" in given
         inner = given["lokr_w2"] if whole else _tucker(given["lokr_t2"], given["lokr_w2_a"], given["lokr_w2_b"])
+        _check_size(*outer.shape, *inner.shape)
         return exactly(torch.kron(_spread(outer, inner.ndim), inner) * ratio)
     inner = given["lokr_w2_b"].reshape(len(given["lokr_w2_b"]), -1, *given.weight.shape[2:])
+    _check_size(*outer.shape, len(given["lokr_w2_a"]), inner[0].numel())
+    _check_size(outer.shape[1], outer.shape[1], *inner.shape)
     down = torch.kron(_spread(torch.eye(outer.shape[1]), inner.ndim), inner)
     return _product(torch.kron(outer, given["lokr_w2_a"]), down, ratio)
 
@@ -159,6 +173,8 @@ def _lokr(given: Given) -> Change:
 def _glora(given: Given) -> Change:
     a1, a2, b1, b2 = (given[f"{name}.weight"].flatten(1) for name in ("a1", "a2", "b1", "b2"))
     ratio = given.ratio(len(given["b2.weight"]))
+    _check_size(len(a1), a2.shape[1])
+    _check_size(len(b1), b2.shape[1])
     if "bm.weight" in given:
         b2 = torch.einsum("rs...,si->ri...", given["bm.weight"], b2).flatten(1)
     through = torch.einsum("oi...,ij->oj...", given.weight.float(), a1 @ a2)
@@ -174,6 +190,8 @@ def _ia3(given: Given) -> Change:
 def _oft(given: Given) -> Change:
     """Blocks of outputs, turned by Cayley's transform of the file's matrices (Qiu et al., Orthogonal Finetuning)."""
     blocks, weight = given["oft_blocks"], given.weight.float()
+    if blocks.shape[0] * blocks.shape[1] != len(weight):
+        raise ValueError(f"it turns {blocks.shape[0] * blocks.shape[1]} outputs")
     skew, limit = blocks - blocks.mT, given.alpha * len(weight)
     if 0 < limit < (length := float(skew.norm()) + 1e-8):
         skew = skew * (limit / length)
@@ -217,7 +235,14 @@ def _with_magnitude(change: Change, group: Group, weight: Tensor) -> Change:
 
 def _tucker(core: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
     """A kernel (out, in, …) of its core (r, s, …) and the two sides (r, out) and (s, in)."""
+    _check_size(outputs.shape[1], inputs.shape[1], *core.shape[2:])
     return torch.einsum("rs...,ro,si->oi...", core, outputs, inputs)
+
+
+def _check_size(*sizes: int) -> None:
+    """Raise ``ValueError`` for what small tensors would make larger than any layer."""
+    if prod(sizes) > MOST_NUMBERS:
+        raise ValueError(f"it has {prod(sizes)} numbers")
 
 
 def _spread(table: Tensor, dimensions: int) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from igo.errors import CheckpointError
 from igo_plugins.adapters.embeddings import unbundled
 from igo_plugins.adapters.keys import Group, grouped, kind_of, short
-from igo_plugins.adapters.kinds import Change, Told, change_of, decomposed, form_of
+from igo_plugins.adapters.kinds import UNFIT, Change, Told, change_of, decomposed, form_of
 from igo_plugins.adapters.layers import DENOISERS, Layer, Layers
 from igo_plugins.adapters.quiet import quietly
 
@@ -61,7 +61,7 @@ def load(pipeline: Any, name: str, weights: Weights, linear: bool = False) -> li
         with quietly(), torch.random.fork_rng(devices=[]):
             for part in {one.layer.part: None for one in placed}:
                 _load(getattr(pipeline, part), name, [one for one in placed if one.layer.part == part])
-    except (RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
+    except UNFIT as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{weights.file} can't be put into this checkpoint: {reason}") from error
     layers = []
@@ -172,7 +172,10 @@ def _in_diffusers_words(pipeline: Any, weights: Weights, groups: Mapping[str, Gr
         if kind not in FREE or group.keys() & {"magnitude", "dora_scale"}:
             what = "DoRA" if kind in FREE else kind
             raise CheckpointError(f"{where} is a {what} by names that are not diffusers', which IGO can't place")
-        change = form_of(group, stand_in, None, where)
+        try:
+            change = form_of(group, stand_in, None, where)
+        except UNFIT as error:
+            raise CheckpointError(f"{where} has tensors that don't fit each other") from error
         dotted = not key.startswith(("lora_", "lycoris_"))
         down, up = ("lora_A", "lora_B") if dotted else ("lora_down", "lora_up")
         layer = key if dotted else key.replace("lycoris_", "lora_", 1)

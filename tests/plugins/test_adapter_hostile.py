@@ -28,7 +28,8 @@ GOOD = {f"{LAYER}.lora_down.weight": torch.ones(2, 32), f"{LAYER}.lora_up.weight
         ({f"{LAYER}.lora_down.weight": torch.ones(1_000_000, 1)}, "has 1000000 ranks; expected at most"),
         ({f"{LAYER}.lora_down.weight": torch.ones(2)}, "another shape"),
         ({f"{LAYER}.lora_down.weight": torch.ones(3, 32)}, "another shape"),
-        ({f"{LAYER}.lora_up.weight": torch.ones(())}, "another shape"),
+        ({f"{LAYER}.lora_up.weight": torch.ones(())}, "is a single number"),
+        ({f"{LAYER}.lora_down.weight": torch.ones(())}, "is a single number"),
         ({f"{LAYER}.lora_mid.weight": torch.ones(3, 3)}, "another shape"),
         ({f"{LAYER}.dora_scale": torch.ones(5, 1)}, "another shape"),
         ({f"{LAYER}.diff_b": torch.ones(5)}, "another shape"),
@@ -53,6 +54,45 @@ def test_numbers_that_no_adapter_has(changes, told, tiny_checkpoint, tmp_path):
         chain.run("a coat", **asked)
     assert time.process_time() - start < 5
     assert len(str(raised.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {
+            f"hada_w{n}_{side}": torch.ones(shape)
+            for n in (1, 2)
+            for side, shape in zip("ab", [(16, 4000), (4000, 32)], strict=True)
+        },
+        {
+            f"hada_w{n}_{side}": torch.ones(200_000, 1).reshape(shape)
+            for n in (1, 2)
+            for side, shape in zip("ab", [(-1, 1), (1, -1)], strict=True)
+        },
+        {"lokr_w1": torch.ones(1000, 1000), "lokr_w2": torch.ones(1000, 1000)},
+        {"lokr_w1": torch.ones(1, 100_000), "lokr_w2_a": torch.ones(16, 1), "lokr_w2_b": torch.ones(1, 32)},
+        {"oft_blocks": torch.ones(1, 3000, 3000)},
+        {
+            "a1.weight": torch.ones(200_000, 1),
+            "a2.weight": torch.ones(1, 200_000),
+            "b1.weight": torch.ones(16, 1),
+            "b2.weight": torch.ones(1, 32),
+        },
+    ],
+)
+def test_small_files_that_would_make_large_layers(tensors, tiny_checkpoint, tmp_path):
+    """The first is of the layer's shape, and only of a rank that would be squared."""
+    file = adapters.saved(
+        {f"{LAYER}.{end}": value.clone() for end, value in tensors.items()}, tmp_path / "a.safetensors"
+    )
+    chain = igo.Chain(igo.TextToImage(str(tiny_checkpoint)), Adapter(file))
+    start = time.process_time()
+    if tensors.get("hada_w1_a", torch.ones(0)).shape == (16, 4000):
+        chain.run("a coat", width=16, height=16, num_inference_steps=1, seed=1)
+    else:
+        with pytest.raises(CheckpointError, match="another shape"):
+            chain.run("a coat", seed=1)
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("content", [None, b"not one", b"\xff" * 100, {"a": torch.zeros(1)}, {}])
