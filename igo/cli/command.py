@@ -4,7 +4,6 @@ and messages that speak of arguments speak of options."""
 from __future__ import annotations
 
 import inspect
-import os
 import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -15,6 +14,7 @@ from typing import Any, get_args
 import typer
 
 from igo.errors import IGOError
+from igo.files import at_home
 
 _OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("_OPTIONS")
 """The parameters of the command that runs, and what each is called on the command line."""
@@ -94,12 +94,7 @@ def _at_home(value: Any) -> Any:
     """``value`` with ``~`` expanded in its paths: the shell leaves it within words, as in ``--image=~/x``."""
     if isinstance(value, list):
         return [_at_home(item) for item in value]
-    return path_of(value) if isinstance(value, Path) else value
-
-
-def path_of(text: str | os.PathLike[str]) -> Path:
-    """A path as a user types it; of a user who isn't known here, ``~`` is left."""
-    return Path(os.path.expanduser(text))  # noqa: PTH111  Path.expanduser raises there
+    return at_home(value) if isinstance(value, Path) else value
 
 
 def in_options(message: str) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from igo.cli.command import Commands, path_of
+from igo.cli.command import Commands
 from igo.cli.printing import echo
 from igo.errors import ConfigError, SettingsError
+from igo.files import at_home
 
 if TYPE_CHECKING:
     from igo.chains.chain import Chain
@@ -70,7 +71,7 @@ def command_group(help_: str) -> Commands:
 
 def layers_from(given: list[str] | None) -> dict[str, Path]:
     """``NAME=FILE`` options as a table. Raises ``SettingsError``."""
-    return {name: path_of(file) for name, file in pairs(given, "layer", "NAME=FILE, such as mask=mask.png").items()}
+    return {name: at_home(file) for name, file in pairs(given, "layer", "NAME=FILE, such as mask=mask.png").items()}
 
 
 def adapters_from(given: list[str] | None) -> list[object]:
@@ -95,7 +96,7 @@ def embeddings_from(given: list[str] | None) -> list[object]:
     steps: list[object] = []
     for item in given or []:
         word, equals, file = item.partition("=")
-        named = bool(equals) and not path_of(item).exists()  # else the sign is the file name's own
+        named = bool(equals) and not at_home(item).exists()  # else the sign is the file name's own
         steps.append(registry.load("embedding")(file if named else item, word if named else None))
     return steps
 
@@ -165,7 +166,7 @@ def runtime_of(device: str | None, dtype: str | None) -> Runtime:
 
 def check_model(name: str, option: str, own: str = "mini") -> None:
     """Raise ``SettingsError`` for what is nothing on this disk and can't be a hub's name, before anything is loaded."""
-    if name == own or path_of(name).exists() or (name.count("/") == 1 and not name.startswith((".", "/", "~"))):
+    if name == own or at_home(name).exists() or (name.count("/") == 1 and not name.startswith((".", "/", "~"))):
         return
     expected = f"{own!r}, a folder" if own else "a folder"
     raise SettingsError(f"{option} is {name!r}, which is not here; expected {expected}, a file or a hub's owner/name")

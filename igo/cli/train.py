@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from igo.cli.command import Commands, path_of
+from igo.cli.command import Commands
 from igo.cli.options import check_model, command_group, given, without_advice
 from igo.cli.outputs import not_over
 from igo.cli.printing import echo
 from igo.errors import SettingsError
-from igo.files import check_file, check_folder
+from igo.files import at_home, check_file, check_folder
 
 if TYPE_CHECKING:
     from igo.painting.checkpoint import Loaded
@@ -240,7 +240,7 @@ def check_places(out: Path, work: Path | None, base: str = "mini", file: bool = 
     (check_file if file else check_folder)(out)
     check_folder(work or beside(out))
     check_model(base, "--base")
-    not_over(out, [path_of(base)], "--out")
+    not_over(out, [at_home(base)], "--out")
 
 
 def size_for(loaded: Loaded, width: int | None, height: int | None) -> tuple[int, int]:

@@ -2,9 +2,10 @@
 
 from igo.files.regular import check_regular
 from igo.files.texts import text_of
-from igo.files.writing import check_file, check_folder, reason, refusing, write_whole, writing_whole
+from igo.files.writing import at_home, check_file, check_folder, reason, refusing, write_whole, writing_whole
 
 __all__ = [
+    "at_home",
     "check_file",
     "check_folder",
     "check_regular",

@@ -19,6 +19,11 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _PROBE = bytes(4096)
 
 
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """A path as a user types it, with ``~`` expanded. That of a user who isn't known stays, for errors to name it."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  Path's own raises RuntimeError there
+
+
 def reason(error: BaseException) -> str:
     """What an error says, on one line and without a path, or its kind if it says nothing."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -110,9 +115,9 @@ def _followed(path: str | os.PathLike[str], kind: type[IGOError]) -> Path:
     """Where a path leads."""
     if "\0" in os.fspath(path):
         raise kind(f"{os.fspath(path)!r} is no path: expected one without a NUL character; rename it")
-    place = os.path.expanduser(path)  # noqa: PTH111  Path's own raises for users who aren't known
-    if place.startswith("~"):
-        raise kind(f"{place!r} begins with the name of a user who isn't known here; write ./{place} if you mean it")
+    place = at_home(path)
+    if str(place).startswith("~"):
+        raise kind(f"'{place}' begins with the name of a user who isn't known here; write ./{place} if you mean it")
     return Path(os.path.realpath(place))  # which doesn't raise for links in a circle, as Path's own does
 
 

@@ -39,7 +39,7 @@ def check_size(size: tuple[int, int], label: str, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ImageError(
             f"{label} has {width}x{height} pixels ({width * height / 1e6:,.1f} MP): expected at most "
-            f"{max_pixels / 1e6:,.1f} MP; shrink it, or raise max_pixels if you trust it"
+            f"{max_pixels / 1e6:,.1f} MP; shrink it; programs may raise max_pixels for what they trust"
         )
 
 
@@ -92,12 +92,12 @@ def _check_memory(
     if pixels > max(_ROOM, max_pixels // 4) + _PIXELS_A_BYTE * file_size:
         raise ImageError(
             f"{label} has {shown} in a file of {file_size:,} bytes, as decompression bombs do: expected a larger file; "
-            "shrink it, or raise max_pixels if you trust it"
+            "shrink it; programs may raise max_pixels for what they trust"
         )
     if pixels * bytes_a_pixel > max_pixels * _MEMORY:
         raise ImageError(
             f"{label} has {shown} ({what}), which take {pixels * bytes_a_pixel / 1e9:.1f} GB to decode: expected at "
-            f"most {max_pixels * _MEMORY / 1e9:.1f} GB; shrink it, or raise max_pixels if you trust it"
+            f"most {max_pixels * _MEMORY / 1e9:.1f} GB; shrink it; programs may raise max_pixels for what they trust"
         )
 
 

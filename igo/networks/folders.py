@@ -4,7 +4,6 @@ against the weights before memory is taken, and weights that are missing are not
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from torch.nn.modules import module as hooks
 
 from igo import hub
 from igo.errors import CheckpointError, IGOError
-from igo.files import check_regular, reason
+from igo.files import at_home, check_regular, reason
 from igo.networks.weights import FLOATS, SAFETENSORS, check_finite, described, read, shown
 
 _WEIGHTS = (re.compile(r"model(-\d+-of-\d+)?\.safetensors"), re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin"))
@@ -65,7 +64,7 @@ def place_of(name: str, what: str, expected: str, revision: str | None = None) -
 
     Raises ``CheckpointError`` for what is neither, or can't be fetched.
     """
-    folder = Path(os.path.expanduser(name))  # noqa: PTH111  Path's own raises for users who aren't known
+    folder = at_home(name)
     if name and folder.is_dir():
         return folder
     if folder.exists() or not hub.is_name(name):

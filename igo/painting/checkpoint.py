@@ -8,7 +8,6 @@ refused.
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from igo import embedded, hub
 from igo.errors import CheckpointError, SettingsError
+from igo.files import at_home
 from igo.painting.components import contents, load_pipeline, needed, one_line
 from igo.painting.digests import digest
 from igo.painting.families import Defaults, defaults_of
@@ -111,7 +111,7 @@ def tokenizer(checkpoint: str) -> Any:
 def whereabouts(checkpoint: str) -> Path | None:
     """Where a checkpoint lies on this machine; ``None`` for a hub's name. Raises ``CheckpointError`` for neither."""
     own = {"mini": "base", "mini/inpaint": "inpaint"}.get(checkpoint)
-    place = embedded.path(own) if own else Path(os.path.expanduser(checkpoint))  # noqa: PTH111  Path's own may raise
+    place = embedded.path(own) if own else at_home(checkpoint)
     if place.exists():
         return place
     if hub.is_name(checkpoint):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from igo.errors import ProvenanceError
+from igo.files import at_home
 
 LONGEST = 4096
 """Characters of a path."""
@@ -50,7 +51,7 @@ def without_home(value: Any) -> Any:
 def digests(named: Mapping[str, str], models: Mapping[str, str]) -> dict[str, str]:
     """The digest of each file that is named, by that name: empty for folders, and for ``models``, which are on record
     by themselves."""
-    places = {text: Path(text).expanduser() for text in named}
+    places = {text: at_home(text) for text in named}
     known = {text for text, place in places.items() if text in models or not is_file(place)}
     return {name: "" if text in known else digest(places[text]) for text, name in named.items()}
 
@@ -67,7 +68,7 @@ def find(name: str, expected: str, folder: Path, given: str | os.PathLike[str] |
     """
     hint = f"give it with --file {name}=PATH"
     if given is not None:
-        places = [Path(given).expanduser()]
+        places = [at_home(given)]
     else:
         places = list(dict.fromkeys([folder / name, Path(name), folder / Path(name).name, Path(Path(name).name)]))
     there = [place for place in places if is_file(place) or (not expected and is_file(place, or_folder=True))]
@@ -105,10 +106,7 @@ def _place(text: str) -> Path | None:
         return None
     path = Path(text)
     if path.is_absolute() or text.startswith("~") or path.suffix or len(path.parts) > 1:
-        try:
-            place = path.expanduser()
-        except RuntimeError:  # no such user
-            return None
+        place = at_home(path)
         return place if is_file(place, or_folder=True) else None
     return None
 

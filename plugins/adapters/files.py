@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ def find(weights: str, weight_name: str | None, kind: str, runtime: igo.Runtime)
     ``kind`` is what messages call it. A hub is asked once for all that share the ``runtime``. Raises
     ``CheckpointError``.
     """
-    place = Path(weights).expanduser()
+    place = Path(os.path.expanduser(weights))  # noqa: PTH111  Path's own raises for users who aren't known
     if place.is_dir():
         return place / _chosen([path.name for path in place.iterdir() if path.is_file()], weight_name, weights, kind)
     if place.exists() or place.suffix.lower() in (SAFE, *PICKLES):
