@@ -46,7 +46,7 @@ class Painting(Group):
     def steps(self) -> list[object]:
         """The base, its adapters and embeddings. Raises ``IGOError`` for options that can't be meant, or that name
         what isn't there."""
-        for name in ("checkpoint", "inpaint_checkpoint", "config"):
+        for name in ("checkpoint", "inpaint_checkpoint", "config", "inpaint_config"):
             if self.given[name] is not None:
                 options.check_model(self.given[name], f"--{name.replace('_', '-')}")
         settings = {setting.name: setting for setting in settings_of(TextToImage)}

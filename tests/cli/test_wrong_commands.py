@@ -28,7 +28,6 @@ ORIGINALS = {
 def command(capsys, monkeypatch, tmp_path):
     """Run ``igo`` in a folder with files to name; gives exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     lay_out(tmp_path)
 
     def run(*arguments):
@@ -129,6 +128,7 @@ QUICK = [
     (["generate", "a", "-c", "./no/where"], "--checkpoint is './no/where', which is not here"),
     (["generate", "a", "--inpaint-checkpoint", "nowhere"], "--inpaint-checkpoint is 'nowhere', which is not here"),
     (["outpaint", "me.png", "--left", "8", "--config", "no.where"], "--config is 'no.where', which is not here"),
+    (["generate", "a", "--inpaint-checkpoint", "me.png", "--inpaint-config", "no"], "--inpaint-config is 'no'"),
     (["style", "me.png", "hat", "a cap", "--mask-model", "nowhere"], "--mask-model is 'nowhere', which is not here"),
     (["dataset", "mask", "photos", "hat", "--mask-model", "nowhere"], "--mask-model is 'nowhere', which is not here"),
     (["caption", "photos", "-m", "nowhere"], "--model is 'nowhere', which is not here"),
