@@ -29,7 +29,7 @@ from igo import wardrobe
 from igo.embedded import NATIVE_SIZE
 from igo.errors import IGOError, SettingsError
 from igo.images.compositing import seam_score
-from igo.painting import checkpoint as checkpoints
+from igo.painting.checkpoints import checkpoint as checkpoints
 from igo.wardrobe import Figure, draw, sample
 from igo_plugins import Outpainting
 

@@ -18,7 +18,7 @@ from benchmarks.judge.verdicts import Judge
 from benchmarks.measures import MEASURES, all_right, faults, majority, share, share_right
 from benchmarks.prompts import Wanted, balanced_prompts, shown_outfits
 from igo.embedded import NATIVE_SIZE
-from igo.painting import checkpoint as checkpoints
+from igo.painting.checkpoints import checkpoint as checkpoints
 from igo.wardrobe import Drawing, Figure, draw
 
 SPOILT = 40

@@ -17,7 +17,7 @@ from torch.nn import functional
 from benchmarks.judge.augmentation import degrade
 from benchmarks.subjects import dressed, picture
 from igo.mini.pictures import balanced_figures
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.training.data.latents import to_model, to_pictures
 from igo.training.loop.loop import LoopSettings, train
 from igo.training.loop.task import Batch, Task

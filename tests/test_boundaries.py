@@ -34,7 +34,7 @@ itself, which only lends names, may be imported from everywhere but by what it l
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "cv2", "numpy", "safetensors", "pydantic"}
 LIGHT = ("errors", "files", "values", "hookspecs", "runtime", "chains", "records", "cli")
 """What is imported with these is light; all that is heavy, they import inside functions."""
-ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoint")
+ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoints.checkpoint")
 """The same for these files of folders that are not."""
 FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testing", "igo.values", "igo.hookspecs"}
 FOR_PLUGINS |= {"igo.embedded"}  # which says where embedded weights lie

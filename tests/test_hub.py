@@ -15,7 +15,7 @@ import igo
 from igo import cli
 from igo.errors import CheckpointError
 from igo.networks.folders import place_of
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.testing import draw_figure
 from igo_plugins.styling import text_mask
 from tests import pages

@@ -63,7 +63,7 @@ def doctor(
 def _describe(checkpoint: str, revision: str | None, variant: str | None, runtime: Runtime) -> None:
     """Five lines on a checkpoint."""
     options.without_advice()
-    from igo.painting.inspecting import inspected
+    from igo.painting.checkpoints.inspecting import inspected
 
     found = inspected(checkpoint, revision=revision, variant=variant, dtype=runtime.dtype)
     parts = ", ".join(f"{part} {_millions(count)}" for part, count in found.parameters.items())

@@ -26,7 +26,7 @@ def prompt(
     """Print the tokens, chunks and weights of a prompt, as the checkpoint reads it."""
     if not text.strip():
         raise SettingsError("TEXT is empty; expected a prompt")
-    from igo.painting.checkpoint import tokenizer
+    from igo.painting.checkpoints.checkpoint import tokenizer
     from igo.painting.prompts.chunks import plan_chunks
     from igo.painting.prompts.clip import TextEncoder
     from igo.painting.prompts.foreign import foreign

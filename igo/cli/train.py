@@ -15,7 +15,7 @@ from igo.errors import SettingsError
 from igo.files import at_home, check_file, check_folder
 
 if TYPE_CHECKING:
-    from igo.painting.checkpoint import Loaded
+    from igo.painting.checkpoints.checkpoint import Loaded
     from igo.training.data.masks import MaskSet
     from igo.training.loop.effort import Effort
     from igo.training.loop.loop import TrainingReport

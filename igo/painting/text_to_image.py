@@ -96,7 +96,7 @@ class TextToImage:
     @hookimpl
     def check(self, runtime: Runtime) -> None:
         """Scheduler and memory mode, on this machine, and checkpoints that can't be found or asked for."""
-        from igo.painting import checkpoint
+        from igo.painting.checkpoints import checkpoint
 
         for name in (self.checkpoint, self.inpaint_checkpoint):
             if name is not None:
@@ -256,7 +256,7 @@ class TextToImage:
         key = ("text-to-image", name, bool(other), revision, variant, config, scheduler, self.memory)
 
         def load(prepare: Callable[[Any], Any]) -> _Model:
-            from igo.painting import checkpoint
+            from igo.painting.checkpoints import checkpoint
             from igo.painting.diffusion import Diffusion
             from igo.painting.sharing import hold_once
 

@@ -17,7 +17,7 @@ from igo import embedded
 from igo.errors import CheckpointError, SettingsError
 from igo.networks.folders import load_model, one_line, place_of
 from igo.networks.srvgg import SRVGGNetCompact
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.training.data.degradations import PUBLISHED, Degradation
 from igo.training.data.export import export
 from igo.training.data.folders import CaptionedSet

@@ -15,7 +15,7 @@ import igo
 from igo import cli, embedded
 from igo.cli.demo import detail
 from igo.images import read_image
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.testing import PaintedBase
 from igo_plugins.styling import text_mask
 from tests.builders.masks import Boxes

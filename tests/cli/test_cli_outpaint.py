@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from igo import cli, embedded
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from safetensors import safe_open
 
 from igo import cli
 from igo.networks.files import load_srvgg
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.training import finetune
 
 SHORT = ["--steps", "2", "--batch-size", "1"]

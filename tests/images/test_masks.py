@@ -162,7 +162,7 @@ def parts(*values):
         Image.merge("RGB", (parts(255, 0, 9), parts(0, 255, 9), parts(0, 0, 255))),
         Image.merge("RGB", CUT_OUT.split()[:3]),
     ],
-    ids=str,
+    ids=lambda source: f"{type(source).__name__}",
 )
 def test_a_map_of_parts_is_refused_in_one_line(source):
     with pytest.raises(ImageError, match=r"^the mask.* like a map of parts.*make one of the part") as caught:

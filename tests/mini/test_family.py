@@ -11,7 +11,7 @@ from igo import cli, embedded
 from igo.errors import SettingsError
 from igo.mini import family, recipe
 from igo.mini.recipe import BaseTraining, Recipe, Stage
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from PIL import Image
 
 import igo
 from igo.errors import ImageError, LayerError, SettingsError
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.testing import PaintedBase
 
 

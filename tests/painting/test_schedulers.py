@@ -205,7 +205,9 @@ def test_a_scheduler_for_another_kind_of_model_is_refused(bare):
 
 
 def test_it_is_refused_before_weights_are_read(tiny_checkpoint, monkeypatch):
-    monkeypatch.setattr("igo.painting.checkpoint.load_pipeline", lambda *_: pytest.fail("weights were read"))
+    monkeypatch.setattr(
+        "igo.painting.checkpoints.checkpoint.load_pipeline", lambda *_: pytest.fail("weights were read")
+    )
     for name, options in (("FlowMatchEulerDiscreteScheduler", {}), (None, {"use_karras_sigmas": True})):
         base = igo.TextToImage(str(tiny_checkpoint), scheduler=name, scheduler_config=options)
         with pytest.raises(SettingsError, match=r"which predicts noise|DDIMScheduler has no option"):

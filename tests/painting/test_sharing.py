@@ -91,7 +91,7 @@ def test_what_a_step_has_prepared_is_never_shared(tiny_checkpoint, tiny_inpaint_
 
 
 def test_another_dtype_of_one_leaves_the_other(tiny_checkpoint):
-    from igo.painting import checkpoint
+    from igo.painting.checkpoints import checkpoint
 
     def load():
         return Diffusion(checkpoint.load(str(tiny_checkpoint), dtype=torch.float32).pipeline, torch.device("cpu"))

@@ -269,7 +269,7 @@ def test_progress_is_told_in_denoising_steps(make_chain):
 
 def test_pipelines_are_shared_by_chains_with_the_same_settings(make_chain, runtime, monkeypatch):
     run(make_chain())
-    monkeypatch.setattr("igo.painting.checkpoint.load", None)
+    monkeypatch.setattr("igo.painting.checkpoints.checkpoint.load", None)
     run(make_chain(feather=1.0, safety="keep"))
 
 

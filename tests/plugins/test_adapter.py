@@ -9,7 +9,7 @@ from PIL import Image
 import igo
 from igo import cli
 from igo.errors import CheckpointError, SettingsError
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.training.adapters.lora import LoraSettings, add_lora, write_lora
 from igo_plugins import Adapter
 from tests.builders.tiny import make_xl_pipeline

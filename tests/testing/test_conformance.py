@@ -156,7 +156,7 @@ def test_captioning(tmp_path):
 def test_adapter(tiny_checkpoint, tmp_path):
     import torch
 
-    from igo.painting.checkpoint import load
+    from igo.painting.checkpoints.checkpoint import load
     from igo.training.adapters.lora import LoraSettings, add_lora, write_lora
 
     pipeline = load(str(tiny_checkpoint), dtype=torch.float32).pipeline

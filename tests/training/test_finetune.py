@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoPipelineForInpainting, StableDiffusionPipeline
 
 from igo.errors import CheckpointError, SettingsError
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.training import finetune
 from igo.training.data.folders import CaptionedSet
 from igo.training.data.masks import MaskSet, prompt_tokens

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from igo.errors import CheckpointError, SettingsError
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.training.adapters.lora import Format, LoraSettings, add_lora, check_format, write_lora
 from igo.training.data.folders import CaptionedSet
 from igo.training.data.latents import Latents, weights_digest

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from igo.errors import SettingsError
 from igo.images import read_image, write_image
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.training.adapters.adapt import Adaptation, train_lora
 from igo.training.adapters.collages import Shown, in_company
 from igo.training.adapters.subjects import Subject

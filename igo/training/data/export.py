@@ -8,7 +8,7 @@ from typing import Any
 import diffusers
 import torch
 
-from igo.painting.layout import DEFAULTS_FILE
+from igo.painting.checkpoints.layout import DEFAULTS_FILE
 from igo.training.data.weights import replacing, write_weights
 
 TEXT_PREFIX = "text_model."

@@ -12,7 +12,7 @@ from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors import safe_open
 
 from igo.errors import CheckpointError, SettingsError
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.training import finetune
 from igo.training.adapters import adapt
 from igo.training.adapters.adapt import Adaptation

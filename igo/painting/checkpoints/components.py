@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igo.errors import CheckpointError
-from igo.painting.layout import INDEX, Part, Weights, chosen, described, no_index, note
-from igo.painting.weights import COUNTERS, check_described, check_files, check_numbers, read_table
+from igo.painting.checkpoints.layout import INDEX, Part, Weights, chosen, described, no_index, note
+from igo.painting.checkpoints.weights import COUNTERS, check_described, check_files, check_numbers, read_table
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 import igo
 from igo.errors import CheckpointError, SettingsError
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from igo.painting.families import Defaults
 from tests.builders import tiny
 from tests.builders.ldm import save_single_file

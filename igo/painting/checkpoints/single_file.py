@@ -13,10 +13,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from igo.errors import CheckpointError
-from igo.painting.components import check_tokenizers, load_part, one_line, parts_of
-from igo.painting.configs import KINDS, configuration
-from igo.painting.layout import INDEX, Part, chosen
-from igo.painting.weights import check_floats, check_numbers, read_table
+from igo.painting.checkpoints.components import check_tokenizers, load_part, one_line, parts_of
+from igo.painting.checkpoints.configs import KINDS, configuration
+from igo.painting.checkpoints.layout import INDEX, Part, chosen
+from igo.painting.checkpoints.weights import check_floats, check_numbers, read_table
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ import torch
 
 import igo
 from igo.errors import CheckpointError
-from igo.painting import checkpoint
-from igo.painting.components import pipeline_class
-from igo.painting.digests import digest
+from igo.painting.checkpoints import checkpoint
+from igo.painting.checkpoints.components import pipeline_class
+from igo.painting.checkpoints.digests import digest
 
 INPAINTING = "stable-diffusion-v1-5/stable-diffusion-inpainting"
 PARTS = ("unet", "vae", "text_encoder", "safety_checker")

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from igo.errors import CheckpointError
-from igo.painting import checkpoint
+from igo.painting.checkpoints import checkpoint
 from tests.builders import tiny
 
 PARTS = ("unet", "vae", "text_encoder", "safety_checker")

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from igo import embedded
-from igo.painting import digests
-from igo.painting.digests import LARGE, digest, file_digest
+from igo.painting.checkpoints import digests
+from igo.painting.checkpoints.digests import LARGE, digest, file_digest
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from igo.painting.layout import DESCRIPTIONS
+from igo.painting.checkpoints.layout import DESCRIPTIONS
 
 LARGE = 1 << 20
 """Bytes from which a file's digest is remembered."""

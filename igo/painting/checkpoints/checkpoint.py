@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING, Any
 from igo import embedded, hub
 from igo.errors import CheckpointError, SettingsError
 from igo.files import at_home
-from igo.painting.components import contents, load_pipeline, needed, one_line
-from igo.painting.digests import digest
+from igo.painting.checkpoints.components import contents, load_pipeline, needed, one_line
+from igo.painting.checkpoints.digests import digest
+from igo.painting.checkpoints.layout import DEFAULTS_FILE, INDEX, described, no_index
+from igo.painting.checkpoints.single_file import load_single_file, looked_into, own_configuration
+from igo.painting.checkpoints.weights import read_table
 from igo.painting.families import Defaults, defaults_of
-from igo.painting.layout import DEFAULTS_FILE, INDEX, described, no_index
 from igo.painting.samplers import Choice
 from igo.painting.schedulers import check_fits
-from igo.painting.single_file import load_single_file, looked_into, own_configuration
-from igo.painting.weights import read_table
 
 if TYPE_CHECKING:
     import torch
 
-    from igo.painting.components import Contents
+    from igo.painting.checkpoints.components import Contents
 
 
 MINI = Defaults(**embedded.DEFAULTS)

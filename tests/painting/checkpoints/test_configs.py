@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from igo.painting.configs import KINDS, configuration
+from igo.painting.checkpoints.configs import KINDS, configuration
 
 UNETS = {"v1": 859_520_964, "inpainting": 859_535_364, "v2": 865_910_724, "inpainting_v2": 865_925_124}
 UNETS |= {"xl_base": 2_567_463_684, "xl_inpaint": 2_567_478_084}

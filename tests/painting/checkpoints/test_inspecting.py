@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from igo import cli, embedded
 from igo.errors import CheckpointError
-from igo.painting.checkpoint import load
-from igo.painting.inspecting import inspected
+from igo.painting.checkpoints.checkpoint import load
+from igo.painting.checkpoints.inspecting import inspected
 from tests.builders import ldm, tiny
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from igo import embedded, hub
 from igo.networks.folders import built_within
-from igo.painting.checkpoint import defaults_in, quietly, whereabouts
-from igo.painting.components import contents, one_line, own_class, parts_of
+from igo.painting.checkpoints.checkpoint import defaults_in, quietly, whereabouts
+from igo.painting.checkpoints.components import contents, one_line, own_class, parts_of
+from igo.painting.checkpoints.layout import INDEX, Part, described
+from igo.painting.checkpoints.single_file import looked_into, own_configuration
+from igo.painting.checkpoints.weights import check_described, read_table
 from igo.painting.families import Defaults, shape_of
-from igo.painting.layout import INDEX, Part, described
 from igo.painting.prompts.presets import preset_for
-from igo.painting.single_file import looked_into, own_configuration
-from igo.painting.weights import check_described, read_table
 
 if TYPE_CHECKING:
     import torch
