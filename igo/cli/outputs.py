@@ -47,11 +47,14 @@ class Outputs:
         names = self._names(len(frames))
         for name in names:
             not_over(name, self.inputs)
+        said = set()  # of several pictures once
         for (look, index), name in zip(frames, names, strict=False):
             told(look.save_frame(index, name))
             for entry in look.frames[index].history:
-                if "note" in entry.report:
-                    echo(f"igo: {entry.step}: {one_line(in_options(str(entry.report['note'])))}", err=True)
+                note = (entry.step, str(entry.report.get("note", "")))
+                if note[1] and note not in said:
+                    said.add(note)
+                    echo(f"igo: {entry.step}: {one_line(in_options(note[1]))}", err=True)
             if look.frames[index].nsfw_content_detected:
                 seed = look.frames[index].seed
                 echo(f"igo: the checkpoint's safety checker flagged the picture of seed {seed}", err=True)

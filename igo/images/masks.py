@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -185,8 +184,8 @@ def _check_parts(gray: Image.Image, used: NDArray[np.int_], picture: Picture) ->
     """Raise ``ImageError`` for a map of parts: few levels, several of which fill areas."""
     if len(used) > _LEVELS or picture.format == "JPEG":
         return
-    pixels, square = np.asarray(gray), np.ones((3, 3), np.uint8)
-    flat = pixels[cv2.dilate(pixels, square) == cv2.erode(pixels, square)]
+    pixels = np.asarray(gray)
+    flat = pixels[_filled(pixels)]
     areas = np.flatnonzero(np.bincount(flat, minlength=256) >= max(9, _FEW * pixels.size))
     between = areas[(areas > NEAR) & (areas < _WHITE)]
     numbers = areas[areas > 1]  # 1 beside 0 is what canvases make of black
@@ -197,6 +196,14 @@ def _check_parts(gray: Image.Image, used: NDArray[np.int_], picture: Picture) ->
             f"{_label(picture)} has areas of the levels {shown}, like "
             "a map of parts: expected black and white, white where to change; make one of the part that you mean"
         )
+
+
+def _filled(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a level fills the 3×3 places around: not along edges and slopes."""
+    import cv2
+
+    square = np.ones((3, 3), np.uint8)
+    return np.asarray(cv2.dilate(pixels, square) == cv2.erode(pixels, square))
 
 
 def _doubts(image: Image.Image) -> list[str]:
@@ -212,8 +219,7 @@ def _doubts(image: Image.Image) -> list[str]:
         return [f"white covers {area:.0%} of it, up to the sides: invert it if what is black was meant"]
     between = (pixels > NEAR) & (pixels < _WHITE)
     if between.any() and float(between.mean()) > 0.05:
-        square = np.ones((3, 3), np.uint8)
-        flat = between & (cv2.dilate(pixels, square) == cv2.erode(pixels, square))
+        flat = between & _filled(pixels)
         if float(flat.mean()) > 0.05 and len(np.unique(pixels[flat])) <= 2:
             return [f"areas of {int(pixels[flat][0])} of 255 are changed by that share"]
     return []

@@ -9,6 +9,7 @@ from PIL import Image
 
 from igo import cli, embedded
 from igo.painting.checkpoints import checkpoint
+from igo.testing import draw_figure
 
 
 @pytest.fixture
@@ -20,8 +21,7 @@ def command(capsys, monkeypatch, tmp_path, tiny_checkpoint):
     monkeypatch.setattr(embedded, "path", lambda part: folder)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    noise = np.random.default_rng(0).integers(0, 256, (48, 32, 3), np.uint8)
-    Image.fromarray(noise).save("photo.png")
+    draw_figure(0, 32, 48).image.save("photo.png")  # no photograph: `mini` remarks on those
 
     def run(*arguments):
         code = cli.run_command(["outpaint", *map(str, arguments)])

@@ -48,6 +48,9 @@ class Below:
         found[0, image.height // 8 :] = self.certainty
         return found
 
+    def shortened(self, phrase):
+        return None
+
 
 @pytest.fixture
 def evaluated(monkeypatch, judge, silent):
