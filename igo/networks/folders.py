@@ -91,14 +91,18 @@ def one_line(what: str, expected: str, fails: str = "can't be loaded") -> Iterat
 
 
 @contextmanager
-def built_within(tensors: int, numbers: int, refusal: str) -> Iterator[None]:
-    """While a model is built on the meta device in this thread: ``CheckpointError`` with ``refusal`` as soon as it has
-    more tensors, or they more numbers."""
+def built_within(tensors: int, numbers: int, refusal: str, *, meta: bool = True) -> Iterator[None]:
+    """While a model is built in this thread: ``CheckpointError`` with ``refusal`` as soon as it has more tensors, or
+    they more numbers.
+
+    Of a loader that builds on the ``meta`` device what it fills in later is not counted. That of diffusers moves each
+    tensor there when it has been made, and fills them in otherwise.
+    """
     thread, built, counted = threading.get_ident(), 0, 0
 
     def count(_module: Any, _name: str, value: Tensor | None) -> None:
         nonlocal built, counted
-        if value is None or not value.is_meta or threading.get_ident() != thread:
+        if value is None or (meta and not value.is_meta) or threading.get_ident() != thread:
             return
         built, counted = built + 1, counted + value.numel()
         if built > tensors or counted > numbers:
@@ -125,13 +129,14 @@ class Held:
     size: int
     """Bytes."""
 
-    def built_no_larger(self) -> AbstractContextManager[None]:
+    def built_no_larger(self, *, meta: bool = True) -> AbstractContextManager[None]:
         """As ``built_within``, for a description that claims more than the files could fill."""
         return built_within(
             _COPIES * self.tensors + _FEW,
             _COPIES * self.size + _SMALL,
             f"{self.folder / 'config.json'} describes a larger model than the {self.tensors} weights beside it are, of "
             f"{self.size} bytes; download them again",
+            meta=meta,
         )
 
     def check_finite(self, model: Any, source: object) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import lcm
@@ -89,7 +90,7 @@ class Diffusion:
             raise SettingsError(
                 f"num_inference_steps is {job.num_inference_steps}; expected at most {trained}, the steps of training"
             )
-        with self._lock:
+        with self._lock, _told(self.pipeline, "reads the prompt"):
             texts, tokens = self.memory.within([job], lambda jobs: self.encode(jobs[0]))
         rest = replace(job, prompt="", negative_prompt="", seeds=(), image=None, mask=None)
         asked = [_Asked(replace(job, seeds=(seed,)), texts) for seed in job.seeds]
@@ -199,7 +200,7 @@ class Diffusion:
         level = logging.get_verbosity()
         logging.set_verbosity_error()  # it says that pictures turn black, which they don't
         try:
-            with torch.no_grad():
+            with torch.no_grad(), _told(self.pipeline, "looks at its pictures"):
                 _, flagged = checker(images=blank, clip_input=seen.to(checker.device, checker.dtype))
         finally:
             logging.set_verbosity(level)
@@ -228,18 +229,25 @@ class Diffusion:
             if name not in SPARED:
                 raise CheckpointError(f"{type(pipeline).__name__} takes no {name}; {job.task} needs that")
             del arguments[name]
-        try:
+        with _told(pipeline, "paints"):
             images = list(pipeline(**arguments).images)
-        except Exception as error:
-            if isinstance(error, IGOError) or out_of_memory(error):
-                raise
-            check_blame(error, pipeline)
-            raise CheckpointError(  # a checkpoint's files decide what is called, and with what
-                f"{type(pipeline).__name__} fails while it paints ({type(error).__name__}: {error}); the checkpoint's "
-                "files don't go together; name another"
-            ) from error
         size = job.width, job.height
         return [image if image.size == size else image.resize(size, Resampling.LANCZOS) for image in images]
+
+
+@contextmanager
+def _told(pipeline: Any, doing: str) -> Iterator[None]:
+    """What a checkpoint's own models raise, as one line: its files decide what is called, and with what."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, IGOError) or out_of_memory(error):
+            raise
+        check_blame(error, pipeline)
+        raise CheckpointError(
+            f"{type(pipeline).__name__} fails while it {doing} ({type(error).__name__}: {error}); the checkpoint's "
+            "files don't go together; name another"
+        ) from error
 
 
 def _taken_checker(pipeline: Any, device: torch.device) -> tuple[Any, Any] | None:

@@ -115,16 +115,18 @@ def load_part(folder: Path, name: str, part: Part, weights: Weights, dtype: torc
     """
     with one_line(f"the {part.name} of {name}"):
         settings = read_table(folder / part.name / "config.json", f"config.json in {part.name}/ of {name}")
-        check_files(name, folder, weights.files, "quantization_config" in settings)
-        model, told = part.kind.from_pretrained(
-            folder / part.name,
-            dtype=dtype,
-            variant=weights.variant,
-            use_safetensors=weights.safe,
-            local_files_only=True,
-            output_loading_info=True,
-            **({"ignore_mismatched_sizes": True} if part.library == "transformers" else {}),  # to be told which
-        )
+        held = check_files(name, folder, weights.files, "quantization_config" in settings)
+        transformers = part.library == "transformers"
+        with held.built_no_larger(meta=transformers):
+            model, told = part.kind.from_pretrained(
+                folder / part.name,
+                dtype=dtype,
+                variant=weights.variant,
+                use_safetensors=weights.safe,
+                local_files_only=True,
+                output_loading_info=True,
+                **({"ignore_mismatched_sizes": True} if transformers else {}),  # to be told which
+            )
     for key, stored, expected in sorted(told["mismatched_keys"]):
         raise CheckpointError(
             f"weights of the {part.name} of {name} don't fit its config.json: {key!r} has the shape {list(stored)}, "

@@ -13,6 +13,8 @@ from igo.errors import CheckpointError
 if TYPE_CHECKING:
     import torch
 
+    from igo.networks.folders import Held
+
 POINTER = b"version https://git-lfs"
 COUNTERS = ("_ids", "_index", "_tracked")
 """How tensors end that are whole numbers by their nature, such as the places of a text's words."""
@@ -29,17 +31,20 @@ def check_described(name: str, folder: Path, files: Iterable[str]) -> None:
             _table(content, where)
 
 
-def check_files(name: str, folder: Path, files: Iterable[str], quantized: bool = False) -> None:
-    """Raise ``CheckpointError`` for files that are no weights, are cut, or belong to shards that aren't all there.
+def check_files(name: str, folder: Path, files: Iterable[str], quantized: bool = False) -> Held:
+    """What the files of a model hold, which are paths within ``folder``.
 
-    ``files`` are paths within ``folder``. What is ``quantized`` may hold whole numbers.
+    Raises ``CheckpointError`` for files that are no weights, are cut, or belong to shards that aren't all there. What
+    is ``quantized`` may hold whole numbers.
     """
+    from igo.networks.folders import Held
     from igo.networks.weights import described
 
     indices = [file for file in files if file.endswith(".json")]
     for file in indices:
         _check_shards(folder / file, _where(name, file))
-    for file in (file for file in files if file not in indices):
+    own, count = [file for file in files if file not in indices], 0
+    for file in own:
         if "-of-" in file and not indices:
             raise CheckpointError(
                 f"{_where(name, file)} is one of several shards, whose index is not there; download it again"
@@ -47,6 +52,9 @@ def check_files(name: str, folder: Path, files: Iterable[str], quantized: bool =
         tensors = described(folder / file)
         if not quantized:
             check_floats(tensors, _where(name, file))
+        count += len(tensors)
+    paths = tuple(folder / file for file in own)
+    return Held(paths[0].parent, paths, count, sum(path.stat().st_size for path in paths))
 
 
 def check_floats(tensors: Mapping[str, torch.Tensor], where: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import igo
 from igo.errors import CheckpointError
 from igo.painting.checkpoints import checkpoint
 from tests.builders import tiny
@@ -242,3 +243,21 @@ def test_pipelines_that_are_none(folder, kind):
 def test_an_index_that_leaves_something_out(folder, value):
     index(folder, unet=value)
     assert "names no unet, without which no StableDiffusionPipeline paints" in refused(folder)
+
+
+def test_a_description_with_which_a_model_fails_is_the_checkpoints_fault(tiny_checkpoint, tmp_path):
+    """What is only noticed when its text encoder reads a prompt."""
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "damaged")
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"eos_token_id": []}))
+    with pytest.raises(CheckpointError, match=r"fails while it reads the prompt .*; the checkpoint's files don't go"):
+        igo.Chain(igo.TextToImage(str(folder))).run("a red hoodie", num_inference_steps=1)
+
+
+@pytest.mark.parametrize(("part", "name"), [("vae", "layers_per_block"), ("text_encoder", "num_hidden_layers")])
+def test_a_description_of_more_than_the_weights_is_refused_before_it_is_built(part, name, tiny_checkpoint, tmp_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "large")
+    config = folder / part / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {name: 10**7}))
+    with pytest.raises(CheckpointError, match=r"describes a larger model than the .* weights beside it are"):
+        checkpoint.load(str(folder), dtype=torch.float32)
