@@ -13,6 +13,11 @@ from tests.builders import published, tiny
 from tests.pages import ROOT
 
 
+def pytest_collection_modifyitems(items):
+    """The pages first, which take longest: at the end one of them would keep a core waiting for the other."""
+    items.sort(key=lambda item: "test_docs" not in item.nodeid)
+
+
 @pytest.fixture
 def photo():
     """A picture with no two pixels alike, 37 x 53: no multiple of anything."""

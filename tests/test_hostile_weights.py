@@ -115,7 +115,7 @@ def test_upscalers(kind, suffix, slow, tmp_path):
     state = STATES[kind]()
     made = hostile(state, suffix, mutants=200 if slow else 20)
     assert len(made) > 75
-    for name in [*MUST_FAIL, *drawn(made, slow, 40)]:
+    for name in [*MUST_FAIL, *drawn(made, slow, 20)]:
         path = tmp_path / f"{name.replace('/', '-')}{suffix}"
         if not path.exists() and not path.is_symlink():
             made[name](path, tmp_path / "canary")
@@ -133,7 +133,7 @@ def test_folders(loader, suffix, slow, wholes, tmp_path):
     source, inner = wholes[loader]
     state = load_file(source / inner)
     made = hostile(state, suffix, mutants=40 if slow else 4)
-    for name in [*MUST_FAIL, *drawn(made, slow, 6)]:
+    for name in [*MUST_FAIL, *drawn(made, slow, 4)]:
         folder = shutil.copytree(source, tmp_path / "model", copy_function=shutil.copyfile)
         (folder / inner).unlink()
         path = (folder / inner).with_suffix(suffix)

@@ -113,7 +113,7 @@ def picture_of(mode, size):
     color_match=st.booleans(),
     alone=st.booleans(),
 )
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_byte_of_any_picture_changes_outside_the_mask(
     mode, size, boxes, soft, feather, context, native, color_match, alone
 ):

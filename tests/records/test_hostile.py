@@ -71,6 +71,6 @@ def test_records_made_by_hand_are_refused(name, record, tried):
     assert hostile.Log.made == 0
 
 
-@pytest.mark.parametrize("seed", [*range(60), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(60, 600))])
+@pytest.mark.parametrize("seed", [*range(30), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(30, 600))])
 def test_spoilt_records(seed, record, tried):
     tried(hostile.spoilt(record, seed))
