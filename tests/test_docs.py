@@ -10,6 +10,9 @@ import igo
 from igo import hookspecs
 from tests.pages import DOCS, FOLLOWED, PAGES, ROOT, blocks, pictures, run
 
+LONG = [DOCS / "chains.md"]
+"""Pages that paint for more than half a minute."""
+
 
 def each(pages):
     return pytest.mark.parametrize("page", pages, ids=lambda page: str(page.relative_to(ROOT)))
@@ -18,7 +21,11 @@ def each(pages):
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, id=str(page.relative_to(ROOT)), marks=pytest.mark.pictures if pictures(page) else ())
+        pytest.param(
+            page,
+            id=str(page.relative_to(ROOT)),
+            marks=pytest.mark.pictures if pictures(page) else pytest.mark.slow if page in LONG else (),
+        )
         for page in PAGES
         if page != FOLLOWED
     ],
