@@ -95,11 +95,11 @@ def read(file: Path, kind: str) -> Weights:
     """The file's tensors on the CPU, in the precision of the file. Raises ``CheckpointError``."""
     if file.suffix.lower() == SAFE:
         return _read_safe(file, kind)
-    import torch
+    from igo.networks import weights
 
     try:
-        found: Any = torch.load(file, "cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged file leads to; torch's own text advises to load it all the same
+        found = weights.read(file)
+    except CheckpointError as error:
         raise CheckpointError(
             f"the {kind} {file} is not loaded: it is damaged, or holds more than weights and could run code; "
             "convert it to .safetensors"
