@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from igo.errors import CheckpointError
-from igo_plugins.adapters.quiet import quietly
+from igo.networks.quiet import quietly
 
 if TYPE_CHECKING:
     from pathlib import Path

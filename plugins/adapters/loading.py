@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from igo.errors import CheckpointError
+from igo.networks.quiet import quietly
 from igo_plugins.adapters.embeddings import unbundled
 from igo_plugins.adapters.keys import Group, grouped, kind_of, short
 from igo_plugins.adapters.kinds import UNFIT, Change, Told, change_of, decomposed, form_of
 from igo_plugins.adapters.layers import DENOISERS, Layer, Layers
-from igo_plugins.adapters.quiet import quietly
 
 if TYPE_CHECKING:
     from torch import Tensor

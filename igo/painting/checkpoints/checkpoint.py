@@ -8,9 +8,8 @@ refused.
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from igo import embedded, hub
 from igo.errors import CheckpointError, SettingsError
 from igo.files import at_home
+from igo.networks.quiet import quietly
 from igo.painting.checkpoints.components import contents, load_pipeline, needed, one_line
 from igo.painting.checkpoints.digests import digest
 from igo.painting.checkpoints.layout import DEFAULTS_FILE, INDEX, described, no_index
@@ -171,26 +171,3 @@ def _diffusers() -> Any:
     finally:
         logging.set_verbosity(level)
     return diffusers
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without the loaders' progress bars, advice and warnings: what matters is in our lines."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    both = (diffusers_logging, transformers_logging)
-    shown = [logging for logging in both if logging.is_progress_bar_enabled()]
-    levels = [logging.get_verbosity() for logging in both]
-    for logging in both:
-        logging.set_verbosity(logging.CRITICAL)
-        logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logging, level in zip(both, levels, strict=True):
-            logging.set_verbosity(level)
-        for logging in shown:
-            logging.enable_progress_bar()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from igo import embedded, hub
 from igo.networks.folders import built_within
-from igo.painting.checkpoints.checkpoint import defaults_in, quietly, whereabouts
+from igo.networks.quiet import quietly
+from igo.painting.checkpoints.checkpoint import defaults_in, whereabouts
 from igo.painting.checkpoints.components import contents, one_line, own_class, parts_of
 from igo.painting.checkpoints.layout import INDEX, Part, described
 from igo.painting.checkpoints.single_file import looked_into, own_configuration

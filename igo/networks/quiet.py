@@ -1,4 +1,4 @@
-"""What loads without a word of its own."""
+"""Loading without a word of the libraries' own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without the loaders' progress bars, their line for each layer that doesn't fit, and the alarm that the adapters
-    before are "missing" from the file of one more; what is wrong is in our one line."""
+    """Without the progress bars, advice and warnings of diffusers' and transformers' loaders, such as a line for each
+    layer that doesn't fit, or the alarm that the adapters before are "missing" from the file of one more: what matters
+    is in our lines."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
