@@ -1,7 +1,7 @@
 """The drawn world of `mini`: street-fashion figures with captions and part labels, made from a seed.
 
 figure = sample(7, top="hoodie", top_color="red")
-drawing = draw(figure, 128, 192)        # drawing.image, drawing.labels
+drawing = draw(figure, 128, 192)        # drawing.image, drawing.labels, drawing.parse
 texts = captions(figure)
 """
 
@@ -26,6 +26,7 @@ from igo.wardrobe.figure import (
     Figure,
     sample,
 )
+from igo.wardrobe.parsing import PARSE
 from igo.wardrobe.render import Drawing, draw
 
 PARTS: tuple[str, ...] = tuple(part.name.lower() for part in Part)
@@ -41,6 +42,7 @@ __all__ = [
     "HAIR_COLORS",
     "HATS",
     "NATIVE",
+    "PARSE",
     "PARTS",
     "PATTERNS",
     "POSES",

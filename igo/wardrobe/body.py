@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from igo.wardrobe.canvas import Canvas, Part
+from igo.wardrobe.canvas import Canvas, Limb, Part
 from igo.wardrobe.figure import SKINS, Figure
 from igo.wardrobe.shapes import Points, blob, curve, ellipse, limb, moved, polygon
 from igo.wardrobe.textiles import mix
@@ -141,10 +141,10 @@ def draw_legs(canvas: Canvas, figure: Figure, body: Body) -> None:
         shin = knee + (ankle - knee) * 0.35
         end = moved(ankle, 0, 2)
         if figure.bottom in ("jeans", "trousers"):
-            canvas.paint([limb([shin + (ankle - shin) * 0.8, end], [3.2 * wide, 2.7 * wide])], skin, Part.SKIN)
+            canvas.paint([limb([shin + (ankle - shin) * 0.8, end], [3.2 * wide, 2.7 * wide])], skin, Limb.LEGS)
             continue
         widths = [6.6 * wide, 6.2 * wide, 4.5 * wide, 4.7 * wide, 2.7 * wide]
-        patch = canvas.paint([limb([hip, hip + (knee - hip) * 0.3, knee, shin, end], widths)], skin, Part.SKIN)
+        patch = canvas.paint([limb([hip, hip + (knee - hip) * 0.3, knee, shin, end], widths)], skin, Limb.LEGS)
         canvas.fold(patch, [moved(knee, -2, 1.5), moved(knee, 0, 2.4), moved(knee, 2, 1.5)], 0.8, 0.2)
 
 
@@ -179,7 +179,7 @@ def draw_arm(canvas: Canvas, figure: Figure, body: Body, index: int) -> None:
         points = [shoulder + upper * 0.2, shoulder + upper * 0.6, elbow, elbow + (wrist - elbow) * 0.3, wrist]
         widths = [3.8 * wide, 3.7 * wide, 3.0 * wide, 3.1 * wide, 2.2 * wide]
         joint = ellipse(elbow[0], elbow[1], 2.9 * wide, 2.9 * wide, count=16)
-        canvas.paint([limb(points, widths), joint], skin, Part.SKIN, lift=0.3)
+        canvas.paint([limb(points, widths), joint], skin, Limb.ARMS, lift=0.3)
     if body.hidden[index]:
         return
     along = (wrist - elbow) / np.hypot(*(wrist - elbow))

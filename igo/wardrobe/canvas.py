@@ -36,6 +36,17 @@ class Part(IntEnum):
     INNER = 10
 
 
+class Limb(IntEnum):
+    """What the drawing surface tells apart of `Part.SKIN`; the rest of it is the torso's, neck included."""
+
+    ARMS = Part.SKIN | 16
+    LEGS = Part.SKIN | 32
+
+
+PART_BITS = 15
+"""Of a label on the drawing surface: which `Part` it is, whatever `Limb`."""
+
+
 @dataclass(frozen=True)
 class Patch:
     """Where a shape was painted: its upper left pixel on the working surface and its coverage, (h, w) from 0 to 1."""
@@ -145,7 +156,7 @@ class Canvas:
         self,
         shapes: Sequence[Points],
         color: Color,
-        label: Part | None,
+        label: Part | Limb | None,
         *,
         pattern: str = "plain",
         relief: float = 1.0,

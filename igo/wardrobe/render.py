@@ -13,9 +13,10 @@ from igo.wardrobe.accessories import draw_backpack, draw_bag, draw_hat, draw_sho
 from igo.wardrobe.backgrounds import draw_background
 from igo.wardrobe.body import SOLE, Body, draw_arm, draw_legs, draw_neck, pose
 from igo.wardrobe.bottoms import draw_bottom, draw_pocket
-from igo.wardrobe.canvas import NATIVE, Canvas
+from igo.wardrobe.canvas import NATIVE, PART_BITS, Canvas
 from igo.wardrobe.figure import SKINS, Figure
 from igo.wardrobe.head import draw_face, draw_hair, draw_hair_behind
+from igo.wardrobe.parsing import parsed
 from igo.wardrobe.shapes import ellipse
 from igo.wardrobe.sleeves import draw_sleeve
 from igo.wardrobe.tops import draw_hood, draw_top
@@ -28,12 +29,13 @@ _GROUND = 184.5
 class Drawing:
     """A picture with its truth.
 
-    image: (H, W, 3) uint8 RGB; labels: (H, W) uint8 with the values of `Part`, aligned with the image; figure: what was
-    drawn.
+    image: (H, W, 3) uint8 RGB; labels: (H, W) uint8 with the values of `Part`, aligned with the image; parse: the same
+    with those of `PARSE`, who wears what; figure: what was drawn.
     """
 
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+    parse: NDArray[np.uint8]
     figure: Figure
 
 
@@ -58,7 +60,9 @@ def draw(figure: Figure, width: int = NATIVE[0], height: int = NATIVE[1]) -> Dra
     image = cv2.resize(canvas.image, canvas.size, interpolation=cv2.INTER_AREA).astype(np.float32)
     half = canvas.over // 2
     labels = np.ascontiguousarray(canvas.labels[half :: canvas.over, half :: canvas.over])
-    return Drawing(_develop(image, figure), labels, figure)
+    return Drawing(
+        _develop(image, figure), labels & np.uint8(PART_BITS), parsed(labels, figure.top, figure.bottom), figure
+    )
 
 
 def _draw_shadow(canvas: Canvas, figure: Figure, factor: float) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from igo import wardrobe
 from igo.errors import SettingsError
-from igo.wardrobe import BACKGROUNDS, BAGS, BOTTOMS, COLORS, HATS, POSES, SHOES, TOPS, Figure, Part, draw, sample
+from igo.wardrobe import BACKGROUNDS, BAGS, BOTTOMS, COLORS, HATS, PARSE, POSES, SHOES, TOPS, Figure, Part, draw, sample
 
 PLAIN = {"top_pattern": "plain", "bottom_pattern": "plain", "hat": "none", "bag": "none", "warmth": 0.0}
 
@@ -99,6 +99,30 @@ def test_bare_legs_and_two_of_them() -> None:
     labels = draw(sample(5, top="t-shirt", bottom="shorts", pose="relaxed", shoes="sneakers", bag="none")).labels
     row = labels[145] == Part.SKIN
     assert np.count_nonzero(np.diff(row.astype(int)) == 1) == 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_parse_tells_more_than_the_labels_and_nothing_else(seed: int) -> None:
+    worn = {"top": TOPS[seed], "bottom": "skirt" if seed % 2 else "shorts"} if seed < 5 else {"top": "dress"}
+    drawing = draw(sample(seed, hat=HATS[seed % 4], bag=BAGS[seed % 4], **worn))
+    known = {"background": Part.BACKGROUND, "face": Part.FACE, "hair": Part.HAIR, "shoes": Part.SHOES, "bag": Part.BAG}
+    same = {**known, "hat": Part.HAT, "hands": Part.HANDS}
+    for name, part in same.items():
+        assert np.array_equal(drawing.parse == PARSE.index(name), drawing.labels == part), name
+    skin = np.isin(drawing.parse, [PARSE.index(name) for name in ("arms", "legs", "torso")])
+    assert np.array_equal(skin, drawing.labels == Part.SKIN)
+    upper = drawing.parse == PARSE.index("dress" if seed == 5 else "top")
+    assert np.array_equal(upper, np.isin(drawing.labels, [Part.TOP, Part.INNER]))
+    lower = drawing.parse == PARSE.index("skirt" if seed % 2 else "pants")
+    assert seed == 5 or (np.array_equal(lower, drawing.labels == Part.BOTTOM) and lower.any())
+
+
+def test_bare_skin_is_parsed_by_its_place() -> None:
+    parse = draw(sample(5, top="t-shirt", bottom="shorts", pose="relaxed", shoes="sneakers", bag="none")).parse
+    heights = {name: np.nonzero(parse == PARSE.index(name))[0] for name in ("torso", "arms", "legs")}
+    assert all(rows.size > 20 for rows in heights.values())
+    assert heights["torso"].mean() < heights["arms"].mean() < heights["legs"].mean()
+    assert heights["torso"].max() < heights["legs"].min()
 
 
 def test_worn_things_are_labelled() -> None:
