@@ -3,12 +3,15 @@
 figure = sample(7, top="hoodie", top_color="red")
 drawing = draw(figure, 128, 192)        # drawing.image, drawing.labels, drawing.parse
 texts = captions(figure)
+other = wearing(figure, sample(8, top_cloth=5, sleeve=0.4), "upper")
+flat = lay_flat(other, "upper", 128, 192)  # flat.image, flat.shape
 """
 
 from __future__ import annotations
 
 from igo.wardrobe.canvas import NATIVE, Part
 from igo.wardrobe.captions import captions, phrase, vocabulary, words
+from igo.wardrobe.cloth import Cloth, cloth, held_out
 from igo.wardrobe.figure import (
     BACKGROUNDS,
     BAGS,
@@ -26,6 +29,7 @@ from igo.wardrobe.figure import (
     Figure,
     sample,
 )
+from igo.wardrobe.garments import Category, FlatLay, category, lay_flat, wearing
 from igo.wardrobe.parsing import PARSE
 from igo.wardrobe.render import Drawing, draw
 
@@ -49,13 +53,21 @@ __all__ = [
     "SHOES",
     "SKINS",
     "TOPS",
+    "Category",
+    "Cloth",
     "Drawing",
     "Figure",
+    "FlatLay",
     "Part",
     "captions",
+    "category",
+    "cloth",
     "draw",
+    "held_out",
+    "lay_flat",
     "phrase",
     "sample",
     "vocabulary",
+    "wearing",
     "words",
 ]

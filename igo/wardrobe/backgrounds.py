@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igo.wardrobe.canvas import Canvas
-from igo.wardrobe.figure import Color, Figure
+from igo.wardrobe.cloth import Color
+from igo.wardrobe.figure import Figure
 from igo.wardrobe.shapes import PointsLike, blob, curve, ellipse
 from igo.wardrobe.textiles import mix
 

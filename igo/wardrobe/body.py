@@ -140,7 +140,7 @@ def draw_legs(canvas: Canvas, figure: Figure, body: Body) -> None:
     for hip, knee, ankle in body.legs:
         shin = knee + (ankle - knee) * 0.35
         end = moved(ankle, 0, 2)
-        if figure.bottom in ("jeans", "trousers"):
+        if figure.bottom in ("jeans", "trousers") and figure.bottom_length is None:
             canvas.paint([limb([shin + (ankle - shin) * 0.8, end], [3.2 * wide, 2.7 * wide])], skin, Limb.LEGS)
             continue
         widths = [6.6 * wide, 6.2 * wide, 4.5 * wide, 4.7 * wide, 2.7 * wide]
@@ -174,7 +174,7 @@ def draw_arm(canvas: Canvas, figure: Figure, body: Body, index: int) -> None:
     wide = 0.92 if figure.gender == "woman" else 1.14
     shoulder, elbow, wrist = body.arms[index]
     side = -1 if index == 0 else 1
-    if figure.top in ("t-shirt", "dress"):
+    if figure.top in ("t-shirt", "dress") or figure.sleeve is not None:
         upper = elbow - shoulder
         points = [shoulder + upper * 0.2, shoulder + upper * 0.6, elbow, elbow + (wrist - elbow) * 0.3, wrist]
         widths = [3.8 * wide, 3.7 * wide, 3.0 * wide, 3.1 * wide, 2.2 * wide]

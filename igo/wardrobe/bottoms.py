@@ -6,9 +6,18 @@ import numpy as np
 
 from igo.wardrobe.body import ANKLE, CROTCH, Body, pocket_line
 from igo.wardrobe.canvas import Canvas, Part, Patch
-from igo.wardrobe.figure import COLORS, Color, Figure
+from igo.wardrobe.cloth import Color
+from igo.wardrobe.figure import Figure
 from igo.wardrobe.shapes import Points, blob, curve, limb, moved, polygon
 from igo.wardrobe.textiles import ink, luma, mix
+
+_HEMS = {"trousers": (ANKLE + 3.5, 130.0, ANKLE + 3.5), "skirt": (114.0, 94.0, 152.0), "shorts": (107.0, 103.0, 121.0)}
+"""Heights of hems: as usual, the shortest, and the longest."""
+
+
+def _hem(figure: Figure) -> float:
+    usual, shortest, longest = _HEMS[figure.bottom]
+    return usual if figure.bottom_length is None else shortest + (longest - shortest) * figure.bottom_length
 
 
 def _leg(body: Body, index: int, widths: tuple[float, float, float, float], end: float) -> Points:
@@ -62,7 +71,7 @@ def _pair(
     ease: float,
 ) -> Patch:
     shapes = [_leg(body, 0, widths, end), _leg(body, 1, widths, end), _seat(body, ease)]
-    patch = canvas.paint(shapes, color, Part.BOTTOM, pattern=figure.bottom_pattern, relief=1.15, outline=0.7, lift=0.3)
+    patch = canvas.paint(shapes, color, Part.BOTTOM, pattern=figure.bottom_weave, relief=1.15, outline=0.7, lift=0.3)
     x = body.middle(CROTCH)
     canvas.fold(patch, [(x, CROTCH - 5), (x, CROTCH + 6)], 1.5, 0.4)
     canvas.stroke([(x, 72), (x + 0.4, CROTCH + 1)], ink(color), 0.5, 0.7)
@@ -108,11 +117,11 @@ def _jeans(canvas: Canvas, figure: Figure, body: Body, color: Color) -> None:
 
 
 def _trousers(canvas: Canvas, figure: Figure, body: Body, color: Color) -> None:
-    wide = 1.0 if figure.gender == "woman" else 1.06
-    patch = _pair(canvas, figure, body, color, (7.6 * wide, 8.0 * wide, 7.4 * wide, 7.8 * wide), ANKLE + 3.5, 1.0)
+    wide, hem = 1.0 if figure.gender == "woman" else 1.06, _hem(figure)
+    patch = _pair(canvas, figure, body, color, (7.6 * wide, 8.0 * wide, 7.4 * wide, 7.8 * wide), hem, 1.0)
     for index, side in enumerate((-1, 1)):
         hip, knee, ankle = body.legs[index]
-        crease = [moved(hip, side * 0.5, 2), knee, moved(ankle, 0, 3.0)]
+        crease = [moved(hip, side * 0.5, 2), knee, moved(ankle, 0, hem - ANKLE - 0.5)]
         canvas.stroke(curve(crease), ink(color), 0.55, 0.7)
         canvas.fold(patch, [moved(p, 1.6, 0) for p in crease], 1.3, -0.22)
         canvas.fold(
@@ -126,23 +135,33 @@ def _trousers(canvas: Canvas, figure: Figure, body: Body, color: Color) -> None:
 
 
 def _skirt(canvas: Canvas, figure: Figure, body: Body, color: Color) -> None:
-    rows = [(63.0, body.waist + 0.7), (72, body.hip * 0.96), (84, body.hip + 2.6), (114, body.hip + 9.5)]
+    hem = _hem(figure)
+    rows = [
+        (63.0, body.waist + 0.7),
+        (72, body.hip * 0.96),
+        (84, body.hip + 2.6),
+        (hem, body.hip + 9.5 + 0.08 * (hem - 114)),
+    ]
     patch = canvas.paint(
-        [body.trunk(rows, hem=2.6)], color, Part.BOTTOM, pattern=figure.bottom_pattern, relief=1.1, lift=0.4
+        [body.trunk(rows, hem=2.6)], color, Part.BOTTOM, pattern=figure.bottom_weave, relief=1.1, lift=0.4
     )
     x = body.middle(80)
     for u in (-0.78, -0.38, 0.02, 0.4, 0.8):
-        line = [(x + u * body.hip * 0.9, 80), (x + u * (body.hip + 4), 98), (x + u * (body.hip + 9), 116)]
+        line = [
+            (x + u * body.hip * 0.9, 80),
+            (x + u * (body.hip + 4), min(98, (80 + hem) / 2 + 1)),
+            (x + u * (body.hip + 9), hem + 2),
+        ]
         canvas.fold(patch, line, 1.5, 0.28)
         canvas.fold(patch, [(a + 2.4, b) for a, b in line], 1.0, -0.18)
 
 
 def _shorts(canvas: Canvas, figure: Figure, body: Body, color: Color) -> None:
-    wide = 1.0 if figure.gender == "woman" else 1.1
-    patch = _pair(canvas, figure, body, color, (7.0 * wide, 7.4 * wide, 7.4 * wide, 7.6 * wide), 107.0, 0.9)
+    wide, hem = 1.0 if figure.gender == "woman" else 1.1, _hem(figure)
+    patch = _pair(canvas, figure, body, color, (7.0 * wide, 7.4 * wide, 7.4 * wide, 7.6 * wide), hem, 0.9)
     for index, side in enumerate((-1, 1)):
         hip, knee, _ = body.legs[index]
-        end = hip + (knee - hip) * (104.6 - hip[1]) / (knee[1] - hip[1]) + (side * 2.5, 0)
+        end = hip + (knee - hip) * (hem - 2.4 - hip[1]) / (knee[1] - hip[1]) + (side * 2.5, 0)
         canvas.stroke([moved(end, -7.4 * wide, 0.2), moved(end, 7.4 * wide, 0.2)], ink(color), 0.5, 0.7)
         canvas.fold(patch, [moved(hip, side * 3.5, 4), moved(end, side * 3, 0)], 1.4, 0.2)
         x = body.middle(74)
@@ -153,7 +172,7 @@ def draw_bottom(canvas: Canvas, figure: Figure, body: Body) -> None:
     """The garment on the legs, waistband included; nothing below a dress."""
     if figure.bottom == "none":
         return
-    color = COLORS[figure.bottom_color]
+    color = figure.bottom_rgb
     {"jeans": _jeans, "trousers": _trousers, "skirt": _skirt, "shorts": _shorts}[figure.bottom](
         canvas, figure, body, color
     )
@@ -167,7 +186,7 @@ def draw_pocket(canvas: Canvas, figure: Figure, body: Body, index: int) -> None:
         return
     wrist = body.arms[index][2]
     worn_below = figure.bottom in ("none", "skirt") or figure.top == "coat"
-    color = COLORS[figure.top_color if worn_below and figure.bottom != "skirt" else figure.bottom_color]
+    color = figure.top_rgb if worn_below and figure.bottom != "skirt" else figure.bottom_rgb
     label = Part.TOP if worn_below and figure.bottom != "skirt" else Part.BOTTOM
     side = -1 if index == 0 else 1
     mouth = blob(

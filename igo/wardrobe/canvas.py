@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from igo.wardrobe.figure import Color
+from igo.wardrobe.cloth import Cloth, Color
 from igo.wardrobe.shapes import Points, PointsLike
 from igo.wardrobe.textiles import ink, luma, weave
 
@@ -158,7 +158,7 @@ class Canvas:
         color: Color,
         label: Part | Limb | None,
         *,
-        pattern: str = "plain",
+        pattern: str | Cloth = "plain",
         relief: float = 1.0,
         outline: float = 0.55,
         lift: float = 0.0,

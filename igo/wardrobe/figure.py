@@ -5,15 +5,14 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from igo.errors import SettingsError
-
-Color = tuple[int, int, int]
+from igo.wardrobe.cloth import Cloth, Color, cloth
 
 COLORS: dict[str, Color] = {
     "black": (36, 36, 40),
@@ -88,6 +87,12 @@ _RANGES: dict[str, tuple[float, float]] = {
     "light": (-1.0, 1.0),
     "warmth": (-1.0, 1.0),
 }
+_TAILORED: dict[str, tuple[float, float]] = {
+    "sleeve": (0.1, 1.0),
+    "top_length": (0.0, 1.0),
+    "bottom_length": (0.0, 1.0),
+}
+_CLOTHS = ("top_cloth", "bottom_cloth")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +103,11 @@ class Figure:
     `light` (-1: from the left, 1: from the right) and `warmth` (cold to warm) from -1 to 1. `seed` drives jitter,
     background details and grain. A dress has bottom "none" in colour "none". Raises SettingsError for a value that is
     not a choice.
+
+    What is None is as the type of the garment and its colour and pattern have it. `top_cloth` and `bottom_cloth` are
+    numbers of cloths in place of colour and pattern (see `igo.wardrobe.cloth`); `sleeve` is how far down the arm a
+    sleeve reaches (0.1 to 1, the wrist); `top_length` and `bottom_length` run from 0, the shortest that the type can
+    be, to 1. Jackets, hoodies, sweaters and jeans have one length only.
     """
 
     seed: int
@@ -125,6 +135,11 @@ class Figure:
     light: float
     warmth: float
     background: str
+    top_cloth: int | None = None
+    bottom_cloth: int | None = None
+    sleeve: float | None = None
+    top_length: float | None = None
+    bottom_length: float | None = None
 
     def __post_init__(self) -> None:
         _check(vars(self))
@@ -133,6 +148,26 @@ class Figure:
                 f"top {self.top!r} with bottom {self.bottom!r} in {self.bottom_color!r}: a dress, and only a dress, "
                 "takes bottom 'none' and bottom_color 'none'"
             )
+
+    @property
+    def top_rgb(self) -> Color:
+        """The top's colour, or its cloth's ground."""
+        return COLORS[self.top_color] if self.top_cloth is None else cloth(self.top_cloth).colors[0]
+
+    @property
+    def bottom_rgb(self) -> Color:
+        """The bottom's colour, or its cloth's ground."""
+        return COLORS[self.bottom_color] if self.bottom_cloth is None else cloth(self.bottom_cloth).colors[0]
+
+    @property
+    def top_weave(self) -> str | Cloth:
+        """The top's pattern, or its cloth."""
+        return self.top_pattern if self.top_cloth is None else cloth(self.top_cloth)
+
+    @property
+    def bottom_weave(self) -> str | Cloth:
+        """The bottom's pattern, or its cloth; a print is on a top alone."""
+        return self.bottom_pattern if self.bottom_cloth is None else replace(cloth(self.bottom_cloth), glyph=None)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A fresh generator for one purpose, the same for every call with the same seed and purpose."""
@@ -150,6 +185,14 @@ def _check(values: dict[str, Any]) -> None:
             low, high = _RANGES[name]
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise SettingsError(f"{name} cannot be {value!r}: give a number from {low:g} to {high:g}")
+        if name in _TAILORED and value is not None:
+            low, high = _TAILORED[name]
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise SettingsError(f"{name} cannot be {value!r}: give a number from {low:g} to {high:g}, or None")
+        if name in _CLOTHS and (
+            isinstance(value, bool) or not (value is None or (isinstance(value, int) and value >= 0))
+        ):
+            raise SettingsError(f"{name} cannot be {value!r}: give a whole number from 0 up, or None")
         if name == "mirror" and not isinstance(value, bool):
             raise SettingsError(f"mirror cannot be {value!r}: give True or False")
         if name == "seed" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
@@ -170,7 +213,7 @@ def sample(seed: int, **fixed: Any) -> Figure:
     for an unknown attribute, a value that is not one of its choices, or a dress with a bottom.
     """
     _check({"seed": seed, **fixed})
-    names = [name for name in Figure.__dataclass_fields__ if name != "seed"]
+    names = [name for name, item in Figure.__dataclass_fields__.items() if name != "seed" and item.default is MISSING]
     chance = dict(zip(names, np.random.default_rng([seed, 1]).random(len(names)).tolist(), strict=True))
     values: dict[str, Any] = {"seed": seed}
 
@@ -213,4 +256,5 @@ def sample(seed: int, **fixed: Any) -> Figure:
     values["mirror"] = fixed.get("mirror", chance["mirror"] < 0.5)
     for name, (low, high) in _RANGES.items():
         values[name] = fixed.get(name, round(low + (high - low) * chance[name], 3))
+    values |= {name: fixed[name] for name in (*_TAILORED, *_CLOTHS) if name in fixed}
     return Figure(**values)

@@ -6,7 +6,7 @@ import numpy as np
 
 from igo.wardrobe.body import Body
 from igo.wardrobe.canvas import Canvas, Part
-from igo.wardrobe.figure import COLORS, Figure
+from igo.wardrobe.figure import Figure
 from igo.wardrobe.shapes import between, curve, ellipse, limb, moved
 from igo.wardrobe.textiles import ink, mix
 
@@ -21,14 +21,21 @@ _SLEEVES: dict[str, tuple[float, tuple[float, float, float]]] = {
 }
 """How far down the arm a sleeve goes (1 is the wrist) and its half widths at shoulder, middle and end."""
 
+BARE = 0.9
+"""Sleeves that end above this leave some of the arm bare."""
 SEAM = 47.0
 """Height of the armpit: above it sleeves and trunk are one piece."""
 
 
+def sleeve_reach(figure: Figure) -> float:
+    """How far down the arm the sleeves go; 1 is the wrist."""
+    return _SLEEVES[figure.top][0] if figure.sleeve is None else 0.98 * figure.sleeve
+
+
 def draw_sleeve(canvas: Canvas, figure: Figure, body: Body, index: int) -> None:
     """The sleeve of one arm, over the arm and the trunk."""
-    color = COLORS[figure.top_color]
-    reach, widths = _SLEEVES[figure.top]
+    color = figure.top_rgb
+    reach, widths = sleeve_reach(figure), _SLEEVES[figure.top][1]
     slim = 0.94 if figure.gender == "woman" else 1.08
     widths_ = [w * slim for w in widths]
     shoulder, elbow, wrist = body.arms[index]
@@ -40,7 +47,7 @@ def draw_sleeve(canvas: Canvas, figure: Figure, body: Body, index: int) -> None:
     line[0] += (-side * 0.6, widths_[0] * 0.42)
     cap = ellipse(line[0][0], line[0][1] - 0.4, half[0], half[0])
     patch = canvas.paint(
-        [limb(line, half), cap], color, Part.TOP, pattern=figure.top_pattern, lift=0.4, outline=0.6, join=SEAM
+        [limb(line, half), cap], color, Part.TOP, pattern=figure.top_weave, lift=0.4, outline=0.6, join=SEAM
     )
     if reach < 0.5:
         hem = between(smooth, reach - 0.035, reach - 0.03, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from igo.wardrobe.figure import Color
+from igo.wardrobe.cloth import Cloth, Color
 
 
 def luma(color: Color) -> float:
@@ -29,12 +29,14 @@ def contrast(color: Color) -> Color:
     return (44, 52, 96) if luma(color) > 165 else (247, 245, 238)
 
 
-def weave(color: Color, pattern: str, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> NDArray[np.float32]:
+def weave(color: Color, pattern: str | Cloth, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> NDArray[np.float32]:
     """Patterned cloth as a float32 RGB field of shape (len(ys), len(xs), 3), values 0 to 255.
 
-    xs, ys: coordinates of the columns and rows in figure units; pattern: "striped", "dotted" or "checked". The named
-    colour always covers the larger part.
+    xs, ys: coordinates of the columns and rows in figure units; pattern: "striped", "dotted" or "checked", of which
+    the named colour always covers the larger part, or a cloth with colours of its own.
     """
+    if isinstance(pattern, Cloth):
+        return pattern.field(xs, ys)
     base = np.array(color, np.float32)
     other = np.array(contrast(color), np.float32)
     if pattern == "striped":

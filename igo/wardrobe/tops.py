@@ -8,9 +8,23 @@ import numpy as np
 
 from igo.wardrobe.body import WAIST, Body
 from igo.wardrobe.canvas import Canvas, Part, Patch
-from igo.wardrobe.figure import COLORS, Color, Figure
+from igo.wardrobe.cloth import Color
+from igo.wardrobe.figure import COLORS, Figure
 from igo.wardrobe.shapes import Points, between, blob, curve, ellipse, limb, polygon
 from igo.wardrobe.textiles import contrast, ink, luma, mix
+
+_HEMS = {
+    "t-shirt": (82.0, 70.0, 106.0),
+    "shirt": (87.0, 74.0, 110.0),
+    "coat": (130.0, 96.0, 150.0),
+    "dress": (121.0, 98.0, 150.0),
+}
+"""Heights of hems: as usual, the shortest, and the longest."""
+
+
+def _hem(figure: Figure) -> float:
+    usual, shortest, longest = _HEMS[figure.top]
+    return usual if figure.top_length is None else shortest + (longest - shortest) * figure.top_length
 
 
 def _rows(body: Body, ease: float, hem: float, flare: float) -> list[tuple[float, float]]:
@@ -74,24 +88,26 @@ def _ribs(canvas: Canvas, color: Color, band: Points, count: int) -> None:
 
 
 def _tee(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Color) -> None:
-    patch = canvas.paint([body.trunk(_rows(body, 1.6, 82, 0.8))], color, Part.TOP, pattern=figure.top_pattern, lift=0.3)
-    _creases(canvas, body, patch, 82)
+    hem = _hem(figure)
+    patch = canvas.paint([body.trunk(_rows(body, 1.6, hem, 0.8))], color, Part.TOP, pattern=figure.top_weave, lift=0.3)
+    _creases(canvas, body, patch, hem)
     _scoop(canvas, body, skin, 6.4, 5.2)
     _collar_band(canvas, body, color, 6.4, 5.6, 0.8)
 
 
 def _shirt(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Color) -> None:
+    hem = _hem(figure)
     patch = canvas.paint(
-        [body.trunk(_rows(body, 0.9, 87, 0.2), hem=4.5)], color, Part.TOP, pattern=figure.top_pattern, lift=0.3
+        [body.trunk(_rows(body, 0.9, hem, 0.2), hem=4.5)], color, Part.TOP, pattern=figure.top_weave, lift=0.3
     )
-    _creases(canvas, body, patch, 87)
-    x, low = body.middle(36), body.middle(85)
+    _creases(canvas, body, patch, hem)
+    x, low = body.middle(36), body.middle(hem - 2)
     canvas.fill([(x - 4.6, 31), (x + 4.6, 31), (x, 40)], mix(skin, (90, 40, 40), 0.16), label=Part.SKIN)
     seam = ink(color)
-    canvas.stroke([(x + 1.7, 40), (low + 1.7, 89.5)], seam, 0.5, 0.75)
-    canvas.stroke([(x - 1.7, 40), (low - 1.7, 89.5)], seam, 0.4, 0.35)
+    canvas.stroke([(x + 1.7, 40), (low + 1.7, hem + 2.5)], seam, 0.5, 0.75)
+    canvas.stroke([(x - 1.7, 40), (low - 1.7, hem + 2.5)], seam, 0.4, 0.35)
     button = contrast(color)
-    for y in (44.5, 53, 61.5, 70, 78.5):
+    for y in (y for y in (44.5, 53, 61.5, 70, 78.5) if y < hem - 5):
         canvas.fill(ellipse(body.middle(y), y, 1.05, 1.05, count=10), button)
     pocket = [(x + 5.2, 49), (x + 11, 49), (x + 11, 55), (x + 8.1, 57), (x + 5.2, 55)]
     canvas.stroke(pocket, seam, 0.5, 0.7, closed=True)
@@ -103,7 +119,7 @@ def _shirt(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Color
 
 def _hoodie(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Color) -> None:
     patch = canvas.paint(
-        [body.trunk(_rows(body, 3.2, 81, 0.6), hem=1)], color, Part.TOP, pattern=figure.top_pattern, lift=0.3
+        [body.trunk(_rows(body, 3.2, 81, 0.6), hem=1)], color, Part.TOP, pattern=figure.top_weave, lift=0.3
     )
     _creases(canvas, body, patch, 74)
     low = body.middle(80)
@@ -116,7 +132,7 @@ def _hoodie(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Colo
         [pocket],
         mix(color, (255, 255, 255), 0.06),
         Part.TOP,
-        pattern=figure.top_pattern,
+        pattern=figure.top_weave,
         relief=0.55,
         outline=0.95,
         lift=0.28,
@@ -135,7 +151,7 @@ def _hoodie(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Colo
                 (x + side * 3.6, 37.0),
             ]
         )
-        canvas.paint([lobe], color, Part.TOP, pattern=figure.top_pattern, relief=0.9, outline=0.7, lift=0.3)
+        canvas.paint([lobe], color, Part.TOP, pattern=figure.top_weave, relief=0.9, outline=0.7, lift=0.3)
     cord = contrast(color)
     for side, length in ((-1, 57.5), (1, 55.0)):
         line = curve([(x + side * 2.6, 42.5), (x + side * 3.4, 49), (x + side * 3.0, length)])
@@ -148,14 +164,14 @@ def _sweater(canvas: Canvas, figure: Figure, body: Body, color: Color, _skin: Co
         [body.trunk(_rows(body, 2.9, 80, 1.2), hem=1)],
         color,
         Part.TOP,
-        pattern=figure.top_pattern,
+        pattern=figure.top_weave,
         relief=1.2,
         lift=0.3,
     )
     for u in (-0.72, -0.36, 0.0, 0.36, 0.72):
         width = body.chest * u
         line = [(body.middle(y) + width, y) for y in np.arange(41.0, 78.0, 2.6)]
-        if figure.top_pattern == "plain":
+        if figure.top_weave == "plain":
             cable = [(x + (1.5 if i % 2 else -1.5), y) for i, (x, y) in enumerate(line)]
             canvas.fold(patch, cable, 0.75, 0.34 if luma(color) > 70 else -0.8)
     low, hip = body.middle(80), body.hip + 3.6
@@ -216,7 +232,7 @@ def _jacket(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Colo
     rows = _rows(body, 2.6, 72, 0.4)
     for side in (-1, 1):
         gap = [(32.0, 5.0), (45, 5.0), (60, 5.6), (72.8, 7.6)]
-        patch = canvas.paint([_panel(body, side, rows, gap)], color, Part.TOP, pattern=figure.top_pattern, lift=0.42)
+        patch = canvas.paint([_panel(body, side, rows, gap)], color, Part.TOP, pattern=figure.top_weave, lift=0.42)
         edge = body.middle(60) + side * body.chest
         canvas.fold(patch, [(edge, 50), (edge - side * 6, 55)], 1.1, 0.2)
         x = body.middle(64)
@@ -230,13 +246,19 @@ def _jacket(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Colo
 
 def _coat(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Color) -> None:
     _inner(canvas, figure, body, skin, 70)
-    rows = [*_rows(body, 2.6, 72, 0.8), (100.0, body.hip + 5.6), (130.0, body.hip + 8.6)]
-    gap = [(32.0, 5.0), (44, 4.0), (54, -1.6), (74, -1.8), (90, 0.6), (131.2, 5.4)]
+    hem = _hem(figure)
+    rows = [*_rows(body, 2.6, 72, 0.8), (min(100.0, hem - 10), body.hip + 5.6), (hem, body.hip + 8.6)]
+    gap = [(32.0, 5.0), (44, 4.0), (54, -1.6), (74, -1.8), (min(90, hem - 10), 0.6), (hem + 1.2, 5.4)]
     for side in (1, -1):
-        patch = canvas.paint([_panel(body, side, rows, gap)], color, Part.TOP, pattern=figure.top_pattern, lift=0.4)
+        patch = canvas.paint([_panel(body, side, rows, gap)], color, Part.TOP, pattern=figure.top_weave, lift=0.4)
         x = body.middle(90)
         for start, end in ((8.0, 10.5), (12.5, 17.5)):
-            canvas.fold(patch, [(x + side * start * 0.8, 80), (x + side * start, 100), (x + side * end, 129)], 1.5, 0.2)
+            canvas.fold(
+                patch,
+                [(x + side * start * 0.8, 80), (x + side * start, (80 + hem - 1) / 2 - 4.5), (x + side * end, hem - 1)],
+                1.5,
+                0.2,
+            )
         slit = polygon([(x + side * 7.4, 84), (x + side * 13.4, 80.5), (x + side * 14, 82.6), (x + side * 8, 86.2)])
         canvas.paint([slit], mix(color, (255, 255, 255), 0.08), Part.TOP, relief=0.4, outline=0.9)
     x = body.middle(66)
@@ -253,15 +275,18 @@ def _coat(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Color)
 
 def _dress(canvas: Canvas, figure: Figure, body: Body, color: Color, skin: Color) -> None:
     waist = body.waist + 0.9
-    skirt = body.trunk([(62, waist), (70, body.hip * 0.93), (92, body.hip + 7.0), (121, body.hip + 13.5)], hem=3.0)
-    patch = canvas.paint([skirt], color, Part.TOP, pattern=figure.top_pattern, lift=0.35)
+    hem = _hem(figure)
+    flare = 13.5 + 0.12 * (hem - 121)
+    rows = [(62.0, waist), (70, body.hip * 0.93), (min(92, hem - 8), body.hip + 7.0), (hem, body.hip + flare)]
+    skirt = body.trunk(rows, hem=3.0)
+    patch = canvas.paint([skirt], color, Part.TOP, pattern=figure.top_weave, lift=0.35)
     x = body.middle(80)
     for u in (-0.8, -0.42, -0.06, 0.36, 0.76):
-        line = [(x + u * waist, 66), (x + u * (body.hip + 4), 92), (x + u * (body.hip + 12), 122)]
+        line = [(x + u * waist, 66), (x + u * (body.hip + 4), min(92, hem - 5)), (x + u * (body.hip + 12), hem + 1)]
         canvas.fold(patch, line, 1.7, 0.25)
         canvas.fold(patch, [(a + 2.6, b) for a, b in line], 1.1, -0.16)
     rows = [(33.0, 8.6), (34.6, body.shoulder * 0.66), (38.5, body.shoulder), (48, body.chest + 0.8), (63.5, waist)]
-    patch = canvas.paint([body.trunk(rows, hem=0.8)], color, Part.TOP, pattern=figure.top_pattern)
+    patch = canvas.paint([body.trunk(rows, hem=0.8)], color, Part.TOP, pattern=figure.top_weave)
     _creases(canvas, body, patch, 60)
     _scoop(canvas, body, skin, 8.6, 9.0)
     neck = body.middle(33)
@@ -290,9 +315,9 @@ def draw_hood(canvas: Canvas, figure: Figure, body: Body) -> None:
     """The back of a hoodie's hood, which lies behind the neck; nothing for other tops."""
     if figure.top == "hoodie":
         x = body.middle(28)
-        canvas.paint([ellipse(x, 29.0, 14.0, 9.5)], mix(COLORS[figure.top_color], (20, 16, 30), 0.22), Part.TOP)
+        canvas.paint([ellipse(x, 29.0, 14.0, 9.5)], mix(figure.top_rgb, (20, 16, 30), 0.22), Part.TOP)
 
 
 def draw_top(canvas: Canvas, figure: Figure, body: Body, skin: Color) -> None:
     """The trunk of the top, and the inner layer of an open one. `skin` shows in the neckline."""
-    _DRAW[figure.top](canvas, figure, body, COLORS[figure.top_color], skin)
+    _DRAW[figure.top](canvas, figure, body, figure.top_rgb, skin)
