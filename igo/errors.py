@@ -62,6 +62,10 @@ class MissingLayerError(LayerError):
     """A layer that a step asks for, and that nobody makes."""
 
 
+class MissingReferenceError(ChainError):
+    """A reference that a step needs, and that isn't given."""
+
+
 class MaskError(IGOError):
     """A mask that can't be meant. ``area`` is the share of the picture that it covers, 0 to 1; ``confidence``, where a
     model made it, is that model's mean certainty within it, 0 to 1."""

@@ -16,8 +16,9 @@ A plugin is any object, by custom a dataclass whose fields are its settings. It 
             return frame.with_image(ImageOps.mirror(frame.image))
 
 Optional class attributes: ``needs`` and ``provides``, tuples of layer names, checked before any model is loaded;
-``shows``, layers that are made for the user alone, who asks by ``Chain.layer``; and ``resizes = True`` for a plugin
-that changes the picture's size. ``igo.testing.check_plugin`` holds plugins to them.
+``shows``, layers that are made for the user alone, who asks by ``Chain.layer``; ``needs_references``, the names of the
+pictures in ``request.references`` that it can't do without, checked too, and a property where a setting names them; and
+``resizes = True`` for a plugin that changes the picture's size. ``igo.testing.check_plugin`` holds plugins to them.
 Each hook is called for one step at a time; the chain combines the answers (see ``igo.chains.chain``).
 """
 

@@ -1,7 +1,8 @@
 """The values that travel through a chain: what is asked for, and the picture on its way. Frozen and small.
 
 A layer is a PIL picture of the same size as the image it belongs to: a mask in mode ``L`` (255 = paint here), a depth
-map, a part map. Images are RGB, 8 bits a channel.
+map, a part map. A reference is a picture of any size that another one is made by: a garment, a style. Images are RGB, 8
+bits a channel.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numbers
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from igo.errors import ImageError, LayerError, SettingsError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_SEED = 2**63 - 1
+MAX_NAME = 100
+"""Characters of the name of a layer or reference."""
 SOFT_LAYERS = ("alpha", "mask", "depth")
 """Layers whose values may be interpolated; others may hold the numbers of parts."""
 V = TypeVar("V")
@@ -47,8 +50,8 @@ class Frozen(Mapping[str, V], Generic[V]):
 class Request:
     """What is to be made. Names and meanings are diffusers' own; ``None`` means "the base's own default".
 
-    Raises ``SettingsError`` for a number that can't be meant, ``LayerError`` for layers that differ in size from
-    ``image``.
+    Raises ``SettingsError`` for a number that can't be meant, ``ImageError`` for pictures that aren't RGB,
+    ``LayerError`` for layers that differ in size from ``image``.
     """
 
     prompt: str = ""
@@ -70,6 +73,8 @@ class Request:
     """The picture to start from."""
     layers: Mapping[str, Image] = field(default_factory=dict)
     """Layers that the user brings. ``"mask"`` together with ``image`` asks for inpainting."""
+    references: Mapping[str, Image] = field(default_factory=dict)
+    """Pictures to go by, RGB and of any size, by the names that plugins ask for: ``"garment"``, ``"style"``."""
 
     def __post_init__(self) -> None:
         for name in ("width", "height", "num_inference_steps", "num_images"):
@@ -84,6 +89,10 @@ class Request:
                 raise SettingsError(f"{name} is {got}; expected text without one")
         check_table(self.layers)
         object.__setattr__(self, "layers", Frozen(self.layers))
+        check_table(self.references, "references")
+        object.__setattr__(self, "references", Frozen(self.references))
+        for name, reference in self.references.items():
+            check_rgb(reference, "a request", f" as reference '{name}'")
         if self.image is not None:
             check_rgb(self.image, "a request")
             check_layers(self.image, self.layers)
@@ -215,19 +224,23 @@ class Event:
     """What the step has made, in the ``"end"`` event of its ``generate`` or ``postprocess``."""
 
 
-def check_rgb(image: Any, holder: str) -> None:
-    """Raise ``ImageError`` for what is no PIL picture in mode RGB."""
+def check_rgb(image: Any, holder: str, role: str = "") -> None:
+    """Raise ``ImageError`` for what is no PIL picture in mode RGB; ``role`` says what it was given as."""
     mode = getattr(image, "mode", None)
     if mode != "RGB":
         what = f"a picture in mode {mode}" if mode else f"a {type(image).__name__}"
-        raise ImageError(f"{holder} got {what}; expected a PIL picture in mode RGB (use image.convert('RGB'))")
+        raise ImageError(f"{holder} got {what}{role}; expected a PIL picture in mode RGB (use image.convert('RGB'))")
 
 
-def check_table(layers: Any) -> None:
-    """Raise ``LayerError`` for layers that aren't given by their names."""
-    if not isinstance(layers, Mapping) or not all(isinstance(name, str) for name in layers):
-        got = "a table with other keys" if isinstance(layers, Mapping) else f"a {type(layers).__name__}"
-        raise LayerError(f"layers is {got}; expected pictures by their names, such as {{'mask': picture}}")
+def check_table(pictures: Any, what: Literal["layers", "references"] = "layers") -> None:
+    """Raise ``LayerError`` for layers that aren't given by their names, ``SettingsError`` for references."""
+    kind, example = (LayerError, "mask") if what == "layers" else (SettingsError, "garment")
+    if not isinstance(pictures, Mapping) or not all(isinstance(name, str) for name in pictures):
+        got = "a table with other keys" if isinstance(pictures, Mapping) else f"a {type(pictures).__name__}"
+        raise kind(f"{what} is {got}; expected pictures by their names, such as {{'{example}': picture}}")
+    for name in pictures:
+        if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
+            raise kind(f"{what} has one called {name!r}; expected 1 to {MAX_NAME} printable characters, as '{example}'")
 
 
 def check_layers(image: Image, layers: Mapping[str, Image]) -> None:

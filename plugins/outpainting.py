@@ -251,6 +251,7 @@ class Outpainting:
             strength=strength,
             image=start,
             layers={"mask": mask},
+            references=request.references,
         )
         painted = paint(asked)[0]
         if painted.image is start:

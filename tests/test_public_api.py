@@ -27,7 +27,7 @@ HOOKS = {
 }
 REQUEST = [
     "prompt", "negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "num_images", "seed",
-    "strength", "image", "layers",
+    "strength", "image", "layers", "references",
 ]  # fmt: skip
 
 

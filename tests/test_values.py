@@ -48,6 +48,37 @@ def test_request_is_frozen_and_replaced_with_checks():
         request.replace(strength=7)
 
 
+def test_references_are_of_any_size_and_rgb(photo):
+    shirt = Image.new("RGB", (3, 200))
+    request = Request(image=photo, references={"garment": shirt})
+    assert request.replace(seed=2).references == {"garment": shirt}
+    assert pickle.loads(pickle.dumps(request)) == copy.deepcopy(request) == request
+    with pytest.raises(TypeError):
+        request.references["style"] = shirt
+    with pytest.raises(
+        ImageError, match=r"a request got a picture in mode RGBA as reference 'a'; expected .* mode RGB"
+    ):
+        Request(references={"a": Image.new("RGBA", (2, 2))})
+    with pytest.raises(ImageError, match="a request got a str as reference 'a'; expected a PIL picture"):
+        Request(references={"a": "shirt.png"})
+
+
+@pytest.mark.parametrize("references", [[1], "shirt.png", 3, {1: 2}, None])
+def test_references_are_given_by_their_names(references):
+    with pytest.raises(
+        SettingsError, match=r"^references is a .*; expected pictures by their names, such as {'garment'"
+    ):
+        Request(references=references)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\0b", "a\nb", "\ud800", "n" * 101])
+def test_names_of_pictures_are_such_as_a_record_can_hold(name):
+    with pytest.raises(SettingsError, match=r"references has one called .*; expected 1 to 100 printable characters"):
+        Request(references={name: Image.new("RGB", (2, 2))})
+    with pytest.raises(LayerError, match=r"layers has one called .*; expected 1 to 100 printable characters"):
+        Request(layers={name: Image.new("L", (2, 2))})
+
+
 def test_layers_must_fit_the_image(photo):
     with pytest.raises(LayerError, match="layer 'mask' is 8x8; expected a picture of 37x53"):
         Request(image=photo, layers={"mask": Image.new("L", (8, 8))})

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from igo.chains import registry
-from igo.chains.layers import read_inputs
+from igo.chains.inputs import read_inputs, read_references
 from igo.chains.run import Run
 from igo.chains.settings import settings_of
 from igo.chains.step import Step, default_name, equal
@@ -17,7 +17,7 @@ from igo.errors import ConfigError, MissingLayerError
 from igo.records.look import Look
 from igo.records.provenance import Making, Origin, stack
 from igo.runtime import Runtime
-from igo.values import Frame, Request
+from igo.values import Entry, Frame, Request
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -77,31 +77,43 @@ class Chain:
         *,
         image: ImageSource | None = None,
         layers: Mapping[str, ImageSource | Mask] | None = None,
+        references: Mapping[str, ImageSource] | None = None,
         observers: Iterable[object] = (),
         **settings: Any,
     ) -> Look:
         """Make pictures, or change the picture ``image``, and return them with the record of how.
 
-        ``image`` and ``layers`` are anything that ``igo.images.read_image`` takes: paths, bytes, PIL pictures, arrays.
-        Without a prompt the base takes the image as it is; ``width`` and ``height`` resize it first. The layer
-        ``"mask"`` is read by ``igo.images.read_mask``; the history tells where that had to choose. Any other that has
-        transparency is its alpha, else its luminance. ``settings`` are the other fields of ``igo.Request``.
-        ``observers`` have an ``observe`` hook and hear of this run alone (a progress bar).
+        ``image``, ``layers`` and ``references`` are anything that ``igo.images.read_image`` takes: paths, bytes, PIL
+        pictures, arrays. Without a prompt the base takes the image as it is; ``width`` and ``height`` resize it first,
+        and the layers, which are of its size. The layer ``"mask"`` is read by ``igo.images.read_mask``; the history
+        tells where that had to choose. Any other that has transparency is its alpha, else its luminance. References are
+        pictures to go by, of any size, by the names that steps ask for, laid on white where they are transparent.
+        ``settings`` are the other fields of ``igo.Request``. ``observers`` have an ``observe`` hook and hear of this
+        run alone (a progress bar).
 
         Raises ``IGOError``: settings, pictures or layers that can't be used, and steps that fail, by name.
         """
         pictures, origins, notes = read_inputs(image, layers or {}, settings.get("width"), settings.get("height"))
+        shown, more, said = read_references(references or {}, origins)
         seed = settings.pop("seed", None)
         request = Request().replace(
             prompt=prompt,
             image=pictures.pop("image", None),
             layers=pictures,
+            references=shown,
             seed=drawn_seed() if seed is None else seed,
             **settings,
         )
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
+        notes += [*said, *self._unused(shown)]
         frames = [replace(frame, history=(*notes, *frame.history)) for frame in run.frames(request)]
-        return Look(frames, self._making(request, origins, run.identities))
+        return Look(frames, self._making(request, origins | more, run.identities))
+
+    def _unused(self, references: Iterable[str]) -> list[Entry]:
+        """A note on each reference that no step needs, as far as they say."""
+        needed = {name for step in self.steps for name in step.needs_references}
+        note = "no step of this chain says that it needs this reference"
+        return [Entry(name, {"note": note}) for name in references if name not in needed]
 
     def _making(self, request: Request, origins: Mapping[str, Origin], models: Mapping[str, str]) -> Making:
         """What the records of a run say of the chain as it is now."""
@@ -128,12 +140,13 @@ class Chain:
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
         return run.captions(pictures, prompt) if pictures else []
 
-    def layer(self, name: str, image: ImageSource) -> Image:
+    def layer(self, name: str, image: ImageSource, references: Mapping[str, ImageSource] | None = None) -> Image:
         """The layer ``name`` of a picture, by the first step that provides it, such as a ``"mask"`` in mode L.
 
         The mask of a chain with ``VirtualStyling`` is the zone that it would paint.
 
-        Transparent pictures are laid on white, and a mask has nothing that can't be seen. Raises ``IGOError``:
+        ``references`` are as in ``run``. Transparent pictures are laid on white, and a mask has nothing that can't be
+        seen. Raises ``IGOError``:
         ``MissingLayerError`` if no step makes it.
         """
         from igo.images import read_image, visible_part
@@ -141,19 +154,21 @@ class Chain:
         self.runtime.check()
         picture = read_image(image)
         seen, run = picture.on_white(), Run(self.steps, self.runtime)
+        request = Request(image=seen, references=read_references(references or {})[0], seed=0)
         steps = sorted(run.steps, key=lambda step: name in step.shows)  # what a step makes for all comes first
-        made = run.provided(name, steps, Frame(seen), Request(image=seen, seed=0))
+        made = run.provided(name, steps, Frame(seen), request)
         if made is None:
             raise MissingLayerError(f"no step of this chain provides a layer '{name}'; add one that does")
         return visible_part(made.convert("L"), picture.alpha) if name == "mask" else made
 
-    def check(self, layers: Iterable[str] = ()) -> None:
+    def check(self, layers: Iterable[str] = (), references: Iterable[str] = ()) -> None:
         """Raise ``IGOError`` for what can't work here, as far as that is known before anything is loaded.
 
-        ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings;
+        ``MissingLayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings,
+        ``MissingReferenceError`` for one that needs a reference which is not in ``references`` (names, both);
         ``SettingsError`` for a device that this machine lacks; and what the steps say (``igo.hookspecs.check``).
         """
-        Run(self.steps, self.runtime).check(layers)
+        Run(self.steps, self.runtime).check(layers, references)
 
     def describe(self) -> dict[str, Any]:
         """The chain as plain data: ``{"step": [{"use": name, setting: value, ...}]}``, what ``to_toml`` writes.

@@ -28,11 +28,12 @@ from igo.chains.chain import Chain
 from igo.chains.settings import settings_of
 from igo.errors import ConfigError, IGOError, did_you_mean
 from igo.files import text_of
+from igo.records.provenance import NOT_RECORDED
 from igo.runtime import Runtime
 from igo.values import Request
 
 TABLES = ("request", "runtime", "step")
-REQUEST = {setting.name: setting for setting in settings_of(Request, leave_out=("image", "layers"))}
+REQUEST = {setting.name: setting for setting in settings_of(Request, leave_out=NOT_RECORDED)}
 
 
 @dataclass(frozen=True)

@@ -6,65 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from igo.errors import LayerError
-from igo.records.provenance import Origin, origin
-from igo.values import SOFT_LAYERS, Entry, Frame, check_layers, check_table
+from igo.values import SOFT_LAYERS, Frame
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from igo.images import ImageSource, Mask
-
 Followed: TypeAlias = "Image | str"
 """A layer that the user gave, as it has followed the picture; or what is said of it to who asks, if it could not."""
-
-
-def read_inputs(
-    image: ImageSource | None, layers: Mapping[str, ImageSource | Mask], width: int | None, height: int | None
-) -> tuple[dict[str, Image], dict[str, Origin], list[Entry]]:
-    """Pictures and layers as the chain uses them, where each came from, and what there is to say about how they were
-    read. A photo's alpha becomes a layer.
-
-    With a picture, ``width`` and ``height`` resize it, and all layers with it.
-    """
-    check_table(layers)
-    if image is None and not layers:
-        return {}, {}, []
-    from PIL.Image import Resampling
-
-    from igo.images import Mask, read_image, read_mask, resized
-
-    pictures: dict[str, Image] = {}
-    origins: dict[str, Origin] = {}
-    notes: list[Entry] = []
-    if image is not None:
-        photo = read_image(image)
-        pictures["image"], origins["image"] = photo.image, origin(photo)
-        if photo.alpha is not None:
-            pictures["alpha"] = photo.alpha
-            if photo.alpha.getextrema() == (0, 0):
-                notes.append(Entry("image", {"note": "it is transparent everywhere: nothing of it can be seen"}))
-    for name, source in layers.items():
-        if name == "image":
-            raise LayerError("a layer can't be called 'image'; give the picture itself as image=")
-        if name == "mask":
-            mask = read_mask(source)
-            layer, pictures[name] = mask.picture, mask.image
-            if mask.notes:
-                notes.append(Entry(name, {"note": "; ".join(mask.notes)}))
-        else:
-            layer = source.picture if isinstance(source, Mask) else read_image(source)
-            opaque = layer.alpha is None or layer.alpha.getextrema() == (255, 255)
-            pictures[name] = layer.image.convert("L") if layer.alpha is None or opaque else layer.alpha
-        origins[name] = origin(layer)
-    if image is not None:
-        check_layers(pictures["image"], pictures)
-        how = {"image": Resampling.LANCZOS, **dict.fromkeys(SOFT_LAYERS, Resampling.BILINEAR)}
-        pictures = {
-            name: resized(picture, width, height, how.get(name, Resampling.NEAREST))
-            for name, picture in pictures.items()
-        }
-    return pictures, origins, notes
 
 
 def followed(layers: Mapping[str, Followed], before: Frame, after: Frame, step: str) -> Mapping[str, Followed]:

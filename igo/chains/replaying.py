@@ -66,7 +66,10 @@ class Plan:
         threads = limits.threads(record["stack"])
         with expecting(_identities(record["models"], self.files)), self._at_home(), computing_with(threads):
             image = inputs.pop("image", None)
-            look = self.chain.run(**record["request"], image=image, layers=inputs, observers=observers)
+            references = {name: inputs.pop(name) for name in record.get("references", [])}
+            look = self.chain.run(
+                **record["request"], image=image, layers=inputs, references=references, observers=observers
+            )
         look.making = replace(look.making, names=here)
         index = record["index"]
         if index >= len(look):
@@ -104,12 +107,12 @@ def replay(
 ) -> Replay:
     """Make the picture at ``path`` again from its record: the same chain, request and seed, the whole batch.
 
-    ``inputs`` are the pictures that went in (``"image"`` or a layer's name), ``files`` the checkpoints, adapters and
-    others that the chain's settings name, by those names; what is left out is looked for beside the picture and in the
-    current folder, and must be what was used. A record may come from anybody: without ``trust`` it names installed
-    plugins, or classes that this program has put into a chain itself; asks for no more than ``igo.records.limits`` has;
-    and nothing is fetched. Raises ``ProvenanceError`` where the record, an input or a file is missing, ``IGOError`` for
-    what the chain raises.
+    ``inputs`` are the pictures that went in (``"image"``, or the name of a layer or reference), ``files`` the
+    checkpoints, adapters and others that the chain's settings name, by those names; what is left out is looked for
+    beside the picture and in the current folder, and must be what was used. A record may come from anybody: without
+    ``trust`` it names installed plugins, or classes that this program has put into a chain itself; asks for no more
+    than ``igo.records.limits`` has; and nothing is fetched. Raises ``ProvenanceError`` where the record, an input or a
+    file is missing, ``IGOError`` for what the chain raises.
     """
     return plan(path, inputs, trust, files).run(observers)
 
@@ -129,7 +132,7 @@ def plan(
     steps = described.get("step", [])
     if not trust:
         try:
-            limits.check_asked(record["request"], steps if isinstance(steps, list) else [])
+            limits.check_asked(record["request"], steps if isinstance(steps, list) else [], record["inputs"])
         except ProvenanceError as error:
             raise ProvenanceError(f"{path}'s record asks for too much: {error}; igo replay --trust allows it") from None
     named = record.get("files", {})
@@ -179,24 +182,30 @@ def locate_inputs(path: str | PathLike[str], inputs: Mapping[str, ImageSource] |
 
     Each must be the recorded one, as a file or as the picture in it. Raises ``ProvenanceError``.
     """
-    return {
-        name: _located(name, origin, (inputs or {}).get(name), Path(path).parent)
-        for name, origin in read_record(path)["inputs"].items()
-    }
+    record, given, found = read_record(path), inputs or {}, {}
+    for name in given:
+        if name not in record["inputs"]:
+            told = ", ".join(record["inputs"]) or "none"
+            raise ProvenanceError(f"{path}'s record has no input '{name}'; it has: {told}")
+    for name, origin in record["inputs"].items():
+        role = "reference" if name in record.get("references", []) else "image" if name == "image" else "layer"
+        found[name] = _located(name, role, origin, given.get(name), Path(path).parent)
+    return found
 
 
-def _located(name: str, origin: Origin, given: ImageSource | None, folder: Path) -> ImageSource:
-    option = "--image FILE" if name == "image" else f"--layer {name}=FILE"
+def _located(name: str, role: str, origin: Origin, given: ImageSource | None, folder: Path) -> ImageSource:
+    option = "--image FILE" if role == "image" else f"--{role} {name}=FILE"
     file_name = Path(origin["name"]).name if origin["name"] else ""
     if given is not None:
-        picture = read_mask(given).picture if name == "mask" else read_image(given)
-        if origin["sha256"] == picture.sha256 or origin["pixels"] == digest(picture.image, picture.alpha):
+        picture = read_mask(given).picture if (role, name) == ("layer", "mask") else read_image(given)
+        sized = picture.image.size == (origin["width"], origin["height"])
+        if sized and (origin["sha256"] == picture.sha256 or origin["pixels"] == digest(picture.image, picture.alpha)):
             return given
         what = picture.name or "the picture given"
         raise ProvenanceError(f"{what} is not the picture that was used as '{name}'; give that with {option}")
     for place in (folder / file_name, Path(file_name)) if file_name else ():
         if paths.is_file(place):
-            return _located(name, origin, place, folder)
+            return _located(name, role, origin, place, folder)
     called = f" (it was called {file_name})" if file_name else ""
     raise ProvenanceError(f"the input '{name}'{called} is not here; give it with {option}")
 

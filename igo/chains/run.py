@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from igo.chains.layers import Followed, followed, seen, visible, with_alpha
 from igo.chains.step import Step
-from igo.errors import ChainError, LayerError, MissingLayerError, NothingFoundError, PluginError
+from igo.errors import (
+    ChainError,
+    LayerError,
+    MissingLayerError,
+    MissingReferenceError,
+    NothingFoundError,
+    PluginError,
+)
 from igo.runtime import Runtime
 from igo.values import Entry, Event, Frame, Request, check_layers
 
@@ -39,7 +46,7 @@ class Run:
 
     def frames(self, request: Request) -> list[Frame]:
         """Fold ``preprocess``, nest ``generate``, fold ``postprocess`` over each frame."""
-        self.check(request.layers)
+        self.check(request.layers, request.references)
         if request.image is None and "mask" in request.layers and not self._uses_layers():
             raise LayerError("the layer 'mask' says where to paint in a picture, and there is none; give image=")
         brought = set(request.layers)
@@ -88,10 +95,10 @@ class Run:
         ]
         return [with_alpha(frame, alpha) for frame in own]
 
-    def check(self, layers: Iterable[str] = ()) -> None:
-        """Raise ``IGOError`` for what can't work, before a model is loaded: a layer that nobody brings, a device that
-        isn't there, what the steps say themselves."""
-        check_needs(self.steps, layers)
+    def check(self, layers: Iterable[str] = (), references: Iterable[str] = ()) -> None:
+        """Raise ``IGOError`` for what can't work, before a model is loaded: a layer or reference that nobody brings, a
+        device that isn't there, what the steps say themselves."""
+        check_needs(self.steps, layers, references)
         self.runtime.check()
         for step in self.asked("check"):
             step.ask("check", runtime=self.view(step, "check"))
@@ -271,13 +278,18 @@ class Run:
             step.ask("observe", event=event)
 
 
-def check_needs(steps: Iterable[Step], layers: Iterable[str] = ()) -> None:
-    """Raise ``LayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings."""
+def check_needs(steps: Iterable[Step], layers: Iterable[str] = (), references: Iterable[str] = ()) -> None:
+    """Raise ``MissingLayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings,
+    ``MissingReferenceError`` for one that needs another reference than ``references``."""
     offered = {name for step in steps for name in step.provides} | set(layers)
+    given = sorted(references)
     for step in steps:
         for name in step.needs:
             if name not in offered:
                 raise MissingLayerError(_nobody_makes(name)).at(step.name)
+        for name in step.needs_references:
+            if name not in given:
+                raise MissingReferenceError(_not_given(name, given)).at(step.name)
 
 
 def _key(step: Step) -> Hashable:
@@ -327,3 +339,8 @@ def _stamped(frame: Frame, step: Step) -> Frame:
 
 def _nobody_makes(name: str) -> str:
     return f"needs a layer '{name}' that nobody makes; add a step that provides it, or give layers={{'{name}': ...}}"
+
+
+def _not_given(name: str, given: Sequence[str]) -> str:
+    had = " and ".join(f"'{other}'" for other in given) or "none"
+    return f"needs a reference '{name}', a picture to go by, and was given {had}; give references={{'{name}': ...}}"

@@ -67,6 +67,7 @@ class Step:
         if not self._callers:
             raise self._error(f"implements no hook; mark one of {', '.join(HOOKS)} with igo.hookimpl")
         self.needs = self._names("needs")
+        self.needs_references = self._names("needs_references")
         self.provides = self._names("provides")
         self.shows = self._names("shows")
         self.resizes = self._flag("resizes")
@@ -179,9 +180,15 @@ class Step:
             raise self._error(f"the argument '{name}' has a default, and would never be given; take it without", hook)
 
     def _names(self, attribute: str) -> tuple[str, ...]:
-        names = getattr(self.plugin, attribute, ())
+        """What the plugin declares under ``attribute``, of its class or, where its settings name it, a property."""
+        if inspect.getattr_static(self.plugin, attribute, None) is None:
+            return ()
+        try:
+            names = getattr(self.plugin, attribute)
+        except Exception as error:
+            raise self._error(f"{attribute} can't be read: {type(error).__name__}: {error}") from error
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            raise self._error(f"{attribute} is {names!r}; expected a tuple of layer names")
+            raise self._error(f"{attribute} is {names!r}; expected a tuple of names")
         return names
 
     def _flag(self, attribute: str) -> bool:

@@ -98,13 +98,17 @@ def _at_home(value: Any) -> Any:
 
 
 def in_options(message: str) -> str:
-    """``message`` with the arguments of the command that runs as it calls them: ``tile=157`` is ``--tile 157``.
+    """``message`` with the arguments of the command that runs as it calls them: ``tile=157`` is ``--tile 157``, and
+    ``layers={'mask': ...}`` is ``--layer mask=FILE``.
 
     For messages of IGO and of plugins, which Python programs get too.
     """
     options = _OPTIONS.get({})
     if not options:
         return message
+    for table, name in (("layers", "layer"), ("references", "reference")):
+        if name in options:
+            message = re.sub(rf"\b{table}={{'([^']*)': \.\.\.}}", rf"{options[name]} \1=FILE", message)
     names = "|".join(sorted(options, key=len, reverse=True))
     message = re.sub(rf"^({names}) is ", lambda found: f"{options[found[1]]} is ", message)
     return re.sub(

@@ -29,11 +29,12 @@ def generate(
     guidance_scale: options.Guidance = None,
     image: options.Image = None,
     layer: options.Layer = None,
+    reference: options.Reference = None,
     strength: options.Strength = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Paint pictures from text; with --image from that picture, with --layer mask=FILE only inside the mask."""
-    layers = options.layers_from(layer)
+    layers, references = options.layers_from(layer), options.references_from(reference)
     if not prompt.strip() and (image is None or strength is None):
         raise SettingsError("PROMPT is empty; expected words that say what to paint")
     if image is None and (strength is not None or layer):
@@ -42,7 +43,7 @@ def generate(
     from igo.chains.chain import Chain, drawn_seed
 
     seed = drawn_seed() if seed is None else seed
-    outputs = Outputs(output, f"igo-{seed}", [image, *layers.values()])
+    outputs = Outputs(output, f"igo-{seed}", [image, *layers.values(), *references.values()])
     outputs.check(num_images or 1)
     chain = Chain(*painting.steps, runtime=painting.runtime)
     with options.progress(quiet) as observers:
@@ -50,6 +51,7 @@ def generate(
             prompt,
             image=image,
             layers=layers,
+            references=references,
             observers=observers,
             seed=seed,
             **given(

@@ -29,6 +29,10 @@ Layer = Annotated[
     list[str] | None,
     typer.Option(help="A layer that you bring, NAME=FILE, such as mask=mask.png (white: change here). Repeatable."),
 ]
+Reference = Annotated[
+    list[str] | None,
+    typer.Option(help="A picture to go by, NAME=FILE, such as garment=shirt.png, for steps that ask. Repeatable."),
+]
 Seed = Annotated[int | None, typer.Option(help="The first picture's seed; by default a random one.")]
 NumImages = Annotated[int | None, typer.Option("--num-images", "-n", help="How many pictures, in one batch.")]
 NegativePrompt = Annotated[str | None, typer.Option(help="What shall not be in the picture.")]
@@ -71,7 +75,16 @@ def command_group(help_: str) -> Commands:
 
 def layers_from(given: list[str] | None) -> dict[str, Path]:
     """``NAME=FILE`` options as a table. Raises ``SettingsError``."""
-    return {name: at_home(file) for name, file in pairs(given, "layer", "NAME=FILE, such as mask=mask.png").items()}
+    return _files(given, "layer", "NAME=FILE, such as mask=mask.png")
+
+
+def references_from(given: list[str] | None) -> dict[str, Path]:
+    """The same of ``--reference``."""
+    return _files(given, "reference", "NAME=FILE, such as garment=shirt.png")
+
+
+def _files(given: list[str] | None, option: str, expected: str) -> dict[str, Path]:
+    return {name: at_home(file) for name, file in pairs(given, option, expected).items()}
 
 
 def adapters_from(given: list[str] | None) -> list[object]:
@@ -111,7 +124,7 @@ def pairs(given: list[str] | None, option: str, expected: str = "NAME=VALUE") ->
     found: dict[str, str] = {}
     for item in given or []:
         name, _, value = item.partition("=")
-        if not (name and value):
+        if not (name.strip() and value.strip()):
             raise SettingsError(f"--{option.replace('_', '-')} is {item!r}; expected {expected}")
         if name in found:
             raise SettingsError(f"--{option.replace('_', '-')} gives {name!r} twice; give it once")

@@ -29,6 +29,7 @@ def outpaint(
         str | None, typer.Option(help="With --to, where the picture stands: center, top, bottom-left ...")
     ] = None,
     output: options.Output = None,
+    reference: options.Reference = None,
     negative_prompt: options.NegativePrompt = None,
     seed: options.Seed = None,
     num_images: options.NumImages = None,
@@ -48,7 +49,8 @@ def outpaint(
     from igo.chains import registry
     from igo.chains.chain import Chain
 
-    outputs = Outputs(output, f"{image.stem}-outpainted", [image])
+    references = options.references_from(reference)
+    outputs = Outputs(output, f"{image.stem}-outpainted", [image, *references.values()])
     outputs.check(num_images or 1)
     extend = registry.load("outpainting")(
         **given(
@@ -69,6 +71,7 @@ def outpaint(
         look = chain.run(
             prompt,
             image=image,
+            references=references,
             observers=observers,
             **given(
                 negative_prompt=negative_prompt,

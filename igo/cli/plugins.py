@@ -7,6 +7,14 @@ import typer
 from igo.cli.command import Commands
 from igo.cli.printing import echo
 
+DECLARED = {
+    "needs": "needs layers",
+    "needs_references": "needs references",
+    "provides": "provides layers",
+    "shows": "shows layers",
+}
+"""What a plugin may declare of pictures: of its class, or by a property where its settings name them."""
+
 
 def register(app: Commands) -> None:
     app.command()(plugins)
@@ -42,9 +50,9 @@ def _describe(name: str) -> None:
 
     cls = registry.load(name)
     echo(f"{name}: {_plain(cleandoc(cls.__doc__ or 'no description'))}\n")
-    for declared in ("needs", "provides", "shows"):
-        if layers := getattr(cls, declared, ()):
-            echo(f"{declared} layers: {', '.join(layers)}")
+    for declared, what in DECLARED.items():
+        if names := getattr(cls, declared, ()):
+            echo(f"{what}: {', '.join(names) if isinstance(names, tuple) else 'as its settings say'}")
     if getattr(cls, "resizes", False):
         echo("changes the size of pictures")
     echo("settings:")

@@ -9,6 +9,7 @@ from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.outputs import Outputs, told
 from igo.cli.printing import echo, one_line
+from igo.errors import SettingsError
 
 
 def register(app: Commands) -> None:
@@ -20,6 +21,7 @@ def replay(
     output: options.Output = None,
     image: options.Image = None,
     layer: options.Layer = None,
+    reference: options.Reference = None,
     file: Annotated[
         list[str] | None,
         typer.Option(help="Where a checkpoint, adapter or other file of the record is, NAME=PATH. Repeatable."),
@@ -34,7 +36,10 @@ def replay(
 
     output = output or picture.with_stem(f"{picture.stem}-replay")
     files = options.pairs(file, "file", "NAME=PATH, such as jacket.safetensors=~/models/jacket.safetensors")
-    planned = plan(picture, {**options.layers_from(layer), **options.given(image=image)}, trust, files)
+    layers, references = options.layers_from(layer), options.references_from(reference)
+    if twice := layers.keys() & references.keys():
+        raise SettingsError(f"--layer and --reference both give {min(twice)!r}; give it once")
+    planned = plan(picture, {**layers, **references, **options.given(image=image)}, trust, files)
     Outputs(output, output.stem, [picture, *planned.inputs.values(), *planned.files.values()]).check()
     with options.progress(quiet) as observers:
         made = planned.run(observers)

@@ -21,6 +21,7 @@ def run(
     output: options.Output = None,
     image: options.Image = None,
     layer: options.Layer = None,
+    reference: options.Reference = None,
     negative_prompt: options.NegativePrompt = None,
     seed: options.Seed = None,
     num_images: options.NumImages = None,
@@ -43,7 +44,7 @@ def run(
         *(step.plugin for step in file.chain.steps),
         runtime=options.runtime_of(runtime.get("device"), runtime.get("dtype")),
     )
-    layers = options.layers_from(layer)
+    layers, references = options.layers_from(layer), options.references_from(reference)
     asked = given(
         prompt=prompt,
         negative_prompt=negative_prompt,
@@ -57,8 +58,8 @@ def run(
     )
     settings = {**file.request, **asked}
     settings.setdefault("seed", drawn_seed())
-    outputs = Outputs(output, f"igo-{settings['seed']}", [image, *layers.values(), chain_file])
+    outputs = Outputs(output, f"igo-{settings['seed']}", [image, *layers.values(), *references.values(), chain_file])
     outputs.check(settings.get("num_images", 1))
     with options.progress(quiet) as observers:
-        look = chain.run(**settings, image=image, layers=layers, observers=observers)
+        look = chain.run(**settings, image=image, layers=layers, references=references, observers=observers)
     outputs.save([look])

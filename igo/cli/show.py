@@ -53,8 +53,10 @@ def _show(record: Mapping[str, Any]) -> None:
     echo("\n# chain")
     chain = record.get("chain")
     echo(_as_toml(chain) if isinstance(chain, dict) else f"not written down: {one_line(str(record.get('why', '')))}")
+    references = record.get("references", [])
     inputs = {
-        name: f"{origin['name'] or 'unnamed'} {origin['width']}x{origin['height']} sha256:{origin['sha256']}"
+        name: f"{'reference ' * (name in references)}{origin['name'] or 'unnamed'} "
+        f"{origin['width']}x{origin['height']} sha256:{origin['sha256']}"
         for name, origin in record["inputs"].items()
     }
     for title in ("inputs", "models", "files", "stack"):

@@ -50,6 +50,7 @@ def style(
     on_doubt: Annotated[str | None, typer.Option(help="If the mask can't be believed: raise, skip or paint.")] = None,
     candidates: Annotated[int | None, typer.Option(help="How many to paint; the best one is taken.")] = None,
     batch_size: Annotated[int, typer.Option(help="How many garments a GPU paints at once.")] = 4,
+    reference: options.Reference = None,
     negative_prompt: options.NegativePrompt = None,
     seed: options.Seed = None,
     num_inference_steps: options.Steps = None,
@@ -74,7 +75,9 @@ def style(
     from igo.chains.gathering import together
     from igo.images import read_image, read_mask
 
-    outputs = Outputs(output, f"{image.stem}-{'zone' if zone else 'styled'}", [image, mask, each], sheet and not zone)
+    files = options.references_from(reference)
+    inputs, stem = [image, mask, each, *files.values()], f"{image.stem}-{'zone' if zone else 'styled'}"
+    outputs = Outputs(output, stem, inputs, sheet and not zone)
     outputs.check(1 if zone else len(garments))
     mask_model = mask_model or ("mini" if painting.checkpoint == "mini" else PHOTOGRAPHS)
     options.check_model(mask_model, "--mask-model")
@@ -92,8 +95,9 @@ def style(
         Chain(*painting.steps, styling(target, garment, **settings), runtime=painting.runtime) for garment in garments
     ]
     photo = read_image(image)  # once for all garments, whose chains also share the models and what these remember
+    references = {name: read_image(file) for name, file in files.items()}
     if zone:
-        outputs.write(chains[0].layer("mask", photo))
+        outputs.write(chains[0].layer("mask", photo, references))
         return
     layers = {} if mask is None else {"mask": read_mask(mask)}
     asked: dict[str, Any] = given(
@@ -104,7 +108,8 @@ def style(
     )
     asked.setdefault("seed", drawn_seed())  # the same for all garments
     with options.progress(quiet) as observers:
-        wanted = {"image": photo, "layers": layers, "strength": 0, "observers": observers, **asked}
+        pictures = {"image": photo, "layers": layers, "references": references}
+        wanted = {**pictures, "strength": 0, "observers": observers, **asked}
         looks = together([partial(chain.run, prompt, **wanted) for chain in chains], batch_size)
     outputs.save(looks, _sheet(looks, garments) if sheet else None)
 

@@ -33,6 +33,10 @@ AT_MOST = {
 """Of a request, and of a step's setting that is called so."""
 PIXELS = 2**26
 """Of all pictures of a request, where it says how large they are."""
+INPUTS = 64
+"""Pictures that went in: the one to start from, layers, references."""
+INPUT_PIXELS = 2**28
+"""Of all of them."""
 
 THREADS = 256
 """That a replay computes with, because its record says so."""
@@ -53,10 +57,11 @@ def parse(text: str) -> Any:
     return found
 
 
-def check_asked(request: Mapping[str, Any], steps: list[Any]) -> None:
+def check_asked(request: Mapping[str, Any], steps: list[Any], inputs: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise ``ProvenanceError`` for a run that would take more time or memory than somebody else may have.
 
     ``request`` and ``steps`` are a record's, not yet read as settings: what is of a wrong type is left to who reads it.
+    ``inputs`` are the origins of its pictures, whose sizes hold for whatever is found for them.
     """
     if len(steps) > CHAIN_STEPS:
         raise ProvenanceError(f"it has {len(steps)} steps; expected at most {CHAIN_STEPS}")
@@ -67,6 +72,11 @@ def check_asked(request: Mapping[str, Any], steps: list[Any]) -> None:
         for text in _texts(table):
             if len(text) > CHARACTERS:
                 raise ProvenanceError(f"it has a text of {len(text)} characters; expected at most {CHARACTERS}")
+    if len(inputs) > INPUTS:
+        raise ProvenanceError(f"{len(inputs)} pictures went in; expected at most {INPUTS}")
+    pixels = sum(max(origin["width"], 0) * max(origin["height"], 0) for origin in inputs.values())
+    if pixels > INPUT_PIXELS:
+        raise ProvenanceError(f"pictures of {pixels / 1e6:.0f} MP went in; expected at most {INPUT_PIXELS / 1e6:.0f}")
     width, height, count = (_number(request.get(name)) or 1 for name in ("width", "height", "num_images"))
     if width * height * count > PIXELS:
         raise ProvenanceError(f"it asks for {width * height * count / 1e6:.0f} MP; expected at most {PIXELS / 1e6:.0f}")

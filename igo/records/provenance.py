@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow", "opencv-python-headless", "opencv-python")
-NOT_RECORDED = ("image", "layers")
+NOT_RECORDED = ("image", "layers", "references")
+"""What a request has that is an input: pictures, of which the record tells the origin."""
 MADE_FROM = 2**16
 """Characters of what is kept of how one input was made."""
 GENERATIONS = 8
@@ -67,6 +68,8 @@ class Record(TypedDict):
     seed: int
     pixels: str
     inputs: dict[str, Origin]
+    references: NotRequired[list[str]]
+    """Which of the inputs were references, in the order in which they were given; others are the image and layers."""
     history: list[dict[str, Any]]
     models: dict[str, str]
     stack: dict[str, str]
@@ -134,6 +137,8 @@ def record(making: Making, frame: Frame, index: int = 0, folder: Path | None = N
     }
     if chain is None:
         found["why"] = why
+    if making.request.references:
+        found["references"] = list(making.request.references)
     names = paths.named(chain, folder, making.names)
     if names:
         found["files"] = paths.digests(names, making.models)
@@ -288,6 +293,9 @@ def parse_record(text: str) -> Record:
         raise ProvenanceError(f": its record is damaged ({where}: {first['msg'].lower()})") from None
     if known["index"] < 0 or not 0 <= known["seed"] <= MAX_SEED:
         raise ProvenanceError(f": its record is damaged (picture {known['index']} of seed {known['seed']})")
+    references = known.get("references", [])
+    if len(set(references)) < len(references) or not known["inputs"].keys() - {"image"} >= set(references):
+        raise ProvenanceError(": its record is damaged (references that are no inputs of their own)")
     return known
 
 

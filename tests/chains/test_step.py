@@ -126,8 +126,13 @@ def test_class_or_hookless_object_is_refused():
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"needs": "mask"}, "needs is 'mask'; expected a tuple of layer names"),
-        ({"provides": (1,)}, r"provides is \(1,\); expected a tuple of layer names"),
+        ({"needs": "mask"}, "needs is 'mask'; expected a tuple of names"),
+        ({"provides": (1,)}, r"provides is \(1,\); expected a tuple of names"),
+        ({"needs_references": ["a"]}, r"needs_references is \['a'\]; expected a tuple of names"),
+        (
+            {"needs_references": property(lambda self: self.gone)},
+            "needs_references can't be read: AttributeError: .*gone",
+        ),
     ],
 )
 def test_wrong_declarations_are_refused(members, message):
