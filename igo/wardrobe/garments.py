@@ -30,7 +30,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "dress": (Part.TOP, Part.INNER),
 }
 """The labels of a garment of each category."""
-_SIZE, _AROUND = (384, 512), 20
+_SIZE, _AROUND = (320, 432), 4
 """The picture, in pixels, on which a garment is laid before it is cut out, and what is left around it."""
 
 

@@ -1,0 +1,79 @@
+"""Many drawn triplets, drawn once and kept on the disk as what try-on learns from."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from igo.errors import CheckpointError
+from igo.files import refusing, write_whole
+from igo.mini.pictures import wardrobe_digest
+from igo.mini.triplets import SIZE, Triplet, triplet
+from igo.training.data.tryon import TryOnSet
+from igo.training.loop.hardware import processes
+
+CHUNK = 250
+GARMENTS = 2
+MARK = "drawn.json"
+
+
+def drawn_fittings(folder: Path, count: int, seed: int, workers: int = 1) -> TryOnSet:
+    """The triplets of ``count`` seeds from ``seed`` million on, kept in ``folder``: about 0.1 s of one worker and
+    150 kB each. A call that was killed goes on where it stopped."""
+    drawn = {"seed": seed, "size": list(SIZE), "wardrobe": wardrobe_digest()}
+    mark = folder / MARK
+    with processes().main_process_first(), refusing(folder, CheckpointError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not mark.exists() or json.loads(mark.read_text()) != drawn:
+            for stale in folder.glob("*.npz"):
+                stale.unlink()
+            write_whole(mark, json.dumps(drawn).encode())
+        starts = range(0, count, CHUNK)
+        missing = [start for start in starts if not _path(folder, start).exists()]
+        draw_one = partial(_draw, folder, seed)
+        if workers == 1 or not missing:
+            for start in track(missing, "drawing", disable=not missing):
+                draw_one(start)
+        else:
+            with multiprocessing.get_context("spawn").Pool(workers) as pool:
+                for _ in track(pool.imap_unordered(draw_one, missing), "drawing", len(missing)):
+                    pass
+    chunks = [np.load(_path(folder, start)) for start in starts]
+    people, before, garments, zones = (
+        torch.from_numpy(
+            np.concatenate([chunk[name] for chunk in chunks])[: count * (GARMENTS if name == "garments" else 1)]
+        )
+        for name in ("after", "before", "garments", "zones")
+    )
+    worn = torch.arange(GARMENTS * count).view(count, GARMENTS)
+    unpacked = np.unpackbits(zones.numpy(), axis=-1, count=SIZE[0]).view(bool)
+    return TryOnSet(people, garments, worn, torch.from_numpy(unpacked), before)
+
+
+def _path(folder: Path, start: int) -> Path:
+    return folder / f"{start:06d}.npz"
+
+
+def _draw(folder: Path, seed: int, start: int) -> None:
+    """One chunk of triplets, written whole."""
+    made = [triplet(seed * 1_000_000 + start + number) for number in range(CHUNK)]
+    partial_path = _path(folder, start).with_suffix(".part")
+    with partial_path.open("wb") as file:
+        np.savez(file, **_packed(made))
+    partial_path.replace(_path(folder, start))
+
+
+def _packed(made: list[Triplet]) -> dict[str, Any]:
+    return {
+        "before": np.stack([one.before for one in made]),
+        "after": np.stack([one.after for one in made]),
+        "garments": np.concatenate([one.garments for one in made]),
+        "zones": np.packbits(np.stack([one.zones for one in made]), axis=-1),
+    }

@@ -1,0 +1,236 @@
+"""Training a UNet to try garments on: the garment below the person, in one picture (see ``igo.networks.tryon``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from igo.errors import CheckpointError, SettingsError
+from igo.files import refusing
+from igo.networks.tryon import Method, below, context, try_on, without_text
+from igo.networks.weights import read
+from igo.training.data.latents import to_model, to_pictures
+from igo.training.data.tryon import TryOnSet
+from igo.training.data.weights import write_tensors
+from igo.training.loop.grids import sheet
+from igo.training.loop.task import Batch, Task
+from igo.training.tasks.diffusion import PREDICTIONS
+
+OUTSIDE = 0.2
+"""How much a place outside the zone counts in the loss, against 1 inside."""
+CHUNK = 32
+"""Pictures that are encoded at once."""
+
+
+@dataclass(frozen=True)
+class Fittings:
+    """A ``TryOnSet`` as a VAE sees it, half precision, scaled: ``people`` N×C×h×w, ``left`` of them without each zone
+    N×Z×C×h×w, ``garments`` M×C×h×w, ``before`` N×C×h×w or empty; ``masks`` N×Z×1×h×w uint8; ``worn`` N×G."""
+
+    people: Tensor
+    left: Tensor
+    masks: Tensor
+    garments: Tensor
+    worn: Tensor
+    before: Tensor
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def to(self, device: torch.device) -> Fittings:
+        """The same on another device."""
+        return replace(self, **{item.name: getattr(self, item.name).to(device) for item in fields(self)})
+
+
+@torch.no_grad()
+def fittings(vae: Any, data: TryOnSet, cache: Path | None = None) -> Fittings:
+    """``data`` encoded by ``vae``; kept in the file ``cache``, whose caller names it by what it is made of."""
+    if cache is not None and cache.exists():
+        return Fittings(**read(cache))
+
+    def encoded(pictures: Tensor, zones: Tensor | None = None) -> Tensor:
+        parts = []
+        for start in range(0, len(pictures), CHUNK):
+            values = to_model(pictures[start : start + CHUNK])
+            if zones is not None:
+                values = values * ~zones[start : start + CHUNK, None]
+            mode = vae.encode(values.to(vae.device, vae.dtype)).latent_dist.mode()
+            parts.append((mode.float() * float(vae.config.scaling_factor)).half().cpu())
+        return torch.cat(parts) if parts else torch.empty(0)
+
+    people = encoded(data.people)
+    count = data.zones.shape[1]
+    made = Fittings(
+        people=people,
+        left=torch.stack([encoded(data.people, data.zones[:, zone]) for zone in range(count)], 1),
+        masks=functional.interpolate(data.zones.to(torch.uint8), size=tuple(people.shape[-2:]))[:, :, None],
+        garments=encoded(data.garments),
+        worn=data.worn,
+        before=encoded(data.before),
+    )
+    if cache is not None:
+        with refusing(cache.parent, CheckpointError):
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            write_tensors({item.name: getattr(made, item.name) for item in fields(made)}, cache)
+    return made
+
+
+class TryOnObjective(nn.Module):
+    """The denoising loss on the person's half, weighted by min-SNR (Hang et al.) and by place."""
+
+    alphas_cumprod: Tensor
+
+    def __init__(self, unet: nn.Module, scheduler: Any, snr_gamma: float | None = 5.0) -> None:
+        super().__init__()
+        self.unet, self.snr_gamma = unet, snr_gamma
+        self.prediction = str(scheduler.config.prediction_type)
+        if self.prediction not in PREDICTIONS:
+            raise SettingsError(
+                f"prediction type '{self.prediction}' can't be trained; choose {' or '.join(PREDICTIONS)}"
+            )
+        self.register_buffer("alphas_cumprod", scheduler.alphas_cumprod.clone(), persistent=False)
+
+    def forward(
+        self, people: Tensor, noise: Tensor, timesteps: Tensor, left: Tensor, masks: Tensor, garments: Tensor,
+        shown: Tensor, weights: Tensor,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """``people``, ``left`` and ``garments`` N×C×h×w, ``noise`` N×C×2h×w, ``masks`` and ``weights`` N×1×h×w;
+        ``shown`` N×1×1×1 is 0 where the garment is left out: clean, noised, all of it."""
+        kept = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+        signal, sigma = kept.sqrt(), (1 - kept).sqrt()
+        snr = (kept / (1 - kept)).flatten()
+        height = people.shape[-2]
+        noisy = signal * people + sigma * noise[..., :height, :]
+        other = (signal * garments + sigma * noise[..., height:, :]) * shown
+        seen = torch.cat([below(noisy, other), context(left, masks, garments * shown)], 1)
+        predicted = self.unet(seen, timesteps, encoder_hidden_states=None).sample.float()[..., :height, :]
+        mine = noise[..., :height, :]
+        if self.prediction == "epsilon":
+            target, weight = mine, torch.ones_like(snr)
+            if self.snr_gamma is not None:
+                weight = snr.clamp(max=self.snr_gamma) / snr
+        else:
+            target, weight = signal * mine - sigma * people, torch.ones_like(snr)
+            if self.snr_gamma is not None:
+                weight = snr.clamp(max=self.snr_gamma) / (snr + 1)
+        error = ((predicted - target).square() * weights).mean((1, 2, 3))
+        return {"loss": (weight * error).mean(), "unweighted": error.mean()}
+
+
+class TryOnTask(Task):
+    """Learn to paint people of ``data`` in the garments that they wear; ``held_out`` is for measuring.
+
+    ``learn`` says what of the UNet is trained: its self-attentions alone, as CatVTON does, or all. A garment is left
+    out with chance ``dropout``, for guidance; where there are pictures from before, the zone is, with chance
+    ``unmasked``: the model then sees the person in other clothes, and a mask that is 1 everywhere. ``mirror`` flips
+    half of the pairs.
+    """
+
+    name = "try-on"
+
+    def __init__(
+        self,
+        unet: Any,
+        vae: Any,
+        scheduler: Any,
+        data: Fittings,
+        held_out: Fittings,
+        *,
+        learn: Literal["attention", "all"] = "attention",
+        dropout: float = 0.1,
+        unmasked: float = 0.15,
+        mirror: bool = True,
+        steps: int = 20,
+        guidance_scale: float = 2.5,
+    ) -> None:
+        self.unet, self.vae, self.scheduler = without_text(unet), vae, scheduler
+        self.data, self.held_out = data, held_out
+        self.dropout, self.unmasked, self.mirror = dropout, unmasked if len(data.before) else 0.0, mirror
+        self.steps, self.guidance_scale = steps, guidance_scale
+        for name, weight in unet.named_parameters():
+            attention = ".attn1." in name
+            weight.requires_grad_(attention or (learn == "all" and ".attn2." not in name))
+        self.module: TryOnObjective = TryOnObjective(unet, scheduler)
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        if self.data.people.device.type != generator.device.type:
+            self.data = self.data.to(generator.device)
+        return self._drawn(self.data, size, generator)
+
+    def _drawn(self, data: Fittings, size: int, generator: torch.Generator) -> Batch:
+        device = generator.device
+
+        def chance(*shape: int) -> Tensor:
+            return torch.rand(shape, generator=generator, device=device)
+
+        def number(below_it: int) -> Tensor:
+            return (chance(size) * below_it).long().clamp(max=below_it - 1)
+
+        row, zone, picture = number(len(data)), number(data.masks.shape[1]), number(data.worn.shape[1])
+        people, garments = data.people[row].float(), data.garments[data.worn[row, picture]].float()
+        left, masks = data.left[row, zone].float(), data.masks[row, zone].float()
+        weights = OUTSIDE + (1 - OUTSIDE) * masks
+        free = (chance(size) < self.unmasked).view(-1, 1, 1, 1)
+        if self.unmasked:
+            left = torch.where(free, data.before[row].float(), left)
+            masks = torch.where(free, torch.ones_like(masks), masks)
+        if self.mirror:
+            flipped = (chance(size) < 0.5).view(-1, 1, 1, 1)
+            people, garments, left, masks, weights = (
+                torch.where(flipped, value.flip(-1), value) for value in (people, garments, left, masks, weights)
+            )
+        even = (torch.arange(size, device=device) + chance(size)) / size
+        last = int(self.scheduler.config.num_train_timesteps)
+        shape = (size, people.shape[1], 2 * people.shape[2], people.shape[3])
+        return {
+            "people": people,
+            "noise": torch.randn(shape, generator=generator, device=device),
+            "timesteps": (even * last).long().clamp(max=last - 1),
+            "left": left,
+            "masks": masks,
+            "garments": garments,
+            "shown": (chance(size) >= self.dropout).view(-1, 1, 1, 1).float(),
+            "weights": weights / weights.mean((1, 2, 3), keepdim=True),
+        }
+
+    def measures(self) -> dict[str, float]:
+        """The loss on held-out pairs, always with the same zones, noise and timesteps."""
+        device = next(self.unet.parameters()).device
+        generator = torch.Generator(device).manual_seed(0)
+        held_out, size = self.held_out.to(device), min(len(self.held_out), 16)
+        losses = [self.module(**self._drawn(held_out, size, generator))["loss"] for _ in range(4)]
+        return {"held-out loss": float(torch.stack(losses).mean())}
+
+    def samples(self) -> Image.Image:
+        """Held-out people: without their zones, the garment, in it by the model, and as it is."""
+        device = next(self.unet.parameters()).device
+        few = min(len(self.held_out), 12)
+        one = self.held_out.to(device)
+        garments = one.garments[one.worn[:few, 0]].float()
+        left, masks, people = one.left[:few, -1].float(), one.masks[:few, -1].float(), one.people[:few].float()
+        shape = (few, people.shape[1], 2 * people.shape[2], people.shape[3])
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
+        made = try_on(
+            self.unet,
+            self.scheduler,
+            left,
+            masks,
+            garments,
+            noise,
+            num_inference_steps=self.steps,
+            guidance_scale=self.guidance_scale,
+            method=Method(),
+        )
+        rows = torch.stack([left, garments, made, people], 1).flatten(0, 1)
+        return sheet(to_pictures(self._decoded(rows)), columns=12)
+
+    def _decoded(self, latents: Tensor) -> Tensor:
+        values = latents.to(self.vae.device, self.vae.dtype) / float(self.vae.config.scaling_factor)
+        with torch.no_grad():
+            return torch.cat([self.vae.decode(part).sample.float().cpu() for part in torch.split(values, CHUNK)])
