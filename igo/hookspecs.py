@@ -105,7 +105,8 @@ def generate(
 def provide(name: str, frame: Frame, request: Request, runtime: Runtime) -> Image | None:
     """Make the layer ``name`` for ``frame.image``, of the same size. First answer wins, the asking step is asked first.
 
-    Names in use: ``"mask"`` (mode L, 255 = change here), ``"depth"``, ``"parse"``. Name what you make in ``provides``.
+    Names in use: ``"mask"`` (mode L, 255 = change here), ``"depth"`` (L, near is light), ``"edges"`` (L, white lines),
+    ``"pose"`` (RGB, OpenPose's colours), ``"parse"``. Name what you make in ``provides``.
     """
 
 

@@ -17,7 +17,7 @@ from torch.nn.modules import module as hooks
 
 from igo import hub
 from igo.errors import CheckpointError, IGOError
-from igo.files import at_home, check_regular, reason
+from igo.files import at_home, check_regular, digests, reason
 from igo.networks.weights import FLOATS, SAFETENSORS, check_finite, described, read, shown
 
 _WEIGHTS = (re.compile(r"model(-\d+-of-\d+)?\.safetensors"), re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin"))
@@ -70,6 +70,14 @@ def place_of(name: str, what: str, expected: str, revision: str | None = None) -
     if folder.exists() or not hub.is_name(name):
         raise CheckpointError(f"{what} can't be loaded: there is no such folder; {expected}")
     return hub.fetch(name, _wanted, revision)
+
+
+def identity(place: Path, name: str) -> str:
+    """Which weights ``place_of`` gave for ``name``: ``revision:<commit>`` of a hub, else ``sha256:<digest>``."""
+    if not at_home(name).is_dir():
+        return f"revision:{place.name}"
+    files = (path for path in place.iterdir() if path.suffix in (SAFETENSORS, ".bin", *_DESCRIPTIONS))
+    return digests.digest(place, (path for path in files if path.is_file()))
 
 
 def _wanted(files: Sequence[str], _look: hub.Look) -> list[str]:
@@ -166,7 +174,7 @@ def check_folder(folder: Path) -> Held:
     files = [path for path in names if path.suffix == SAFETENSORS]
     files = files or [path for path in names if path.suffix == ".bin" and "model" in path.name]
     tensors = 0
-    quantized = "quantization_config" in _description(folder / "config.json")
+    quantized = "quantization_config" in description(folder / "config.json")
     for path in files:
         found = described(path)
         tensors += len(found)
@@ -179,8 +187,8 @@ def check_folder(folder: Path) -> Held:
     return Held(folder, tuple(files), tensors, sum(path.stat().st_size for path in files))
 
 
-def _description(path: Path) -> dict[str, Any]:
-    """A table in JSON, which may not be there."""
+def description(path: Path) -> dict[str, Any]:
+    """A table in JSON, which may not be there. Raises ``CheckpointError`` for what is none."""
     try:
         read = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     except (OSError, ValueError, RecursionError) as error:
@@ -192,7 +200,7 @@ def _description(path: Path) -> dict[str, Any]:
 
 def _check_claims(path: Path, tensors: int) -> None:
     """Numbers of layers are lists before they are modules, and pictures are brought to any size."""
-    waiting: list[Any] = [_description(path)]
+    waiting: list[Any] = [description(path)]
     while waiting:
         held = waiting.pop()
         for name, value in held.items() if isinstance(held, dict) else ():

@@ -19,7 +19,7 @@ from igo.values import Frame, Request
 if TYPE_CHECKING:
     from igo.runtime import Runtime
 
-USUAL_LAYERS = ("mask", "depth", "parse")
+USUAL_LAYERS = ("mask", "depth", "edges", "parse", "pose")
 SEED = 7
 
 

@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from igo import embedded
-from igo.painting.checkpoints import digests
-from igo.painting.checkpoints.digests import LARGE, digest, file_digest
+from igo.files import digests
+from igo.files.digests import LARGE, file_digest
+from igo.painting.checkpoints.digests import digest
 
 
 @pytest.fixture
