@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from igo.training.data.zones import FITTING, fitting_zone
 from igo.wardrobe import PARSE, Category, Drawing, Figure, Part, draw, held_out, lay_flat, sample, wearing
 from igo.wardrobe.backgrounds import draw_background
 from igo.wardrobe.canvas import Canvas
@@ -17,7 +18,6 @@ from igo.wardrobe.garments import PARTS
 
 SIZE = (96, 128)
 """Width and height of the pictures that `mini/tryon` is made for, in pixels."""
-ZONES = ("tight", "hull", "box")
 GROUNDS = ("plain", "plain", "plain", "scene")
 KEPT = (Part.FACE, Part.HANDS, Part.HAIR, Part.SHOES, Part.BAG, Part.HAT)
 LIMBS: dict[str, tuple[str, ...]] = {"upper": ("arms",), "lower": ("legs",), "dress": ("arms", "legs")}
@@ -33,7 +33,7 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True, eq=False)
 class Triplet:
     """Pictures (H, W, 3) uint8 of ``SIZE``: the person before and after, ``garments`` G×H×W×3 (laid flat, worn by
-    another, cut out), ``zones`` Z×H×W bool as ``ZONES`` names them, and ``garment`` (H, W), where it is in ``after``.
+    another, cut out), ``zones`` Z×H×W bool as ``FITTING`` names them, and ``garment`` (H, W), where it is in ``after``.
     """
 
     before: Pixels
@@ -54,9 +54,9 @@ def triplet(seed: int, kept: bool = False) -> Triplet:
     before, after = draw(x, *size), draw(y, *size)
     old, new = _worn(before, category), _worn(after, category)
     changed = (cv2.absdiff(before.image, after.image).max(-1) > DIFFERENT) | old | new
-    protected = np.isin(after.labels, KEPT) & ~changed
+    protected = np.isin(after.labels, KEPT)
     limbs = np.isin(before.parse, [PARSE.index(name) for name in LIMBS[category]])
-    zones = [_zone(kind, changed, limbs, protected, rng) for kind in ZONES]
+    zones = [_zone(kind, changed, limbs, protected, rng) for kind in FITTING]
     crop = _crop(changed, rng)
     return Triplet(
         before=before.image[crop],
@@ -168,22 +168,9 @@ def _compressed(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 def _zone(kind: str, changed: Mask, limbs: Mask, protected: Mask, rng: np.random.Generator) -> Mask:
     """A zone that holds all that changes, most often the limbs too, and what is protected only where it must."""
-    height = len(changed)
     if kind != "tight" and rng.random() < 0.7:
         changed = changed | limbs
-    radius = max(1, round(float(rng.uniform(0.004, 0.02 if kind == "tight" else 0.03)) * height))
-    grown = cv2.dilate(
-        changed.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    )
-    if kind == "box":
-        left, top, wide, high = cv2.boundingRect(grown)
-        grown[top : top + high, left : left + wide] = 1
-    elif kind == "hull":
-        for outline in cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
-            cv2.fillConvexPoly(grown, cv2.convexHull(outline), 1)
-    if rng.random() < 0.8:
-        grown[protected] = 0
-    return np.asarray(grown > 0)
+    return fitting_zone(kind, changed, protected, rng)
 
 
 def _crop(changed: Mask, rng: np.random.Generator) -> tuple[slice, slice]:

@@ -17,8 +17,8 @@ TEXT_PREFIX = "text_model."
 def export(
     pipeline: Any, folder: Path, dtype: torch.dtype = torch.float16, defaults: Mapping[str, float] | None = None
 ) -> int:
-    """Write a Stable Diffusion pipeline (text to image, or inpainting) to ``folder`` in diffusers' layout, weights as
-    safetensors; return the size in bytes of those that can be trained.
+    """Write a Stable Diffusion pipeline (text to image, inpainting, or try-on, without text) to ``folder`` in
+    diffusers' layout, weights as safetensors; return the size in bytes of those that can be trained.
 
     The parts are written by hand where the libraries' own writers would break older readers: recent transformers
     drop the ``text_model.`` prefix, which older ones take for missing weights, and write no ``vocab.json`` and
@@ -37,8 +37,9 @@ def export(
             part.save_config(partial / name)
             forget_origin(partial / name / "config.json")
             size += write_weights(part.state_dict(), partial / name / "diffusion_pytorch_model.safetensors", dtype)
-        size += _write_text_encoder(pipeline.text_encoder, partial / "text_encoder", dtype)
-        write_tokenizer(pipeline.tokenizer, partial / "tokenizer")
+        if pipeline.text_encoder is not None:
+            size += _write_text_encoder(pipeline.text_encoder, partial / "text_encoder", dtype)
+            write_tokenizer(pipeline.tokenizer, partial / "tokenizer")
         pipeline.scheduler.save_pretrained(partial / "scheduler")
         for name in ("safety_checker", "feature_extractor"):
             if getattr(pipeline, name) is not None:
@@ -48,7 +49,7 @@ def export(
 
 def _index(pipeline: Any) -> dict[str, object]:
     checker = pipeline.safety_checker
-    extractor = pipeline.feature_extractor
+    extractor, reads = pipeline.feature_extractor, pipeline.text_encoder is not None
     return {
         "_class_name": type(pipeline).__name__,
         "_diffusers_version": diffusers.__version__,
@@ -57,8 +58,8 @@ def _index(pipeline: Any) -> dict[str, object]:
         "requires_safety_checker": checker is not None,
         "safety_checker": [None, None] if checker is None else ["stable_diffusion", type(checker).__name__],
         "scheduler": ["diffusers", type(pipeline.scheduler).__name__],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "text_encoder": ["transformers", "CLIPTextModel"] if reads else [None, None],
+        "tokenizer": ["transformers", "CLIPTokenizer"] if reads else [None, None],
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }

@@ -12,8 +12,8 @@ from torch import Tensor
 from igo.errors import CheckpointError, SettingsError
 from igo.files import refusing, write_whole
 
-MARKS = ("model_index.json", "config.json")
-"""What a folder of weights holds, one or the other."""
+MARKS = ("model_index.json", "config.json", "attention")
+"""What a folder of weights holds, one or the other: a try-on of attentions alone has them in a folder of that name."""
 
 
 def write_weights(
@@ -45,7 +45,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
 def check_replaceable(folder: Path) -> None:
     """Raise ``SettingsError`` if ``folder`` holds anything but weights: writing weights there would delete it."""
     if folder.is_file() or (
-        folder.is_dir() and any(folder.iterdir()) and not any((folder / mark).is_file() for mark in MARKS)
+        folder.is_dir() and any(folder.iterdir()) and not any((folder / mark).exists() for mark in MARKS)
     ):
         raise SettingsError(f"{folder} is not a folder of weights and would be replaced; choose a new folder")
 

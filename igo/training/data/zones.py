@@ -5,6 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+FITTING = ("tight", "hull", "box")
+"""The kinds of zones in which garments are tried on."""
 
 
 def random_zone(rng: np.random.Generator, height: int, width: int) -> Mask:
@@ -29,6 +31,24 @@ def garment_zone(rng: np.random.Generator, mask: Mask) -> Mask:
     radius = max(1, round(reach * height))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
+
+
+def fitting_zone(kind: str, mask: Mask, kept: Mask, rng: np.random.Generator) -> Mask:
+    """A zone for trying a garment on that covers ``mask`` (H×W, not empty): ``"tight"``, grown a little, ``"hull"``,
+    the convex hull of each component, which hides the garment's outline, or ``"box"``; ``kept`` is left out most often.
+    """
+    radius = max(1, round(float(rng.uniform(0.004, 0.02 if kind == "tight" else 0.03)) * len(mask)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    grown = np.asarray(cv2.dilate(mask.astype(np.uint8), kernel), np.uint8)
+    if kind == "box":
+        left, top, wide, high = cv2.boundingRect(grown)
+        grown[top : top + high, left : left + wide] = 1
+    elif kind == "hull":
+        for outline in cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+            cv2.fillConvexPoly(grown, cv2.convexHull(outline), 1)
+    if rng.random() < 0.8:
+        grown[kept & ~mask] = 0
+    return np.asarray(grown > 0)
 
 
 def _strokes(rng: np.random.Generator, height: int, width: int) -> Mask:

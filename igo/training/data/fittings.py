@@ -1,0 +1,113 @@
+"""A user's folder of people and garments as what try-on learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from igo import images
+from igo.errors import IGOError, ImageError, SettingsError
+from igo.training.data.folders import fitted, read_mask
+from igo.training.data.metadata import Row, read_rows
+from igo.training.data.tryon import TryOnSet
+from igo.training.data.zones import FITTING, fitting_zone
+
+FIELDS = 'each line needs "file_name", a person, and "garment", what is worn, and may have "mask" and "before"'
+FILL = 0.92
+"""How much of its picture a garment fills."""
+MaskOf = Callable[[Image.Image, Image.Image], Image.Image]
+"""From a person and a garment to the mask (mode L) of that garment on the person."""
+
+
+def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = None, seed: int = 0) -> TryOnSet:
+    """Pairs of ``folder``, people cropped to ``size`` (width, height) around their middle, garments laid into it whole.
+
+    A line of ``metadata.jsonl`` is ``{"file_name": "person/a.jpg", "garment": "garment/shirt.png"}``; many people may
+    wear one garment. ``"mask"`` says where it is on the person; without one ``mask_of`` is asked. ``"before"`` is a
+    picture of the same size with the same person in other clothes, to learn without masks; all lines have one or none.
+
+    Raises ``SettingsError`` or ``ImageError`` that name the line.
+    """
+    rows = read_rows(folder)
+    if not rows:
+        raise SettingsError(f"{folder} has no metadata.jsonl; in it, {FIELDS}")
+    rng = np.random.default_rng(seed)
+    garments: dict[Path, tuple[int, Image.Image]] = {}
+    people, zones, worn, before = [], [], [], []
+    for row in rows:
+        person = _picture(row, row.picture)
+        path = folder / _named(row, "garment")
+        if path not in garments:
+            garments[path] = len(garments), _picture(row, path)
+        number, garment = garments[path]
+        mask = _mask(row, folder, person, garment, mask_of)
+        pixels = np.asarray(fitted(mask, size, "crop")) >= 128
+        if not pixels.any():
+            raise ImageError(f"{row.place}: the mask shows no garment in the middle {size[0]}×{size[1]} of the person")
+        people.append(np.asarray(fitted(person, size, "crop")))
+        zones.append([fitting_zone(kind, pixels, np.zeros_like(pixels), rng) for kind in FITTING])
+        worn.append([number])
+        if "before" in row.values:
+            other = _picture(row, folder / _named(row, "before"))
+            if other.size != person.size:
+                raise ImageError(
+                    f"{row.place}: the picture from before has {other.width}×{other.height} pixels, that of after "
+                    f"{person.width}×{person.height}; they must be equal"
+                )
+            before.append(np.asarray(fitted(other, size, "crop")))
+    if before and len(before) != len(people):
+        raise SettingsError(f'{folder}: {len(before)} of {len(people)} lines have a "before"; give it on all or none')
+    return TryOnSet(
+        people=_tensor(people),
+        garments=_tensor([np.asarray(laid_out(garment, size)) for _, garment in garments.values()]),
+        worn=torch.tensor(worn),
+        zones=torch.from_numpy(np.array(zones)),
+        before=_tensor(before) if before else torch.empty(0, dtype=torch.uint8),
+    )
+
+
+def laid_out(garment: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A garment's picture, whole, in the middle of a white one of ``size``."""
+    scale = FILL * min(size[0] / garment.width, size[1] / garment.height)
+    small = garment.resize(
+        (max(1, round(garment.width * scale)), max(1, round(garment.height * scale))), Image.Resampling.LANCZOS
+    )
+    laid = Image.new("RGB", size, "white")
+    laid.paste(small, ((size[0] - small.width) // 2, (size[1] - small.height) // 2))
+    return laid
+
+
+def _named(row: Row, key: str) -> str:
+    name: Any = row.values.get(key)
+    if not isinstance(name, str) or not name:
+        raise SettingsError(f"{row.place}: {FIELDS}")
+    return name
+
+
+def _mask(row: Row, folder: Path, person: Image.Image, garment: Image.Image, mask_of: MaskOf | None) -> Image.Image:
+    named = row.values.get("mask")
+    if named:
+        return read_mask(row.place, folder / named, person.size).image
+    if mask_of is None:
+        raise SettingsError(f"{row.place}: it has no mask; {FIELDS}")
+    try:
+        return mask_of(person, garment)
+    except IGOError as error:
+        raise ImageError(f"{row.place}: {error}") from error
+
+
+def _picture(row: Row, path: Path) -> Image.Image:
+    try:
+        return images.read_image(path).on_white()
+    except IGOError as error:
+        raise ImageError(f"{row.place}: {error}") from error
+
+
+def _tensor(pictures: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(pictures))

@@ -1,0 +1,97 @@
+"""Teaching an inpainting checkpoint to try garments on: from its name and pairs to a folder that ``TryOn`` loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from diffusers import StableDiffusionInpaintPipeline
+
+from igo.errors import CheckpointError
+from igo.networks.tryon import attentions
+from igo.painting.checkpoints import checkpoint
+from igo.painting.checkpoints.layout import DEFAULTS_FILE
+from igo.training.data.export import export
+from igo.training.data.latents import weights_digest
+from igo.training.data.tryon import TryOnSet
+from igo.training.data.weights import check_replaceable, replacing, write_weights
+from igo.training.loop.effort import Effort, digest
+from igo.training.loop.hardware import processes
+from igo.training.loop.loop import TrainingReport
+from igo.training.tasks.tryon import TryOnTask, fittings
+
+CHANNELS = 9
+ATTENTION = "attention/model.safetensors"
+"""Where CatVTON's layout has the weights of the self-attentions."""
+GUIDANCE = 2.5
+"""CatVTON's guidance scale; colours distort above 3.5."""
+Learn = Literal["attention", "all"]
+
+
+def load_base(name: str) -> checkpoint.Loaded:
+    """An inpainting checkpoint to teach, in 32 bit. Raises ``CheckpointError`` if it can't be loaded or isn't shaped
+    like Stable Diffusion 1.5's: a UNet of 9 channels, and an autoencoder."""
+    loaded = checkpoint.load(name, inpainting=True, dtype=torch.float32)
+    unet = getattr(loaded.pipeline, "unet", None)
+    channels = None if unet is None else int(unet.config.in_channels)
+    if channels != CHANNELS or hasattr(loaded.pipeline, "text_encoder_2"):
+        raise CheckpointError(
+            f"{name} is a {type(loaded.pipeline).__name__} of {channels or 'other'} channels; try-on is taught to "
+            f"checkpoints that repaint, shaped like Stable Diffusion 1.5's ({CHANNELS} channels)"
+        )
+    return loaded
+
+
+def train_tryon(
+    base: checkpoint.Loaded,
+    data: TryOnSet,
+    held_out: TryOnSet,
+    out: Path,
+    work: Path,
+    effort: Effort,
+    learn: Learn = "attention",
+) -> TrainingReport:
+    """Train the UNet's self-attentions, or all of it, on ``data``.
+
+    ``out`` is then a folder: of the self-attentions alone in CatVTON's layout, to be used with ``base``; or of all
+    weights in diffusers'. Latents are kept in ``work``.
+    """
+    check_replaceable(out)
+    torch.manual_seed(effort.seed)
+    pipeline = base.pipeline
+    vae: Any = pipeline.vae.eval()
+    name = digest(weights_digest(vae), data, held_out)
+    learned, measured = (
+        fittings(vae, part, work / f"latents-{name}-{which}.safetensors")
+        for which, part in (("learned", data), ("held-out", held_out))
+    )
+    task = TryOnTask(pipeline.unet, vae, pipeline.scheduler, learned, measured, learn=learn)
+    report = effort.train(task, work, digest(base.identity, learn, name))
+    if processes().is_main_process:
+        height, width = data.people.shape[1:3]
+        defaults = asdict(base.defaults) | {"width": width, "height": height, "guidance_scale": GUIDANCE}
+        if learn == "all":
+            export(fitter(pipeline), out, defaults=defaults)
+        else:
+            with replacing(out) as partial:
+                (partial / ATTENTION).parent.mkdir(parents=True)
+                write_weights(attentions(pipeline.unet), partial / ATTENTION, torch.float16)
+                (partial / DEFAULTS_FILE).write_text(json.dumps(defaults, indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def fitter(pipeline: Any) -> StableDiffusionInpaintPipeline:
+    """The parts of an inpainting pipeline that try-on uses: no text."""
+    return StableDiffusionInpaintPipeline(
+        vae=pipeline.vae,
+        text_encoder=None,
+        tokenizer=None,
+        unet=pipeline.unet,
+        scheduler=pipeline.scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )

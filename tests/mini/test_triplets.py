@@ -1,0 +1,61 @@
+"""Drawn triplets: exact, the same for the same seed, and in cloth that is learned or held out."""
+
+import numpy as np
+import pytest
+
+from igo.mini.fittings import drawn_fittings
+from igo.mini.triplets import DIFFERENT, SIZE, triplet
+from igo.wardrobe import held_out
+
+
+@pytest.fixture(scope="module")
+def some():
+    return [triplet(seed) for seed in range(10)]
+
+
+def test_outside_of_its_zones_nothing_changes(some):
+    for one in some:
+        changed = np.abs(one.before.astype(int) - one.after).max(-1) > DIFFERENT
+        for zone in one.zones:
+            assert (changed <= zone).mean() > 0.999
+        assert one.garment.any()
+        assert one.before.shape == one.after.shape == one.garments.shape[1:] == (SIZE[1], SIZE[0], 3)
+
+
+def test_they_are_of_all_kinds(some):
+    assert {one.category for one in some} == {"upper", "lower", "dress"}
+    assert any(one.figures[1].top_cloth is not None for one in some)
+    assert any(one.figures[1].sleeve is not None for one in some)
+
+
+def test_a_seed_draws_the_same_again():
+    one, other = triplet(3), triplet(3)
+    assert all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in ("before", "after", "garments", "zones")
+    )
+
+
+def test_cloth_that_is_held_out_is_never_learned(some):
+    def cloths(triplets):
+        return [
+            number
+            for one in triplets
+            for number in (one.figures[1].top_cloth, one.figures[1].bottom_cloth)
+            if number is not None
+        ]
+
+    worn = [one for one in some if one.category == "upper"]
+    assert not any(held_out(number) for number in cloths(worn))
+    kept = [triplet(seed, kept=True) for seed in range(4)]
+    assert all(any(held_out(n) for n in cloths([one])) for one in kept)
+
+
+def test_they_are_drawn_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("igo.mini.fittings.CHUNK", 3)
+    first = drawn_fittings(tmp_path, 4, 0)
+    assert len(first) == 4
+    assert first.garments.shape[0] == 8
+    monkeypatch.setattr("igo.mini.fittings.triplet", None)  # nothing is left to draw
+    again = drawn_fittings(tmp_path, 4, 0)
+    assert np.array_equal(first.zones, again.zones)
+    assert first.worn.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]

@@ -1,0 +1,144 @@
+"""Teaching a UNet to try garments on: what it sees, what it is asked for, and what it learns."""
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from igo.networks.tryon import attentions
+from igo.training.data.tryon import TryOnSet
+from igo.training.loop.loop import LoopSettings, step_generator, train
+from igo.training.tasks.inpaint import widened
+from igo.training.tasks.tryon import OUTSIDE, TryOnObjective, TryOnTask, fittings
+
+
+def people(count: int = 6, before: bool = True) -> TryOnSet:
+    """People of one garment each, 32×48 pixels, in plain colours."""
+    generator = torch.Generator().manual_seed(1)
+    colours = torch.randint(256, (3, count, 1, 1, 3), generator=generator, dtype=torch.uint8)
+    person = torch.full((count, 48, 32, 3), 200, dtype=torch.uint8)
+    zones = torch.zeros(count, 2, 48, 32, dtype=torch.bool)
+    zones[:, 0, 12:36, 8:24] = True
+    zones[:, 1, 8:40, 4:28] = True
+    after = torch.where(zones[:, 0, ..., None], colours[0], person)
+    garments = colours[0].expand(count, 48, 32, 3).contiguous()
+    other = torch.where(zones[:, 0, ..., None], colours[1], person)
+    return TryOnSet(
+        after, garments, torch.arange(count)[:, None], zones, other if before else torch.empty(0, dtype=torch.uint8)
+    )
+
+
+@pytest.fixture
+def wide(pipeline):
+    torch.manual_seed(0)
+    return widened(pipeline.unet)
+
+
+@pytest.fixture
+def task(pipeline, wide):
+    data = fittings(pipeline.vae, people())
+    return TryOnTask(wide, pipeline.vae, pipeline.scheduler, data, data, learn="all")
+
+
+def test_a_set_can_hold_people_back():
+    learned, measured = people().hold_out(2)
+    assert (len(learned), len(measured)) == (4, 2)
+    assert torch.equal(measured.before, people().before[4:])
+    with pytest.raises(Exception, match="6 of 6 people can't be held out"):
+        people().hold_out(6)
+
+
+def test_what_is_encoded_is_kept(pipeline, tmp_path):
+    first = fittings(pipeline.vae, people(), tmp_path / "some" / "latents.safetensors")
+    pipeline.vae.encoder.conv_in.weight.data.zero_()  # another would encode otherwise
+    again = fittings(pipeline.vae, people(), tmp_path / "some" / "latents.safetensors")
+    assert torch.equal(first.left, again.left)
+    assert first.left.shape == (6, 2, 4, 12, 8)
+    assert first.masks.shape == (6, 2, 1, 12, 8)
+    assert torch.equal(again.worn, people().worn)
+
+
+def test_a_batch_is_the_same_for_the_same_step_and_mirrors_all_alike(task):
+    one, other = (task.batch(5, step_generator(torch.device("cpu"), 0, 3, 0)) for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert one["people"].shape == (5, 4, 12, 8)
+    assert one["noise"].shape == (5, 4, 24, 8)
+    torch.testing.assert_close(one["weights"].mean((1, 2, 3)), torch.ones(5))
+
+
+def test_without_a_mask_the_model_sees_the_person_in_other_clothes(task):
+    task.unmasked, task.mirror = 1.0, False
+    batch = task.batch(4, step_generator(torch.device("cpu"), 0, 0, 0))
+    assert (batch["masks"] == 1).all()
+    assert all(any(torch.equal(left, one.float()) for one in task.data.before) for left in batch["left"])
+    assert (batch["weights"].amin((1, 2, 3)) < batch["weights"].amax((1, 2, 3)) * (OUTSIDE + 0.01)).all()
+
+
+def test_without_pictures_from_before_no_mask_is_left_out(pipeline, wide):
+    data = fittings(pipeline.vae, people(before=False))
+    task = TryOnTask(wide, pipeline.vae, pipeline.scheduler, data, data)
+    batch = task.batch(32, step_generator(torch.device("cpu"), 0, 0, 0))
+    assert (batch["masks"].mean((1, 2, 3)) < 1).all()
+
+
+class Seen(torch.nn.Module):
+    """In a UNet's place: remembers its input, and answers zeros."""
+
+    def forward(self, x, timesteps, encoder_hidden_states):
+        assert encoder_hidden_states is None
+        self.input = x
+        return type("Answer", (), {"sample": torch.zeros_like(x[:, :4])})
+
+
+def test_a_garment_that_is_left_out_is_gone_from_all_channels(pipeline, task):
+    seen = Seen()
+    objective = TryOnObjective(seen, pipeline.scheduler)
+    batch = task.batch(3, step_generator(torch.device("cpu"), 0, 0, 0))
+    batch["shown"] = torch.tensor([1.0, 0.0, 1.0]).view(3, 1, 1, 1)
+    losses = objective(**batch)
+    person, garment = seen.input.split(12, 2)
+    assert (garment[1] == 0).all()
+    assert (garment[0, :4] != 0).any()
+    torch.testing.assert_close(garment[0, 5:], batch["garments"][0])
+    torch.testing.assert_close(person[:, 4:5], batch["masks"])
+    torch.testing.assert_close(person[:, 5:], batch["left"])
+    assert losses["loss"].isfinite()
+
+
+def test_the_loss_is_the_persons_half_alone(pipeline, task):
+    class Half(Seen):
+        def forward(self, x, timesteps, encoder_hidden_states):
+            answer = super().forward(x, timesteps, encoder_hidden_states)
+            answer.sample[:, :, 12:] = 1000
+            return answer
+
+    batch = task.batch(2, step_generator(torch.device("cpu"), 0, 0, 0))
+    plain = TryOnObjective(Seen(), pipeline.scheduler)(**batch)["loss"]
+    assert torch.equal(plain, TryOnObjective(Half(), pipeline.scheduler)(**batch)["loss"])
+
+
+def test_training_lowers_the_loss_and_goes_on_where_it_stopped(pipeline, task, tmp_path):
+    settings = LoopSettings(steps=16, batch_size=4, learning_rate=2e-3, warmup=5, ema_decay=0.5)
+    with torch.no_grad():
+        before = task.measures()["held-out loss"]
+    halted = train(task, settings, tmp_path / "run", halt_at=8, quiet=True)
+    report = train(task, settings, tmp_path / "run", quiet=True)
+    assert (halted.step, report.step) == (8, 16)
+    assert report.measures["held-out loss"] < before
+    assert (tmp_path / "run" / "samples" / "step-000016.png").exists()
+
+
+def test_attention_alone_leaves_all_else_as_it_is(pipeline, wide, tmp_path):
+    data = fittings(pipeline.vae, people())
+    task = TryOnTask(wide, pipeline.vae, pipeline.scheduler, data, data)
+    before = {name: value.clone() for name, value in wide.state_dict().items()}
+    train(task, LoopSettings(steps=3, batch_size=2, warmup=1), tmp_path / "run", quiet=True)
+    changed = {name for name, value in wide.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(".attn1." in name for name in changed)
+    assert {f".{name.split('.', 1)[1]}" for name in attentions(wide)} >= {f".{n.split('.attn1.')[1]}" for n in changed}
+
+
+def test_text_is_not_asked_for(task):
+    assert isinstance(task.unet, UNet2DConditionModel)
+    for name, weight in task.unet.named_parameters():
+        assert weight.requires_grad is (".attn2." not in name)
