@@ -27,6 +27,9 @@ def draw(
     width: Annotated[int, typer.Option(help="Pixels.")] = 128,
     height: Annotated[int, typer.Option(help="Pixels.")] = 192,
     labels: Annotated[bool, typer.Option("--labels", help="Write a map of the parts beside each picture.")] = False,
+    triplets: Annotated[
+        bool, typer.Option("--triplets", help="People before and after, in garments that lie beside: for try-on.")
+    ] = False,
 ) -> None:
     """Draw street-fashion figures with captions: PNGs and a metadata.jsonl, as trainers read them."""
     import json
@@ -39,6 +42,16 @@ def draw(
     if count < 1 or seed < 0:
         raise SettingsError(f"--count is {count}, --seed is {seed}; expected at least 1 picture and a seed from 0")
     check_folder(output)
+    if triplets:
+        if labels or (width, height) != (128, 192):
+            raise SettingsError(
+                "--triplets have one size, and masks in place of --labels; give neither size nor --labels"
+            )
+        from igo.mini.fittings import write_triplets
+
+        write_triplets(output, seed, count)
+        echo(f"{count} triplets are in {output}; to learn from them, run: igo train tryon --data {output}")
+        return
     rows = []
     for number in range(seed, seed + count):
         drawing = wardrobe.draw(wardrobe.sample(number), width, height)

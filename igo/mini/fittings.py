@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from rich.progress import track
 
 from igo.errors import CheckpointError
 from igo.files import refusing, write_whole
+from igo.images import write_image
 from igo.mini.pictures import wardrobe_digest
 from igo.mini.triplets import SIZE, Triplet, triplet
+from igo.training.data.metadata import METADATA
 from igo.training.data.tryon import TryOnSet
 from igo.training.loop.hardware import processes
 
@@ -55,6 +58,28 @@ def drawn_fittings(folder: Path, count: int, seed: int, workers: int = 1) -> Try
     worn = torch.arange(GARMENTS * count).view(count, GARMENTS)
     unpacked = np.unpackbits(zones.numpy(), axis=-1, count=SIZE[0]).view(bool)
     return TryOnSet(people, garments, worn, torch.from_numpy(unpacked), before)
+
+
+def write_triplets(folder: Path, first: int, count: int) -> None:
+    """The triplets of seeds from ``first`` on as PNGs, listed in a metadata.jsonl as ``load_fittings`` reads it: the
+    person after, two pictures of the garment, the person before, and a mask of all that changes."""
+    rows = []
+    for number in range(first, first + count):
+        one = triplet(number)
+        pictures = {"after": one.after, "flat": one.garments[0], "worn": one.garments[1], "before": one.before}
+        for name, pixels in {**pictures, "mask": one.zones[0].astype(np.uint8) * 255}.items():
+            write_image(Image.fromarray(pixels), folder / name / f"{number:06d}.png")
+        files = {name: f"{name}/{number:06d}.png" for name in (*pictures, "mask")}
+        rows.append(
+            {
+                "file_name": files["after"],
+                "garment": [files["flat"], files["worn"]],
+                "mask": files["mask"],
+                "before": files["before"],
+                "category": one.category,
+            }
+        )
+    write_whole(folder / METADATA, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def _path(folder: Path, start: int) -> Path:

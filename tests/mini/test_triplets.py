@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from igo.mini.fittings import drawn_fittings
+from igo.mini.fittings import drawn_fittings, write_triplets
 from igo.mini.triplets import DIFFERENT, SIZE, triplet
+from igo.training.data.fittings import load_fittings
 from igo.wardrobe import held_out
 
 
@@ -59,3 +60,13 @@ def test_they_are_drawn_once(tmp_path, monkeypatch):
     again = drawn_fittings(tmp_path, 4, 0)
     assert np.array_equal(first.zones, again.zones)
     assert first.worn.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_they_are_written_as_they_are_read_again(tmp_path):
+    write_triplets(tmp_path, 5, 2)
+    found = load_fittings(tmp_path, SIZE)
+    one = triplet(5)
+    assert np.array_equal(found.people[0], one.after)
+    assert np.array_equal(found.before[0], one.before)
+    assert found.garments.shape[0] == 4
+    assert (one.zones[0] <= found.zones[0, 0].numpy()).all()

@@ -29,8 +29,9 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
     """Pairs of ``folder``, people cropped to ``size`` (width, height) around their middle, garments laid into it whole.
 
     A line of ``metadata.jsonl`` is ``{"file_name": "person/a.jpg", "garment": "garment/shirt.png"}``; many people may
-    wear one garment. ``"mask"`` says where it is on the person; without one ``mask_of`` is asked. ``"before"`` is a
-    picture of the same size with the same person in other clothes, to learn without masks; all lines have one or none.
+    wear one garment, and of one there may be a list of pictures, of which ``mask_of`` is shown the first. ``"mask"``
+    says where it is on the person; without one ``mask_of`` is asked. ``"before"`` is a picture of the same size with
+    the same person in other clothes, to learn without masks; all lines have one or none.
 
     Raises ``SettingsError`` or ``ImageError`` that name the line.
     """
@@ -42,19 +43,19 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
     people, zones, worn, before = [], [], [], []
     for row in rows:
         person = _picture(row, row.picture)
-        path = folder / _named(row, "garment")
-        if path not in garments:
-            garments[path] = len(garments), _picture(row, path)
-        number, garment = garments[path]
-        mask = _mask(row, folder, person, garment, mask_of)
+        shown = [folder / name for name in _garments(row)]
+        for path in shown:
+            if path not in garments:
+                garments[path] = len(garments), _picture(row, path)
+        mask = _mask(row, folder, person, garments[shown[0]][1], mask_of)
         pixels = np.asarray(fitted(mask, size, "crop")) >= 128
         if not pixels.any():
             raise ImageError(f"{row.place}: the mask shows no garment in the middle {size[0]}×{size[1]} of the person")
         people.append(np.asarray(fitted(person, size, "crop")))
         zones.append([fitting_zone(kind, pixels, np.zeros_like(pixels), rng) for kind in FITTING])
-        worn.append([number])
+        worn.append([garments[path][0] for path in shown])
         if "before" in row.values:
-            other = _picture(row, folder / _named(row, "before"))
+            other = _picture(row, folder / str(row.values["before"]))
             if other.size != person.size:
                 raise ImageError(
                     f"{row.place}: the picture from before has {other.width}×{other.height} pixels, that of after "
@@ -63,10 +64,11 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
             before.append(np.asarray(fitted(other, size, "crop")))
     if before and len(before) != len(people):
         raise SettingsError(f'{folder}: {len(before)} of {len(people)} lines have a "before"; give it on all or none')
+    most = max(map(len, worn))
     return TryOnSet(
         people=_tensor(people),
         garments=_tensor([np.asarray(laid_out(garment, size)) for _, garment in garments.values()]),
-        worn=torch.tensor(worn),
+        worn=torch.tensor([(numbers * most)[:most] for numbers in worn]),
         zones=torch.from_numpy(np.array(zones)),
         before=_tensor(before) if before else torch.empty(0, dtype=torch.uint8),
     )
@@ -83,11 +85,12 @@ def laid_out(garment: Image.Image, size: tuple[int, int]) -> Image.Image:
     return laid
 
 
-def _named(row: Row, key: str) -> str:
-    name: Any = row.values.get(key)
-    if not isinstance(name, str) or not name:
+def _garments(row: Row) -> list[str]:
+    named: Any = row.values.get("garment")
+    names = named if isinstance(named, list) else [named]
+    if not names or not all(isinstance(name, str) and name for name in names):
         raise SettingsError(f"{row.place}: {FIELDS}")
-    return name
+    return names
 
 
 def _mask(row: Row, folder: Path, person: Image.Image, garment: Image.Image, mask_of: MaskOf | None) -> Image.Image:

@@ -41,6 +41,16 @@ def test_many_people_may_wear_one_garment(tmp_path):
     assert not len(found.before)
 
 
+def test_there_may_be_several_pictures_of_a_garment(tmp_path):
+    rows = [
+        {"file_name": "a.png", "garment": ["garment.png", "small.png"], "mask": "mask.png"},
+        {"file_name": "b.png", "garment": "small.png", "mask": "mask.png"},
+    ]
+    found = load_fittings(folder(tmp_path, rows), SIZE)
+    assert found.worn.tolist() == [[0, 1], [1, 1]]
+    assert len(found.garments) == 2
+
+
 def test_a_person_without_a_mask_is_asked_for_one(tmp_path):
     rows = [{"file_name": "a.png", "garment": "garment.png", "before": "before.png"}]
     asked = []
