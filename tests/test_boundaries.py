@@ -16,7 +16,7 @@ FLOORS = (
     ("errors",),
     ("files", "hub"),
     ("values", "networks", "embedded", "wardrobe", "runtime", "images"),
-    ("compositing", "hookspecs"),
+    ("compositing", "hookspecs", "measures"),
     ("records",),
     ("chains",),
     ("painting",),

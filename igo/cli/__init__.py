@@ -14,6 +14,7 @@ import typer
 
 from igo.cli import (
     caption,
+    compare,
     dataset,
     demo,
     doctor,
@@ -62,6 +63,7 @@ for module in (
     doctor,
     demo,
     caption,
+    compare,
     dataset,
     train,
     train_lora,
