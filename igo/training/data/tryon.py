@@ -28,9 +28,17 @@ class TryOnSet:
         return len(self.people)
 
     def part(self, rows: slice) -> TryOnSet:
-        """Some of the people, with all garments."""
+        """Some of the people, with what they wear."""
+        used, worn = torch.unique(self.worn[rows], return_inverse=True)
         before = self.before[rows] if len(self.before) else self.before
-        return replace(self, people=self.people[rows], worn=self.worn[rows], zones=self.zones[rows], before=before)
+        return replace(
+            self,
+            people=self.people[rows],
+            garments=self.garments[used],
+            worn=worn,
+            zones=self.zones[rows],
+            before=before,
+        )
 
     def hold_out(self, count: int) -> tuple[TryOnSet, TryOnSet]:
         """All but the last ``count`` people, and those. Raises ``SettingsError`` where nobody would be left."""

@@ -43,6 +43,8 @@ def test_a_set_can_hold_people_back():
     learned, measured = people().hold_out(2)
     assert (len(learned), len(measured)) == (4, 2)
     assert torch.equal(measured.before, people().before[4:])
+    assert torch.equal(measured.garments[measured.worn[:, 0]], people().garments[4:])
+    assert len(measured.garments) == 2
     with pytest.raises(Exception, match="6 of 6 people can't be held out"):
         people().hold_out(6)
 
