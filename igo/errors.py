@@ -14,7 +14,7 @@ class IGOError(Exception):
     hook: str | None = None
 
     def __str__(self) -> str:
-        message = _on_one_line(super().__str__())
+        message = _on_one_line(Exception.__str__(self))  # not a KeyError's own, which is the message's repr
         if self.step is None:
             return message
         return f"step '{self.step}'{f' ({self.hook})' if self.hook else ''}: {message}"
@@ -62,7 +62,7 @@ class MissingLayerError(LayerError):
     """A layer that a step asks for, and that nobody makes."""
 
 
-class MissingReferenceError(ChainError):
+class MissingReferenceError(ChainError, KeyError):
     """A reference that a step needs, and that isn't given."""
 
 

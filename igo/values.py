@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import numbers
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from igo.errors import ImageError, LayerError, SettingsError
+from igo.errors import ImageError, LayerError, MissingReferenceError, SettingsError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,6 +44,15 @@ class Frozen(Mapping[str, V], Generic[V]):
 
     def __repr__(self) -> str:
         return repr(self._items)
+
+
+class References(Frozen["Image"]):
+    """Pictures by their names. Asking for another raises ``MissingReferenceError``, which is a ``KeyError`` too."""
+
+    def __getitem__(self, key: str) -> Image:
+        if key not in self._items:
+            raise not_given(key, self._items)
+        return self._items[key]
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Request:
         check_table(self.layers)
         object.__setattr__(self, "layers", Frozen(self.layers))
         check_table(self.references, "references")
-        object.__setattr__(self, "references", Frozen(self.references))
+        object.__setattr__(self, "references", References(self.references))
         for name, reference in self.references.items():
             check_rgb(reference, "a request", f" as reference '{name}'")
         if self.image is not None:
@@ -241,6 +250,14 @@ def check_table(pictures: Any, what: Literal["layers", "references"] = "layers")
     for name in pictures:
         if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
             raise kind(f"{what} has one called {name!r}; expected 1 to {MAX_NAME} printable characters, as '{example}'")
+
+
+def not_given(name: str, given: Iterable[str]) -> MissingReferenceError:
+    """The error of a step that needs the reference ``name``, and was ``given`` others."""
+    had = " and ".join(f"'{other}'" for other in sorted(given)) or "none"
+    return MissingReferenceError(
+        f"needs a reference '{name}', a picture to go by, and was given {had}; give references={{'{name}': ...}}"
+    )
 
 
 def check_layers(image: Image, layers: Mapping[str, Image]) -> None:

@@ -22,12 +22,11 @@ from igo.errors import (
     ChainError,
     LayerError,
     MissingLayerError,
-    MissingReferenceError,
     NothingFoundError,
     PluginError,
 )
 from igo.runtime import Runtime
-from igo.values import Entry, Event, Frame, Request, check_layers
+from igo.values import Entry, Event, Frame, Request, check_layers, not_given
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -282,14 +281,14 @@ def check_needs(steps: Iterable[Step], layers: Iterable[str] = (), references: I
     """Raise ``MissingLayerError`` for the first step that needs a layer which neither ``layers`` nor any step brings,
     ``MissingReferenceError`` for one that needs another reference than ``references``."""
     offered = {name for step in steps for name in step.provides} | set(layers)
-    given = sorted(references)
+    given = tuple(references)
     for step in steps:
         for name in step.needs:
             if name not in offered:
                 raise MissingLayerError(_nobody_makes(name)).at(step.name)
         for name in step.needs_references:
             if name not in given:
-                raise MissingReferenceError(_not_given(name, given)).at(step.name)
+                raise not_given(name, given).at(step.name)
 
 
 def _key(step: Step) -> Hashable:
@@ -339,8 +338,3 @@ def _stamped(frame: Frame, step: Step) -> Frame:
 
 def _nobody_makes(name: str) -> str:
     return f"needs a layer '{name}' that nobody makes; add a step that provides it, or give layers={{'{name}': ...}}"
-
-
-def _not_given(name: str, given: Sequence[str]) -> str:
-    had = " and ".join(f"'{other}'" for other in given) or "none"
-    return f"needs a reference '{name}', a picture to go by, and was given {had}; give references={{'{name}': ...}}"

@@ -12,7 +12,14 @@ from igo.chains.chain import Chain
 from igo.chains.config import parse_chain
 from igo.chains.settings import settings_of
 from igo.chains.step import HOOKS, Step
-from igo.errors import ConfigError, IGOError, MissingLayerError, PluginError, SettingsError
+from igo.errors import (
+    ConfigError,
+    IGOError,
+    MissingLayerError,
+    MissingReferenceError,
+    PluginError,
+    SettingsError,
+)
 from igo.testing.findings import ConformanceError
 from igo.testing.trial import SEED, Outcome, Scene, tried
 from igo.testing.worker import Report, in_another_process
@@ -30,7 +37,7 @@ RULES = {
     "pickle": "it can be sent to another process",
     "imports": "importing its module brings neither torch, diffusers, transformers nor cv2",
     "runs": "it raises nothing",
-    "needs": "it declares the layers that it asks for, and no others",
+    "needs": "it declares the layers and references that it can't do without, and no others",
     "provides": "it makes the layers that it declares, and no others",
     "input": "it changes no picture in place that it was handed",
     "size": "it keeps the picture's size, or declares resizes = True",
@@ -42,6 +49,8 @@ RULES = {
 PROMPT = "fashion photo of a woman in a red hoodie and blue jeans, street background"
 SIZE = (61, 83)
 """No multiple of anything."""
+REFERENCE = (47, 59)
+"""Another one."""
 
 
 def check_plugin(
@@ -51,6 +60,7 @@ def check_plugin(
     prompt: str | None = None,
     image: ImageSource | None = None,
     layers: Mapping[str, ImageSource] | None = None,
+    references: Mapping[str, ImageSource] | None = None,
     runtime: Runtime | None = None,
     **settings: Any,
 ) -> None:
@@ -58,8 +68,9 @@ def check_plugin(
 
     It is tried behind ``base`` (``PaintedBase``; `mini` for a plugin with ``prepare``), on a prompt and on a photo, or
     on ``image`` alone if that is given; and once in a process of its own. What it ``needs`` is made for it, unless
-    ``layers`` brings it. ``prompt`` and ``settings`` are those of ``Chain.run``; without a prompt the base takes
-    ``image`` as it is. ``runtime`` shares loaded models with other tests.
+    ``layers`` brings it, and so are ``needs_references``, unless ``references`` does. ``prompt`` and ``settings`` are
+    those of ``Chain.run``; without a prompt the base takes ``image`` as it is. ``runtime`` shares loaded models with
+    other tests.
     """
     __tracebackhide__ = True
     from igo.runtime import Runtime
@@ -68,7 +79,9 @@ def check_plugin(
     _settings(plugin)
     _pickle(plugin)
     runtime = runtime or Runtime("cpu")
-    scenes = _scenes(step, base, prompt, image, layers or {}, settings)
+    scenes = _scenes(
+        step, base, prompt, image, layers or {}, {**settings, "references": _shown(step, references or {})}
+    )
     report = in_another_process(plugin, scenes[0], runtime)
     if report.torch:
         import torch  # noqa: F401  what a plugin does to it can be seen only if it is there before
@@ -78,6 +91,7 @@ def check_plugin(
             *_imports(plugin, report),
             *(finding for outcome in outcomes for finding in outcome.findings),
             *_needs(step, scenes, outcomes, runtime),
+            *_needs_references(step, scenes, outcomes, runtime),
             *_provides(step, outcomes),
             *_determinism(plugin, scenes, outcomes, report, runtime),
         ]
@@ -162,6 +176,16 @@ def _scenes(
     return scenes
 
 
+def _shown(step: Step, references: Mapping[str, ImageSource]) -> dict[str, Image]:
+    """The references that were given, and for others that the plugin needs, a picture of its own each."""
+    from igo.chains.inputs import read_references
+    from igo.testing.painted import PaintedBase
+
+    painter = PaintedBase(*REFERENCE)
+    drawn = {name: painter.generate(Request(prompt=name)) for name in step.needs_references if name not in references}
+    return {name: frames[0].image for name, frames in drawn.items() if frames} | read_references(references)[0]
+
+
 def _imports(plugin: object, report: Report) -> Iterable[ConformanceError]:
     module, todo = type(plugin).__module__, "import them inside the hooks: listing plugins must cost nothing"
     if report.broken:
@@ -176,15 +200,26 @@ def _needs(
 ) -> Iterable[ConformanceError]:
     """A layer is needed if it is asked for, or if nothing, or something else, comes out without it."""
     for name in step.needs:
-        if not any(name in outcome.asked or _differs_without(name, step, scene, outcome, runtime)
+        if not any(name in outcome.asked or _differs(step, scene, outcome, runtime, without=name)
                    for scene, outcome in zip(scenes, outcomes, strict=True)):  # fmt: skip
             seen = f"{step.name} declares needs = ('{name}', ...), and does the same without it"
             yield ConformanceError("needs", seen, f"take '{name}' out of needs")
 
 
-def _differs_without(name: str, step: Step, scene: Scene, outcome: Outcome, runtime: Runtime) -> bool:
+def _needs_references(
+    step: Step, scenes: Iterable[Scene], outcomes: Iterable[Outcome], runtime: Runtime
+) -> Iterable[ConformanceError]:
+    """The same of references."""
+    for name in step.needs_references:
+        if not any(_differs(step, scene, outcome, runtime, without_reference=name)
+                   for scene, outcome in zip(scenes, outcomes, strict=True)):  # fmt: skip
+            seen = f"{step.name} declares needs_references = ('{name}', ...), and does the same without it"
+            yield ConformanceError("needs", seen, f"take '{name}' out of needs_references")
+
+
+def _differs(step: Step, scene: Scene, outcome: Outcome, runtime: Runtime, **left_out: str) -> bool:
     try:
-        return tried(step.plugin, scene, runtime, without=[name]).pictures != outcome.pictures
+        return tried(step.plugin, scene, runtime, **left_out).pictures != outcome.pictures
     except IGOError:
         return True
 
@@ -212,19 +247,19 @@ def _determinism(
     for scene, outcome in zip(scenes, outcomes, strict=True):
         copy = pickle.loads(pickle.dumps(plugin))  # noqa: S301  our own
         if tried(copy, scene, runtime).pictures != outcome.pictures:
-            yield _differs("run again with the same seed, it makes another picture", "draw from runtime.generator")
+            yield _not_the_same("run again with the same seed, it makes another picture", "draw from runtime.generator")
     if report.pictures and report.pictures != outcomes[0].pictures:
         todo = "hash() of text differs from process to process, and so does the order of sets; use runtime.seed"
-        yield _differs("in another process the same seed makes another picture", todo)
+        yield _not_the_same("in another process the same seed makes another picture", todo)
     seed = scenes[0].request.seed or 0
     batch = replace(scenes[0], request=scenes[0].request.replace(num_images=2, seed=max(seed - 1, 0)))
     pictures = tried(plugin, batch, runtime).pictures
     if seed > 0 and len(pictures) == 2 and pictures[1] != outcomes[0].pictures[0]:
         todo = "take frame.seed (request.seed is the batch's), and keep nothing from one picture to the next"
-        yield _differs(f"the picture of seed {seed} is another one as the second of a batch", todo)
+        yield _not_the_same(f"the picture of seed {seed} is another one as the second of a batch", todo)
 
 
-def _differs(seen: str, remedy: str) -> ConformanceError:
+def _not_the_same(seen: str, remedy: str) -> ConformanceError:
     return ConformanceError("determinism", seen, remedy)
 
 
@@ -237,5 +272,8 @@ def _blamed(error: Exception, step: Step) -> ConformanceError:
         return ConformanceError("needs", f"{step.name} asks for a layer that it doesn't declare: {error}", todo)
     if isinstance(error, PluginError) and error.__cause__ is None:
         return ConformanceError("hooks", str(error), "return what igo.hookspecs says")
-    todo = "mend that, or give check_plugin a prompt, image or layers with which it works"
+    if isinstance(error, MissingReferenceError):
+        todo = "name it in needs_references, of the class or in a property"
+        return ConformanceError("needs", f"{step.name} asks for a reference that it doesn't declare: {error}", todo)
+    todo = "mend that, or give check_plugin a prompt, image, layers or references with which it works"
     return ConformanceError("runs", f"{step.name} raised {type(error).__name__}: {error}", todo)

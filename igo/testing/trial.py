@@ -67,21 +67,24 @@ def middle(size: tuple[int, int]) -> Image.Image:
     return mask
 
 
-def tried(plugin: object, scene: Scene, runtime: Runtime, without: Iterable[str] = ()) -> Outcome:
-    """Run ``plugin`` behind the scene's base. ``without`` names layers that are left out although they are needed.
+def tried(
+    plugin: object, scene: Scene, runtime: Runtime, without: str | None = None, without_reference: str | None = None
+) -> Outcome:
+    """Run ``plugin`` behind the scene's base, ``without`` a layer or reference that is left out although it is needed.
 
     Raises whatever the plugin raises.
     """
-    left_out = set(without)
     step = Watched(plugin)
-    step.needs = tuple(name for name in step.needs if name not in left_out)
-    offered = {name: layer for name, layer in scene.offered.items() if name not in left_out}
-    layers = {name: layer for name, layer in scene.request.layers.items() if name not in left_out}
+    step.needs = tuple(name for name in step.needs if name != without)
+    step.needs_references = tuple(name for name in step.needs_references if name != without_reference)
+    offered = {name: layer for name, layer in scene.offered.items() if name != without}
+    layers = {name: layer for name, layer in scene.request.layers.items() if name != without}
+    references = {name: one for name, one in scene.request.references.items() if name != without_reference}
     steps = [Step(scene.base, "base"), step, *([Step(LayerMaker(offered))] if offered else [])]
     if offered:
         steps[-1].provides = tuple(offered)
     run = Run(steps, runtime)
-    request = scene.request.replace(layers=layers)
+    request = scene.request.replace(layers=layers, references=references)
     frames = run.frames(request)
     made = {
         name
@@ -177,6 +180,8 @@ class _Handed:
             self.add(f"{what}'s image", value.image)
             for name, layer in value.layers.items():
                 self.add(f"{what}'s layer '{name}'", layer)
+            for name, reference in value.references.items() if isinstance(value, Request) else ():
+                self.add(f"{what}'s reference '{name}'", reference)
         elif isinstance(value, list | tuple):
             for one in value:
                 self.add(what, one)

@@ -143,6 +143,22 @@ class NeedsNothing:
 
 
 @dataclass(frozen=True)
+class AsksUndeclaredReference:
+    @igo.hookimpl
+    def postprocess(self, frame, request):
+        return frame.with_image(request.references["garment"].resize(frame.image.size))
+
+
+@dataclass(frozen=True)
+class NeedsNoReference:
+    needs_references = ("garment",)
+
+    @igo.hookimpl
+    def postprocess(self, frame):
+        return frame
+
+
+@dataclass(frozen=True)
 class MakesNothing:
     provides = ("mask",)
 
@@ -198,6 +214,16 @@ class ErasesMask:
     def postprocess(self, frame, layer):
         layer("mask").paste(0, (0, 0, *frame.image.size))
         return frame
+
+
+@dataclass(frozen=True)
+class CutsReference:
+    needs_references = ("garment",)
+
+    @igo.hookimpl
+    def postprocess(self, frame, request):
+        request.references["garment"].putpixel((0, 0), (1, 2, 3))
+        return frame.with_image(request.references["garment"].resize(frame.image.size))
 
 
 @dataclass(frozen=True)
@@ -323,9 +349,9 @@ BROKEN = {
     "settings": [Unwritable, Doubling, NoDataclass],
     "pickle": [Loaded],
     "runs": [Raises, Divides],
-    "needs": [AsksUndeclared, NeedsNothing],
+    "needs": [AsksUndeclared, NeedsNothing, AsksUndeclaredReference, NeedsNoReference],
     "provides": [MakesNothing, MakesAnything, Undeclared],
-    "input": [Paints, PaintsInner, ErasesMask],
+    "input": [Paints, PaintsInner, ErasesMask, CutsReference],
     "size": [Crops, CropsInner],
     "random": [Seeds, DrawsNumpy, SeedsTorch],
     "torch": [NoGrad, Threads],

@@ -45,6 +45,7 @@ def by_hand(record):
     return found
 
 
+PICTURE = {"name": "a.png", "sha256": "0", "pixels": "0", "width": 2, "height": 2}
 CHANGES = {
     "an index below 0": {"index": -1},
     "an index beyond all": {"index": 10**18},
@@ -99,6 +100,24 @@ CHANGES = {
     },
     "an input that steers": {
         f"inputs.{STEERING}": {"name": STEERING, "sha256": "0", "pixels": "0", "width": 1, "height": 1}
+    },
+    "a reference that is no input": {"references": ["gone"]},
+    "a reference that is the image": {"references": ["image"], "inputs.image": PICTURE},
+    "a reference twice": {"references": ["garment"] * 2, "inputs.garment": PICTURE},
+    "a reference that is missing": {"references": ["garment"], "inputs.garment": PICTURE},
+    "a reference that steers": {"references": [STEERING], "inputs": {STEERING: PICTURE}},
+    "references that are a table": {"references": {"garment": 1}, "inputs.garment": PICTURE},
+    "many references": {
+        "references": [f"r{index}" for index in range(9000)],
+        **{f"inputs.r{index}": PICTURE for index in range(9000)},
+    },
+    "large references": {
+        "references": ["a", "b"],
+        **{f"inputs.{name}": {**PICTURE, "width": 2**14, "height": 2**14} for name in "ab"},
+    },
+    "references of no size": {
+        "references": ["a", "b"],
+        **{f"inputs.{name}": {**PICTURE, "width": -(2**30), "height": side} for name, side in (("a", 2**30), ("b", 1))},
     },
     "a file of many letters": {"files.x": "", f"files.{'n' * 900}": "sha256:0"},
     "a file that is missing": {f"files.{STEERING}": "sha256:0"},

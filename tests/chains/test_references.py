@@ -4,12 +4,14 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import igo
+from igo.cli import run_command
 from igo.errors import IGOError, ImageError, MissingReferenceError, ProvenanceError, SettingsError
 from igo.images import read_image, write_image
 from igo.records.provenance import read_record
@@ -201,6 +203,47 @@ def test_a_moved_one_is_asked_for_and_held_against_the_record(worn, tmp_path):
         igo.replay(worn)
     with pytest.raises(ProvenanceError, match="record has no input 'shrit'; it has: shirt, skirt"):
         igo.replay(worn, {"shrit": shirt})
+
+
+def test_the_command_line_gives_and_shows_them(worn, capsys):
+    Path("worn.toml").write_text(TWO.to_toml())
+    given = ["--reference", "shirt=shirt.png", "--reference", "skirt=skirt.png"]
+    run = ["run", "worn.toml", "-p", "a", "--seed", "1", "-q"]
+    assert run_command([*run, *given, "-o", "again.png"]) == 0
+    assert read_image("again.png").image == read_image(worn).image
+    assert run_command(["show", "again.png"]) == 0
+    assert "# inputs\nshirt: reference shirt.png 30x20 sha256:" in capsys.readouterr().out
+    Path("skirt.png").rename("other.png")
+    assert run_command(["replay", "again.png", "-q", "--reference", "skirt=other.png"]) == 0
+    assert run_command([*run, *given[:2], "-o", "none.png"]) == 2
+    told = "needs a reference 'skirt', a picture to go by, and was given 'shirt'; give --reference skirt=FILE"
+    assert capsys.readouterr().err == f"igo: step 'worn-2': {told}\n"
+    assert not Path("none.png").exists()
+
+
+def test_a_replay_never_writes_over_one(worn, capsys):
+    before = Path("shirt.png").read_bytes()
+    assert run_command(["replay", worn.name, "-q", "-o", "shirt.png"]) == 2
+    assert "--output would write over the input" in capsys.readouterr().err
+    assert Path("shirt.png").read_bytes() == before
+
+
+def test_a_plugins_page_names_what_it_needs(capsys, monkeypatch):
+    monkeypatch.setattr("igo.chains.registry.load", lambda name: Worn)
+    assert run_command(["plugins", "worn"]) == 0
+    assert "needs references: as its settings say\n" in capsys.readouterr().out
+    monkeypatch.setattr(Worn, "needs_references", ("garment", "style"))
+    assert run_command(["plugins", "worn"]) == 0
+    assert "needs references: garment, style\n" in capsys.readouterr().out
+
+
+def test_who_asks_for_one_that_is_not_there_is_told(photo):
+    request = igo.Request(references={"style": SHIRT})
+    assert request.references.get("garment") is None
+    assert "garment" not in request.references
+    with pytest.raises(MissingReferenceError, match=r"^needs a reference 'garment', .* given 'style'; give") as caught:
+        request.references["garment"]
+    assert isinstance(caught.value, KeyError)
 
 
 def test_one_that_is_called_mask_is_read_as_a_picture(tmp_path):

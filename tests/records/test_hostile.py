@@ -16,12 +16,16 @@ from igo.testing import PaintedBase
 from tests.builders import hostile_records as hostile
 
 SECONDS = 5
+GARMENT = Image.new("RGB", (3, 2), "red")
 STEERS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 @pytest.fixture(scope="module")
-def record():
-    return igo.Chain(PaintedBase(8, 8)).run("a coat", seed=5, width=8, height=8).record()
+def record(tmp_path_factory):
+    garment = tmp_path_factory.mktemp("in") / "garment.png"
+    GARMENT.save(garment)
+    chain = igo.Chain(PaintedBase(8, 8))
+    return chain.run("a coat", seed=5, width=8, height=8, references={"garment": garment}).record()
 
 
 @pytest.fixture
@@ -31,6 +35,7 @@ def tried(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection"))
 
     def check(text):
+        GARMENT.save("garment.png")
         write_image(Image.new("RGB", (2, 2)), "a.png", text={"igo": text, "parameters": hostile.STEERING})
         codes = []
         for arguments in (["show"], ["show", "--json"], ["replay", "--quiet"]):
@@ -50,7 +55,7 @@ def tried(tmp_path, monkeypatch, capsys):
             if arguments[-1] == "--json" and code == 0:
                 json.loads(shown.out)
             codes.append(code)
-        assert {path.name for path in tmp_path.iterdir()} <= {"a.png", "a-replay.png"}
+        assert {path.name for path in tmp_path.iterdir()} <= {"a.png", "a-replay.png", "garment.png"}
         return codes
 
     return check

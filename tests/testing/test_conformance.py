@@ -121,8 +121,40 @@ class Sevens:
 def test_a_photo_and_layers_may_be_brought():
     photo, parts = Image.new("RGB", (3, 4), "navy"), Image.new("L", (3, 4), 7)
     check_plugin(Sevens(), image=photo, layers={"parts": parts})
-    with pytest.raises(ConformanceError, match="give check_plugin a prompt, image or layers with which it works"):
+    with pytest.raises(ConformanceError, match="give check_plugin a prompt, image, layers or references with which it"):
         check_plugin(Sevens())
+
+
+@dataclass(frozen=True)
+class Wears:
+    """Works with a reference, which its setting names, of one colour only."""
+
+    reference: str = "garment"
+    color: tuple[int, int, int] | None = None
+
+    @property
+    def needs_references(self):
+        return (self.reference,)
+
+    @igo.hookimpl
+    def postprocess(self, frame, request):
+        garment = request.references[self.reference]
+        if self.color not in (None, garment.getpixel((0, 0))):
+            raise ImageError("not this")
+        image = frame.image.copy()
+        image.paste(garment.resize((9, 9)), (3, 3))
+        return frame.with_image(image)
+
+
+def test_references_are_made_for_a_plugin_that_needs_them():
+    check_plugin(Wears())
+    check_plugin(Wears("style"))
+
+
+def test_references_may_be_brought():
+    check_plugin(Wears(color=(0, 0, 128)), references={"garment": Image.new("RGB", (3, 4), "navy")})
+    with pytest.raises(ConformanceError, match="give check_plugin a prompt, image, layers or references with which"):
+        check_plugin(Wears(color=(0, 0, 128)))
 
 
 def test_the_base_for_tests_is_a_plugin_as_well():
