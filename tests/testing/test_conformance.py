@@ -147,7 +147,6 @@ class Wears:
 
 
 def test_references_are_made_for_a_plugin_that_needs_them():
-    check_plugin(Wears())
     check_plugin(Wears("style"))
 
 
