@@ -24,16 +24,16 @@ Each hook is called for one step at a time; the chain combines the answers (see 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pluggy
 
 from igo.errors import PluginError
-from igo.values import Event, Frame, Request
+from igo.values import Conditions, Event, Frame, Request
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image, Resampling
 
     from igo.runtime import Runtime
 
@@ -43,6 +43,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _hookspec = pluggy.HookspecMarker(PROJECT)
 _hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Fit(Protocol):
+    """Brings a picture that belongs to what is painted to the crop, scale and padding at which it is painted."""
+
+    def __call__(self, picture: Image, resample: Resampling | None = None) -> Image:
+        """``picture``, of the size of ``request.image`` or, without one, of the picture that is asked for, as the base
+        paints there; same mode. Where that is scaled: by ``resample``, without it as the picture itself (LANCZOS); by
+        NEAREST for the numbers of parts. Raises ``LayerError`` for a picture of another size."""
+        ...
 
 
 def _spec(function: F) -> F:
@@ -82,6 +92,23 @@ def prepare(pipeline: Any, runtime: Runtime) -> Any:
 
 
 @_spec
+def condition(request: Request, fit: Fit, layer: Callable[..., Image], runtime: Runtime) -> Mapping[str, Any] | None:
+    """Give the base's pipeline further arguments for its call, by diffusers' names: ``{"guidance_rescale": 0.7}``.
+
+    Asked of all steps, in chain order, wherever they stand, each time that a base is about to paint ``request``; where
+    it paints parts of a picture by themselves, once for each. ``fit(picture)`` brings a picture that belongs to
+    ``request.image`` to what is painted of it (see ``Fit``); ``layer(name, target="")`` gives a layer: the request's
+    own, the asking step's, or the first that another step provides.
+
+    Lists that several steps give for one argument are joined, in chain order: what diffusers takes one of for each
+    ControlNet or IP-Adapter, such as ``{"control_image": [fit(edges)], "controlnet_conditioning_scale": [0.5]}``.
+    Anything else that is given twice is an error that names both steps. A picture to paint by is always called
+    ``control_image``, also for the pipelines that call it ``image``. A step that changes the pipeline in ``prepare``
+    gives here what that pipeline then needs. What the base sets itself (prompts, sizes, seeds) can't be given.
+    """
+
+
+@_spec
 def preprocess(request: Request, runtime: Runtime) -> Request | None:
     """Change what is asked for, before generation: a prompt template, a canvas and its mask. Fold, in chain order."""
 
@@ -91,19 +118,24 @@ def generate(
     request: Request,
     inner: Callable[[Request], list[Frame]],
     scores: Callable[[Sequence[Frame], Request], list[float] | None],
+    conditions: Callable[[Request, Fit], Conditions],
     runtime: Runtime,
 ) -> list[Frame] | None:
     """Make pictures. Nest: the first step is innermost, the last outermost.
 
     Ignore ``inner`` to replace what stands before in the chain; call it, with the same or another request, once or n
     times, to wrap it. Return at least one frame. A frame for each of ``request.num_images`` is what callers expect;
-    fewer is allowed (the best of n, by ``scores``: see ``score``).
+    fewer is allowed (the best of n, by ``scores``: see ``score``). What paints asks by ``conditions(request, fit)`` for
+    what the steps give it beside the request (see ``condition``); ``fit`` is how it crops, scales and pads a picture.
     """
 
 
 @_spec
-def provide(name: str, frame: Frame, request: Request, runtime: Runtime) -> Image | None:
+def provide(name: str, target: str, asking: str, frame: Frame, request: Request, runtime: Runtime) -> Image | None:
     """Make the layer ``name`` for ``frame.image``, of the same size. First answer wins, the asking step is asked first.
+
+    ``target`` says of what, such as ``"t-shirt"`` for the mask of a step that restyles it; empty where nobody says.
+    ``asking`` is the name of the step that asks; empty where it is the user.
 
     Names in use: ``"mask"`` (mode L, 255 = change here), ``"depth"`` (L, near is light), ``"edges"`` (L, white lines),
     ``"pose"`` (RGB, OpenPose's colours), ``"parse"``. Name what you make in ``provides``.
@@ -126,17 +158,20 @@ def score(frame: Frame, request: Request, runtime: Runtime) -> float | None:
 def postprocess(
     frame: Frame,
     request: Request,
-    layer: Callable[[str], Image],
-    paint: Callable[[Request], list[Frame]],
+    layer: Callable[..., Image],
+    paint: Callable[..., list[Frame]],
     scores: Callable[[Sequence[Frame], Request], list[float] | None],
     runtime: Runtime,
 ) -> Frame | None:
     """Change a picture. Fold, in chain order, for each picture of the batch by itself.
 
-    ``layer(name)`` gives a layer of the frame's size: the user's own, the asking step's, one that the frame carries,
-    or the first that another step provides. ``paint(request)`` asks the chain's own ``generate``, so that a step works
-    on whatever base stands in the chain; ``scores`` judges what it painted (see ``score``). Use
-    ``frame.with_image(...)``; don't change ``frame.image`` in place.
+    ``layer(name, target="")`` gives a layer of the frame's size: the user's own, the asking step's, one that the frame
+    carries, or the first that another step provides, who is told the target. ``paint(request, box=None)`` asks the
+    chain's own ``generate``, so that a step works on whatever base stands in the chain; ``scores`` judges what it
+    painted (see ``score``). What the user brought to paint by, layers such as a pose and references, goes along where
+    ``request.image`` is ``frame.image`` itself, or where ``box`` says which part of that it shows: left, top, right,
+    bottom in the frame's pixels, also beyond its edges, where layers are black. Use ``frame.with_image(...)``; don't
+    change ``frame.image`` in place.
     """
 
 
@@ -161,6 +196,7 @@ def observe(event: Event) -> None:
 
 RESULT_TYPES: dict[str, type | None] = {
     "prepare": None,
+    "condition": Mapping,
     "preprocess": Request,
     "generate": list,
     "provide": None,

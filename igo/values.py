@@ -1,8 +1,8 @@
 """The values that travel through a chain: what is asked for, and the picture on its way. Frozen and small.
 
 A layer is a PIL picture of the same size as the image it belongs to: a mask in mode ``L`` (255 = paint here), a depth
-map, a part map. A reference is a picture of any size that another one is made by: a garment, a style. Images are RGB, 8
-bits a channel.
+map, a part map, a pose in its colours. A reference is a picture of any size that another one is made by: a garment, a
+style. Images are RGB, 8 bits a channel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_SEED = 2**63 - 1
 MAX_NAME = 100
 """Characters of the name of a layer or reference."""
-SOFT_LAYERS = ("alpha", "mask", "depth")
+SOFT_LAYERS = ("alpha", "mask", "depth", "edges", "pose")
 """Layers whose values may be interpolated; others may hold the numbers of parts."""
 V = TypeVar("V")
 
@@ -55,6 +55,16 @@ class References(Frozen["Image"]):
         return self._items[key]
 
 
+class Conditions(Frozen[Any]):
+    """Further arguments of a pipeline's call, by name, and by ``steps`` who gave each (see the hook ``condition``)."""
+
+    def __init__(
+        self, arguments: Mapping[str, Any] | None = None, steps: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        super().__init__(arguments or {})
+        self.steps = Frozen(steps or {})
+
+
 @dataclass(frozen=True)
 class Request:
     """What is to be made. Names and meanings are diffusers' own; ``None`` means "the base's own default".
@@ -81,7 +91,8 @@ class Request:
     image: Image | None = None
     """The picture to start from."""
     layers: Mapping[str, Image] = field(default_factory=dict)
-    """Layers that the user brings. ``"mask"`` together with ``image`` asks for inpainting."""
+    """Layers that the user brings: RGB, or L where they are gray. ``"mask"`` (L) together with ``image`` asks for
+    inpainting."""
     references: Mapping[str, Image] = field(default_factory=dict)
     """Pictures to go by, RGB and of any size, by the names that plugins ask for: ``"garment"``, ``"style"``."""
 

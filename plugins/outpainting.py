@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Anchor = Literal[
     "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
 ]  # fmt: skip
-Paint = Callable[[igo.Request], list[igo.Frame]]
+Paint = Callable[..., list[igo.Frame]]
 SIDES = ("left", "right", "top", "bottom")
 LEAST_OVERLAP, OVERLAP_SHARE = 8, 24
 """The overlap by default: that many pixels, or one part in so many of the picture's shorter side."""
@@ -146,7 +146,8 @@ class Outpainting:
         for number, grown in enumerate(plan):
             runtime.progress(number, len(plan), "outpainting")
             seed = partial(runtime.seed, frame.seed, number)
-            image, found = self._passed(image, known, grown, view, overlap, request, seed, paint)
+            offset = grown[0] - place[0], grown[1] - place[1]
+            image, found = self._passed(image, known, grown, offset, view, overlap, request, seed, paint)
             known, painted = grown, painted + found
         runtime.progress(len(plan), len(plan), "outpainting")
         worst = max((round(band.seam, 3) for band in painted if not isnan(band.seam)), default=None)
@@ -196,13 +197,15 @@ class Outpainting:
         image: Image,
         known: Box,
         grown: Box,
+        offset: tuple[int, int],
         view: tuple[int, int],
         overlap: int,
         request: igo.Request,
         seed: Callable[[int], int],
         paint: Paint,
     ) -> tuple[Image, list[_Band]]:
-        """The picture after one pass, and what there is to say of its bands; ``seed`` is for a band."""
+        """The picture after one pass, and what there is to say of its bands. ``offset`` is where ``grown`` begins, seen
+        from the frame; ``seed`` is for a band."""
         from igo.images.compositing import seam_score
         from igo_plugins.canvas.fill import cut, extended
 
@@ -210,7 +213,9 @@ class Outpainting:
         found = []
         for number, (shown, band) in enumerate(bands(known, grown, view, overlap)):
             start, zone = cut(canvas, mask, shown, band)
-            painted = self._painted(start, zone, request, seed(number), paint)
+            left, top = shown[0] + offset[0], shown[1] + offset[1]
+            box = left, top, left + start.width, top + start.height
+            painted = self._painted(start, zone, request, seed(number), partial(paint, box=box))
             canvas.paste(painted.image, shown[:2])
             seam = seam_score(painted.image, zone)
             found.append(_Band(seam, painted.nsfw_content_detected, _scale(painted), painted.told))

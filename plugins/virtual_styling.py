@@ -94,7 +94,7 @@ class VirtualStyling:
         self,
         frame: igo.Frame,
         request: igo.Request,
-        layer: Callable[[str], Image],
+        layer: Callable[..., Image],
         paint: Callable[[igo.Request], list[igo.Frame]],
         scores: Callable[[Sequence[igo.Frame], igo.Request], list[float] | None],
         runtime: igo.Runtime,
@@ -140,11 +140,11 @@ class VirtualStyling:
         return frame.with_image(best.image, **{**best.told, **report}).with_layer("zone", zone)
 
     def _zone(
-        self, frame: igo.Frame, layer: Callable[[str], Image], runtime: igo.Runtime
+        self, frame: igo.Frame, layer: Callable[..., Image], runtime: igo.Runtime
     ) -> tuple[Image, dict[str, Any]]:
         """The zone to repaint (mode L) and what there is to say about it."""
         try:
-            brought = layer("mask").convert("L")
+            brought = layer("mask", target=self.target).convert("L")
         except MissingLayerError as error:
             if error.step is not None:  # another step asked in vain while it made its layer
                 raise

@@ -86,10 +86,10 @@ class Chain:
         ``image``, ``layers`` and ``references`` are anything that ``igo.images.read_image`` takes: paths, bytes, PIL
         pictures, arrays. Without a prompt the base takes the image as it is; ``width`` and ``height`` resize it first,
         and the layers, which are of its size. The layer ``"mask"`` is read by ``igo.images.read_mask``; the history
-        tells where that had to choose. Any other that has transparency is its alpha, else its luminance. References are
-        pictures to go by, of any size, by the names that steps ask for, laid on white where they are transparent.
-        ``settings`` are the other fields of ``igo.Request``. ``observers`` have an ``observe`` hook and hear of this
-        run alone (a progress bar).
+        tells where that had to choose. Any other keeps its colours (RGB), on black where it is transparent; one without
+        colours is gray (L), or its alpha if it has transparency. References are pictures to go by, of any size, by the
+        names that steps ask for, laid on white where they are transparent. ``settings`` are the other fields of
+        ``igo.Request``. ``observers`` have an ``observe`` hook and hear of this run alone (a progress bar).
 
         Raises ``IGOError``: settings, pictures or layers that can't be used, and steps that fail, by name.
         """
@@ -140,14 +140,20 @@ class Chain:
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
         return run.captions(pictures, prompt) if pictures else []
 
-    def layer(self, name: str, image: ImageSource, references: Mapping[str, ImageSource] | None = None) -> Image:
+    def layer(
+        self,
+        name: str,
+        image: ImageSource,
+        references: Mapping[str, ImageSource] | None = None,
+        target: str = "",
+    ) -> Image:
         """The layer ``name`` of a picture, by the first step that provides it, such as a ``"mask"`` in mode L.
 
-        The mask of a chain with ``VirtualStyling`` is the zone that it would paint.
+        The mask of a chain with ``VirtualStyling`` is the zone that it would paint. ``target`` says of what, to a step
+        that makes masks of many things, such as ``"t-shirt"``.
 
         ``references`` are as in ``run``. Transparent pictures are laid on white, and a mask has nothing that can't be
-        seen. Raises ``IGOError``:
-        ``MissingLayerError`` if no step makes it.
+        seen. Raises ``IGOError``: ``MissingLayerError`` if no step makes it.
         """
         from igo.images import read_image, visible_part
 
@@ -156,7 +162,7 @@ class Chain:
         seen, run = picture.on_white(), Run(self.steps, self.runtime)
         request = Request(image=seen, references=read_references(references or {})[0], seed=0)
         steps = sorted(run.steps, key=lambda step: name in step.shows)  # what a step makes for all comes first
-        made = run.provided(name, steps, Frame(seen), request)
+        made = run.provided(name, steps, Frame(seen), request, target=target)
         if made is None:
             raise MissingLayerError(f"no step of this chain provides a layer '{name}'; add one that does")
         return visible_part(made.convert("L"), picture.alpha) if name == "mask" else made

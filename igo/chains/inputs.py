@@ -49,8 +49,7 @@ def read_inputs(
                 notes.append(Entry(name, {"note": "; ".join(mask.notes)}))
         else:
             layer = source.picture if isinstance(source, Mask) else read_image(source)
-            opaque = layer.alpha is None or layer.alpha.getextrema() == (255, 255)
-            pictures[name] = layer.image.convert("L") if layer.alpha is None or opaque else layer.alpha
+            pictures[name] = _levels(layer) if name == "alpha" else _in_its_mode(layer)
         origins[name] = origin(layer)
     if image is not None:
         check_layers(pictures["image"], pictures)
@@ -83,6 +82,24 @@ def read_references(
         pictures[name], origins[name] = picture.on_white(), origin(picture)
         notes += _nothing_seen(name, picture)
     return pictures, origins, notes
+
+
+def _levels(picture: Picture) -> Image:
+    """A picture's alpha, if it is transparent somewhere, else its luminance: mode L."""
+    opaque = picture.alpha is None or picture.alpha.getextrema() == (255, 255)
+    return picture.image.convert("L") if picture.alpha is None or opaque else picture.alpha
+
+
+def _in_its_mode(picture: Picture) -> Image:
+    """A picture's colours (RGB) on black; of one that shows none, its levels (L)."""
+    from PIL import Image, ImageChops
+
+    shown = picture.image
+    if picture.alpha is not None:
+        shown = Image.composite(shown, Image.new("RGB", shown.size), picture.alpha)
+    red, green, blue = shown.split()
+    gray = all(ImageChops.difference(red, other).getbbox() is None for other in (green, blue))
+    return _levels(picture) if gray else shown
 
 
 def _nothing_seen(name: str, picture: Picture) -> list[Entry]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from igo.errors import PluginError
 from igo.values import SOFT_LAYERS, Frame
 
 if TYPE_CHECKING:
@@ -44,6 +45,28 @@ def followed(layers: Mapping[str, Followed], before: Frame, after: Frame, step: 
         else:
             moved[name] = f"doesn't reach over what step '{step}' added; give one to a chain that begins after it"
     return moved
+
+
+def shown_in(
+    layers: Mapping[str, Followed], frame: Frame, box: tuple[int, int, int, int], size: tuple[int, int]
+) -> dict[str, Image]:
+    """The user's layers for a picture of ``size`` that shows ``box`` of the frame, black beyond the frame's edges: what
+    to paint by, and not where. Raises ``PluginError`` for a box without area."""
+    from PIL.Image import Resampling
+
+    from igo.images import placed
+
+    left, top, right, bottom = box
+    if not (left < right and top < bottom):
+        raise PluginError(f"box is {box}; expected left, top, right and bottom, with an area")
+    across, down = size[0] / (right - left), size[1] / (bottom - top)
+    width, height = frame.image.size
+    place = (round(-left * across), round(-top * down), round((width - left) * across), round((height - top) * down))
+    return {
+        name: placed(layer, place, size, Resampling.BILINEAR if name in SOFT_LAYERS else Resampling.NEAREST)
+        for name, layer in layers.items()
+        if not isinstance(layer, str) and layer.size == frame.image.size and name != "mask"
+    }
 
 
 def seen(frame: Frame) -> Frame:

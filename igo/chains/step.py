@@ -243,5 +243,5 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def _described(hook: str) -> str:
-    lists = {"generate": "list of Frames", "caption": "list of texts"}
-    return f"a {lists.get(hook) or getattr(RESULT_TYPES[hook], '__name__', '')}, or None for 'not me'"
+    said = {"generate": "list of Frames", "caption": "list of texts", "condition": "dict of arguments by their names"}
+    return f"a {said.get(hook) or getattr(RESULT_TYPES[hook], '__name__', '')}, or None for 'not me'"

@@ -14,8 +14,8 @@ import torch
 from PIL.Image import Resampling
 
 from igo.chains.gathering import gathered
-from igo.errors import CheckpointError, IGOError, SettingsError, out_of_memory
-from igo.painting import families
+from igo.errors import CheckpointError, IGOError, PluginError, SettingsError, out_of_memory
+from igo.painting import conditions, families
 from igo.painting.job import Job
 from igo.painting.memory import Memory
 from igo.painting.prompts.cache import PromptCache
@@ -26,6 +26,7 @@ from igo.painting.samplers import spoken
 from igo.painting.schedulers import check_blame
 from igo.painting.siblings import Siblings
 from igo.painting.vae import care_for
+from igo.values import Conditions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -73,8 +74,8 @@ class Diffusion:
         Picture k is the picture of ``seeds[k]`` made alone: on a GPU, where they are made in one batch, as large as the
         memory holds, up to rounding; on a CPU exactly, where they are made one after the other, since there the
         kernels' sums depend on the size of the batch. Among calls made ``together`` (``igo.chains.gathering``), the
-        batch is that of all their jobs which differ in texts, pictures and seeds alone. ``on_step`` hears steps done
-        and steps in all, over all pictures.
+        batch is that of all their jobs which differ in texts, pictures (those to paint by, too) and seeds alone.
+        ``on_step`` hears steps done and steps in all, over all pictures.
 
         Raises ``CheckpointError`` when memory runs out for one picture in the smallest mode, and for any other task
         than "inpaint" with a checkpoint of 9 channels; ``OverflowInVAEError`` when there are no finite pixels in fp32
@@ -92,9 +93,10 @@ class Diffusion:
             )
         with self._lock, _told(self.pipeline, "reads the prompt"):
             texts, tokens = self.memory.within([job], lambda jobs: self.encode(jobs[0]))
-        rest = replace(job, prompt="", negative_prompt="", seeds=(), image=None, mask=None)
+        rest = replace(job, prompt="", negative_prompt="", seeds=(), image=None, mask=None, conditions=Conditions())
         asked = [_Asked(replace(job, seeds=(seed,)), texts) for seed in job.seeds]
-        images = gathered((self, job.task, rest, _shapes(texts)), (asked, on_step), self._paint)
+        key = self, job.task, rest, _shapes(texts), conditions.alike(job.conditions)
+        images = gathered(key, (asked, on_step), self._paint)
         return Painted(tuple(images), self._report(job, tokens))
 
     def _paint(self, wanted: Sequence[tuple[list[_Asked], OnStep | None]]) -> list[list[Image]]:
@@ -149,6 +151,8 @@ class Diffusion:
         told["memory"] = self.memory.mode
         if job.image is not None and families.takes(pipeline, "strength"):
             told["strength"] = job.strength
+        if job.conditions:
+            told["conditions"] = {name: list(steps) for name, steps in job.conditions.steps.items()}
         if tokens is not None:
             plans = {"prompt": tokens.prompt, "negative_prompt": tokens.negative_prompt}
             told["tokens"] = {name: list(plan.counts) for name, plan in plans.items() if plan is not None}
@@ -229,21 +233,29 @@ class Diffusion:
             if name not in SPARED:
                 raise CheckpointError(f"{type(pipeline).__name__} takes no {name}; {job.task} needs that")
             del arguments[name]
-        with _told(pipeline, "paints"):
+        arguments |= conditions.arguments(pipeline, [one.job.conditions for one in batch], arguments)
+        with _told(pipeline, "paints", job.conditions):
             images = list(pipeline(**arguments).images)
         size = job.width, job.height
         return [image if image.size == size else image.resize(size, Resampling.LANCZOS) for image in images]
 
 
 @contextmanager
-def _told(pipeline: Any, doing: str) -> Iterator[None]:
-    """What a checkpoint's own models raise, as one line: its files decide what is called, and with what."""
+def _told(pipeline: Any, doing: str, given: Conditions | None = None) -> Iterator[None]:
+    """What a checkpoint's own models raise, as one line: its files decide what is called, and with what, unless steps
+    have given it something."""
     try:
         yield
     except Exception as error:
         if isinstance(error, IGOError) or out_of_memory(error):
             raise
         check_blame(error, pipeline)
+        if given:
+            named, steps = ", ".join(given), {step for steps in given.steps.values() for step in steps}
+            raise PluginError(
+                f"{type(pipeline).__name__} fails with what it is given ({named}): {type(error).__name__}: "
+                f"{' '.join(str(error).split())[:300]}"
+            ).at(", ".join(sorted(steps)), "condition") from error
         raise CheckpointError(
             f"{type(pipeline).__name__} fails while it {doing} ({type(error).__name__}: {error}); the checkpoint's "
             "files don't go together; name another"

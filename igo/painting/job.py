@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from igo.painting.prompts.encode import Emphasis
+from igo.values import Conditions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,6 +33,8 @@ class Job:
     strength: float = 1.0
     explicit: tuple[str, ...] = ()
     """Which of these the user asked for, and no default did."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """What the steps of the chain give the pipeline beside these."""
 
     @property
     def task(self) -> Task:

@@ -15,6 +15,9 @@ from igo.images import fit_size, pad_reflect, unpad
 if TYPE_CHECKING:
     from igo.painting.job import Job
 
+View = Callable[[Image.Image, Image.Resampling], Image.Image]
+"""What is painted of a picture of the job's size, at the size at which it is painted."""
+
 ROOM = 2.0
 """A picture is painted at its own size up to this many times above or below the native area."""
 
@@ -24,6 +27,7 @@ class Fitted:
     """A job that the model can paint, and the way back to the size that was asked for."""
 
     job: Job
+    view: View
     restore: Callable[[Image.Image], Image.Image]
     scale: float = 1.0
     """How long a side is painted, as a multiple of what it is in the picture; below 1, what is painted is enlarged."""
@@ -42,7 +46,11 @@ def fitted(job: Job, native: tuple[int, int], latent_scale: int, multiple: int =
         width, height = fit_size(job.width, job.height, multiple)
         left, top = (width - job.width) // 2, (height - job.height) // 2
         box = (left, top, left + job.width, top + job.height)
-        return Fitted(replace(job, width=width, height=height), lambda image: unpad(image, box))
+        return Fitted(
+            replace(job, width=width, height=height),
+            lambda picture, _: pad_reflect(picture, multiple)[0],
+            lambda image: unpad(image, box),
+        )
     if job.mask is None:
         return _fitted_image(job, job.image, None, native, latent_scale, multiple)
     from igo.images.compositing import context_box
@@ -55,19 +63,25 @@ def fitted(job: Job, native: tuple[int, int], latent_scale: int, multiple: int =
         result.paste(fitting.restore(painted), shown[:2])
         return result
 
-    return replace(fitting, restore=restore)
+    return replace(
+        fitting, view=lambda picture, resample: fitting.view(unpad(picture, shown), resample), restore=restore
+    )
 
 
 def _fitted_image(
     job: Job, image: Image.Image, mask: Image.Image | None, native: tuple[int, int], latent_scale: int, multiple: int
 ) -> Fitted:
     size, working = image.size, _working_size(image.size, native[0] * native[1])
+
+    def view(picture: Image.Image, resample: Image.Resampling) -> Image.Image:
+        return pad_reflect(_scaled(picture, working, resample), multiple)[0]
+
     padded, box = pad_reflect(_scaled(image, working), multiple)
     if mask is not None:
         mask = _whole_blocks(pad_reflect(_shrunk_mask(mask, working), multiple)[0], latent_scale)
     fitting = replace(job, image=padded, mask=mask, width=padded.width, height=padded.height)
     scale = sqrt(working[0] * working[1] / (size[0] * size[1]))
-    return Fitted(fitting, lambda painted: _scaled(unpad(painted, box), size), scale)
+    return Fitted(fitting, view, lambda painted: _scaled(unpad(painted, box), size), scale)
 
 
 def _working_size(size: tuple[int, int], native_area: int) -> tuple[int, int]:
@@ -78,8 +92,10 @@ def _working_size(size: tuple[int, int], native_area: int) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+def _scaled(
+    image: Image.Image, size: tuple[int, int], resample: Image.Resampling = Image.Resampling.LANCZOS
+) -> Image.Image:
+    return image if image.size == size else image.resize(size, resample)
 
 
 def _shrunk_mask(mask: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -9,19 +9,21 @@ from functools import partial
 from math import ceil, isnan
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from igo.errors import MaskError, SettingsError, UnsafeContentError, did_you_mean
+from igo.errors import LayerError, MaskError, SettingsError, UnsafeContentError, did_you_mean
 from igo.hookspecs import hookimpl
 from igo.painting import samplers, schedulers
 from igo.painting.bounds import check_area, check_request
 from igo.painting.prompts.presets import get_preset, preset_for
-from igo.values import Frame, Request
+from igo.values import Conditions, Frame, Request
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image, Resampling
 
+    from igo.hookspecs import Fit
     from igo.painting.diffusion import Diffusion
     from igo.painting.families import Defaults
     from igo.painting.job import Job
+    from igo.painting.sizing import View
     from igo.runtime import Runtime
 
 OWN_INPAINTING = {"mini": "mini/inpaint"}
@@ -108,7 +110,9 @@ class TextToImage:
             check_mode(self.memory, runtime.device)
 
     @hookimpl
-    def generate(self, request: Request, runtime: Runtime) -> list[Frame] | None:
+    def generate(
+        self, request: Request, conditions: Callable[[Request, Fit], Conditions], runtime: Runtime
+    ) -> list[Frame] | None:
         """Frames of ``request.num_images`` pictures, picture k with the seed ``request.seed + k``."""
         if request.image is not None and (
             request.strength == 0 or (request.strength is None and not request.prompt.strip())
@@ -126,7 +130,9 @@ class TextToImage:
         scales = []
         for number, part in enumerate(parts):
             fitting = fitted(part, native, model.diffusion.latent_scale, model.diffusion.multiple, self.context)
-            painted = model.diffusion.paint(fitting.job, partial(_tell, runtime, number, len(parts)))
+            given = conditions(request, partial(_fit, request, (job.width, job.height), fitting.view))
+            wanted = replace(fitting.job, conditions=given)
+            painted = model.diffusion.paint(wanted, partial(_tell, runtime, number, len(parts)))
             images = self._stitched(part, images, [fitting.restore(image) for image in painted.images])
             scales.append(round(fitting.scale, 3))
         zones = [self._zone(image, parts, scales) for image in images]
@@ -296,6 +302,27 @@ class TextToImage:
 
         radius = max(frame.image.size) / 24
         return frame.with_image(frame.image.filter(ImageFilter.GaussianBlur(radius)), safety="blurred")
+
+
+def _fit(
+    request: Request, asked: tuple[int, int], view: View, picture: Image, resample: Resampling | None = None
+) -> Image:
+    """What is painted of a picture that belongs to the request's, or to one of the size ``asked`` for."""
+    from PIL.Image import Resampling
+
+    from igo.images import resized
+
+    size, expected = getattr(picture, "size", None), asked if request.image is None else request.image.size
+    if size != expected:
+        got = f"{size[0]}x{size[1]}" if isinstance(size, tuple) else f"a {type(picture).__name__}"
+        whose = "as width and height say" if request.image is None else "like the picture"
+        raise LayerError(
+            f"what is to be painted by is {got}; expected a picture of {expected[0]}x{expected[1]}, {whose}"
+        )
+    how = Resampling.LANCZOS if resample is None else resample
+    if request.image is not None:
+        picture = resized(picture, request.width, request.height, how)
+    return view(picture, how)
 
 
 def _tell(runtime: Runtime, number: int, count: int, done: int, total: int) -> None:

@@ -129,10 +129,10 @@ class Watched(Step):
             self._look_at_size(hook, arguments, result)
         return result
 
-    def _asking(self, layer: Callable[[str], Image.Image]) -> Callable[[str], Image.Image]:
-        def asked(name: str) -> Image.Image:
+    def _asking(self, layer: Callable[..., Image.Image]) -> Callable[..., Image.Image]:
+        def asked(name: str, target: str = "") -> Image.Image:
             self.asked.add(name)
-            return layer(name)
+            return layer(name, target)
 
         return asked
 
