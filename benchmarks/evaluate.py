@@ -1,8 +1,8 @@
 """How good `mini` is, part by part: ``python -m benchmarks.evaluate``.
 
-The parts are ``base`` (benchmarks/painting.py), ``inpaint`` (inpainting.py), ``clipseg`` (masks.py), ``upscaler``
-(upscaling.py) and ``styling`` (styling.py), in which they work together; a judge of drawn figures (judge/) looks at
-what is painted.
+The parts are ``base`` (benchmarks/painting.py), ``inpaint`` (inpainting.py), ``clipseg`` (masks.py), ``parser``
+(parses.py), ``upscaler`` (upscaling.py) and ``styling`` (styling.py), in which they work together; a judge of drawn
+figures (judge/) looks at what is painted.
 """
 
 import argparse
@@ -18,11 +18,12 @@ from benchmarks.report import sheet, table, write_json
 from igo import embedded
 from igo.errors import CheckpointError, IGOError, SettingsError
 
-PARTS = ("base", "inpaint", "clipseg", "upscaler", "styling")
+PARTS = ("base", "inpaint", "clipseg", "parser", "upscaler", "styling")
 NEEDS = {
     "base": ("base",),
     "inpaint": ("inpaint", "clipseg"),
     "clipseg": ("clipseg",),
+    "parser": ("parser",),
     "upscaler": ("upscaler",),
     "styling": ("inpaint", "clipseg", "upscaler"),
 }
@@ -44,6 +45,11 @@ def evaluate(part: str, chosen: argparse.Namespace, progress: Progress) -> Findi
         upscaler = Upscaler(folder_of("upscaler", chosen))
         source = _name_of("upscaler", chosen)
         return evaluate_upscaling(upscaler, list(upscaler.networks), progress, source, chosen.renders)
+    if part == "parser":
+        from benchmarks.parses import Parser, evaluate_parser
+
+        parser = Parser(folder_of("parser", chosen))
+        return evaluate_parser(parser, progress, _name_of("parser", chosen), chosen.drawings)
     from benchmarks.judge.verdicts import judge
 
     if part == "base":
@@ -124,12 +130,13 @@ def _parser() -> argparse.ArgumentParser:
     checkpoints.add_argument("--base", "--checkpoint", default="mini", help="mini, a folder, a file or a hub's name")
     checkpoints.add_argument("--inpaint", metavar="CHECKPOINT", help="a checkpoint of 9 or 4 channels")
     checkpoints.add_argument("--clipseg", metavar="DIR", help="a folder as transformers saves CLIPSeg")
+    checkpoints.add_argument("--parser", metavar="DIR", help="a folder as transformers saves SegFormer")
     checkpoints.add_argument("--upscaler", metavar="DIR", help="a folder with x4.safetensors, x2.safetensors or both")
     sizes = parser.add_argument_group("how much")
     sizes.add_argument("--prompts", type=int, default=200, help="for base (200); 24 for a quick look")
     sizes.add_argument("--seeds", type=int, default=3, help="pictures for each prompt (3)")
     sizes.add_argument("--garments", type=int, default=100, help="for inpaint (100)")
-    sizes.add_argument("--drawings", type=int, default=200, help="for clipseg (200)")
+    sizes.add_argument("--drawings", type=int, default=200, help="for clipseg and parser (200)")
     sizes.add_argument("--renders", type=int, default=24, help="drawings for each scale of the upscaler (24)")
     sizes.add_argument("--steps", type=int, default=20, help="denoising steps (20)")
     sizes.add_argument("--guidance-scale", type=float, help="default: the checkpoint's own")
@@ -149,7 +156,7 @@ def _parts(chosen: argparse.Namespace) -> list[str]:
             raise SettingsError(f"--{name} is {getattr(chosen, name)}; it must be at least {least}")
     parts = [part for part in PARTS if (part in chosen.parts if chosen.parts else carried(part, chosen))]
     for weights in {weights for part in parts for weights in NEEDS[part]}:
-        if weights in ("clipseg", "upscaler"):
+        if weights in ("clipseg", "parser", "upscaler"):
             folder_of(weights, chosen)
         elif getattr(chosen, weights) is None:
             embedded.path(weights)

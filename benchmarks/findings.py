@@ -32,6 +32,8 @@ GOALS = {
     "garment in the asked colour": Goal(0.92, 0.97),
     "IoU, mean of six": Goal(0.80, 0.90),
     "absent thing: empty mask": Goal(0.90, 0.97),
+    "parser: IoU, mean of six": Goal(0.90, 0.95),
+    "one parse": Goal(0.25, 0.25, at_most=True),
     "×4, degraded: gain": Goal(1.5, 3.0),
     "×4, degraded: edges kept": Goal(beats_chance=True),
     "×4, photos: gain": Goal(-0.3),

@@ -31,6 +31,7 @@ from igo.cli import (
     threads,
     train,
     train_lora,
+    train_parser,
     upscale,
 )
 from igo.cli.command import Commands
@@ -67,6 +68,7 @@ for module in (
     dataset,
     train,
     train_lora,
+    train_parser,
     mini,
 ):
     module.register(app)

@@ -26,7 +26,9 @@ def draw(
     seed: Annotated[int, typer.Option(help="The first picture's seed.")] = 0,
     width: Annotated[int, typer.Option(help="Pixels.")] = 128,
     height: Annotated[int, typer.Option(help="Pixels.")] = 192,
-    labels: Annotated[bool, typer.Option("--labels", help="Write a map of the parts beside each picture.")] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Write maps of the parts, as igo train parser reads them.")
+    ] = False,
     triplets: Annotated[
         bool, typer.Option("--triplets", help="People before and after, in garments that lie beside: for try-on.")
     ] = False,
@@ -62,6 +64,8 @@ def draw(
             row["labels"] = f"labels/{name}"
             write_image(Image.fromarray(drawing.labels), output / row["labels"])
         rows.append(json.dumps(row, ensure_ascii=False))
+    if labels:
+        write_whole(output / "labels.json", (json.dumps(wardrobe.PARTS) + "\n").encode())
     write_whole(output / "metadata.jsonl", ("\n".join(rows) + "\n").encode())
     echo(f"{count} pictures and their captions are in {output}")
 
@@ -69,7 +73,7 @@ def draw(
 def train(
     output: Annotated[Path, typer.Argument(help="The folder for the finished family.")],
     part: Annotated[
-        list[str] | None, typer.Option(help="base, inpaint, clipseg or upscaler [all four]. Repeatable.")
+        list[str] | None, typer.Option(help="base, inpaint, clipseg, parser or upscaler [all]. Repeatable.")
     ] = None,
     minutes: Annotated[float, typer.Option(help="Training time of all parts, without the drawing.")] = 150.0,
     work: Annotated[
@@ -81,7 +85,7 @@ def train(
     batch_scale: Annotated[int | None, typer.Option(help="Multiplies all batches [by the device's memory].")] = None,
     seed: Annotated[int, typer.Option(help="Of the whole training.")] = 0,
 ) -> None:
-    """Train the family anew: base from nothing, inpaint of it, clipseg, upscalers. A killed run goes on."""
+    """Train the family anew: base from nothing, inpaint of it, clipseg, parser, upscalers. A killed run goes on."""
     check_folder(output)
     without_advice()
     from igo.mini.family import PARTS, make

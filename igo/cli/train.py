@@ -152,12 +152,12 @@ def clipseg(
     check_places(out, work, base)
     from igo.training import finetune
     from igo.training.data.folders import load_masks
-    from igo.training.tasks.clipseg import Preprocessing
+    from igo.training.tasks.preprocessing import Preprocessing
 
     (model, processor), work = finetune.load_clipseg(base), work or beside(out)
-    preprocessing, tokenizer = Preprocessing.of(processor), processor.tokenizer
+    preprocessing, tokenizer = Preprocessing.of(processor.image_processor), processor.tokenizer
     if data is not None:
-        masks = load_masks(data, tokenizer, preprocessing.side)
+        masks = load_masks(data, tokenizer, preprocessing.size[0])
     else:
         from igo.mini.clipseg import drawn_masks
 

@@ -23,10 +23,10 @@ from igo.training import finetune
 from igo.training.data.masks import MaskSet, phrase_tokens
 from igo.training.loop.effort import Effort, digest
 from igo.training.loop.loop import TrainingReport
-from igo.training.tasks.clipseg import Preprocessing
+from igo.training.tasks.preprocessing import Preprocessing
 from igo.wardrobe import Figure, Part, vocabulary
 
-PREPROCESSING = Preprocessing(side=384)
+PREPROCESSING = Preprocessing((384, 384))
 """Twice the native height; the native width of 128 is stretched to it, which small parts gain by. Nothing more is seen
 at that size, but patches of 16 are what CLIPSeg's finer upsampling takes."""
 
@@ -68,7 +68,7 @@ def build_clipseg(tokenizer: CLIPTokenizer) -> CLIPSegForImageSegmentation:
         "intermediate_size": 384,
         "num_hidden_layers": 3,
         "num_attention_heads": 4,
-        "image_size": PREPROCESSING.side,
+        "image_size": PREPROCESSING.size[0],
         "patch_size": 16,
     }
     model = CLIPSegForImageSegmentation(

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -27,25 +27,38 @@ from igo.wardrobe import Figure, captions, draw
 CHUNK = 16
 MARK, FILES = "drawn.json", ("pictures.npy", "labels.npy")
 Drawn = tuple[np.ndarray, np.ndarray]
+Draw = Callable[[Figure, int, int], Drawn]
+"""From a figure, a width and a height to a picture (H×W×3) and its labels (H×W). A function of a module."""
+
+
+def labelled(figure: Figure, width: int, height: int) -> Drawn:
+    """A figure and its parts."""
+    drawing = draw(figure, width, height)
+    return drawing.image, drawing.labels
 
 
 def draw_once(
-    folder: Path, figures: Sequence[Figure], size: tuple[int, int], workers: int = 1
+    folder: Path, figures: Sequence[Figure], size: tuple[int, int], workers: int = 1, draw: Draw = labelled
 ) -> tuple[Tensor, Tensor]:
     """``figures`` drawn at ``size`` (width, height): N×H×W×3 uint8 RGB and N×H×W uint8 labels, kept in ``folder``.
 
-    They are drawn again only if the figures, the size or the code that draws have changed. At 128×192 a picture takes
-    about 30 ms of one worker and 98 kB, at 512×768 140 ms and 1.6 MB.
+    They are drawn again only if the figures, the size, what is drawn of them, or the code that draws have changed. At
+    128×192 a picture takes about 30 ms of one worker and 98 kB, at 512×768 140 ms and 1.6 MB.
     """
     mark = folder / MARK
     text = json.dumps([dataclasses.asdict(figure) for figure in figures])
-    drawn = {"figures": hashlib.sha256(text.encode()).hexdigest(), "size": list(size), "wardrobe": wardrobe_digest()}
+    drawn = {
+        "figures": hashlib.sha256(text.encode()).hexdigest(),
+        "size": list(size),
+        "draw": draw.__qualname__,
+        "wardrobe": wardrobe_digest(),
+    }
     with processes().main_process_first():
         if not (mark.exists() and json.loads(mark.read_text()) == drawn):
             with refusing(folder, CheckpointError):
                 mark.unlink(missing_ok=True)
                 try:
-                    _draw_all(folder, figures, size, workers)
+                    _draw_all(folder, figures, size, workers, draw)
                 except BaseException:
                     for name in FILES:
                         (folder / name).unlink(missing_ok=True)
@@ -61,7 +74,7 @@ def drawn_captioned(folder: Path, figures: Sequence[Figure], size: tuple[int, in
     return CaptionedSet(pictures, [captions(figure) for figure in figures])
 
 
-def _draw_all(folder: Path, figures: Sequence[Figure], size: tuple[int, int], workers: int) -> None:
+def _draw_all(folder: Path, figures: Sequence[Figure], size: tuple[int, int], workers: int, draw: Draw) -> None:
     (width, height), count = size, len(figures)
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [figures[start : start + CHUNK] for start in range(0, count, CHUNK)]
@@ -70,7 +83,7 @@ def _draw_all(folder: Path, figures: Sequence[Figure], size: tuple[int, int], wo
     with (
         (folder / "pictures.npy").open("wb") as pictures,
         (folder / "labels.npy").open("wb") as labels,
-        closing(_drawn(chunks, size, workers)) as parts,
+        closing(_drawn(chunks, partial(_draw_chunk, size=size, draw=draw), workers)) as parts,
         Progress(console=Console(stderr=True)) as bar,
     ):
         _begin(pictures, (count, height, width, 3))
@@ -85,14 +98,16 @@ def _begin(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def _drawn(chunks: list[Sequence[Figure]], size: tuple[int, int], workers: int) -> Generator[Drawn]:
+def _drawn(
+    chunks: list[Sequence[Figure]], draw_chunk: Callable[[Sequence[Figure]], Drawn], workers: int
+) -> Generator[Drawn]:
     if workers == 1:
-        yield from map(partial(_draw_chunk, size=size), chunks)
+        yield from map(draw_chunk, chunks)
     else:
         with multiprocessing.get_context("spawn").Pool(workers) as pool:
-            yield from pool.imap(partial(_draw_chunk, size=size), chunks)
+            yield from pool.imap(draw_chunk, chunks)
 
 
-def _draw_chunk(figures: Sequence[Figure], size: tuple[int, int]) -> Drawn:
-    drawings = [draw(figure, *size) for figure in figures]
-    return np.stack([drawing.image for drawing in drawings]), np.stack([drawing.labels for drawing in drawings])
+def _draw_chunk(figures: Sequence[Figure], size: tuple[int, int], draw: Draw) -> Drawn:
+    pictures, labels = zip(*(draw(figure, *size) for figure in figures), strict=True)
+    return np.stack(pictures), np.stack(labels)

@@ -1,4 +1,4 @@
-"""The whole family of `mini`: base, inpaint, clipseg and upscaler, trained one after the other."""
+"""The whole family of `mini`: base, inpaint, clipseg, parser and upscaler, trained one after the other."""
 
 import hashlib
 import os
@@ -10,6 +10,7 @@ from igo.embedded import NATIVE_SIZE
 from igo.errors import SettingsError
 from igo.files import write_whole
 from igo.mini.clipseg import train_clipseg
+from igo.mini.parser import train_parser
 from igo.mini.pictures import balanced_figures
 from igo.mini.recipe import BaseTraining, Recipe
 from igo.mini.repaints import drawn_repaints
@@ -19,9 +20,9 @@ from igo.training.data.weights import check_replaceable
 from igo.training.loop.effort import Effort
 from igo.training.loop.hardware import batch_scale
 
-PARTS = ("base", "inpaint", "clipseg", "upscaler")
+PARTS = ("base", "inpaint", "clipseg", "parser", "upscaler")
 SUMS = "SHA256SUMS"
-SHARES = {"base": 0.6, "inpaint": 0.16, "clipseg": 0.16, "x4": 0.06, "x2": 0.02}
+SHARES = {"base": 0.5, "inpaint": 0.14, "clipseg": 0.14, "parser": 0.14, "x4": 0.06, "x2": 0.02}
 """Of the training time."""
 HELD_OUT = 48
 
@@ -58,6 +59,9 @@ def make(
     if "clipseg" in parts:
         effort = _effort(recipe, minutes["clipseg"], 8, 1e-3)
         train_clipseg(work, out / "clipseg", effort, pictures=recipe.pictures, held_out=HELD_OUT)
+    if "parser" in parts:
+        effort = _effort(recipe, minutes["parser"], 8, 2e-3)
+        train_parser(work, out / "parser", effort, pictures=recipe.pictures, held_out=HELD_OUT)
     if "upscaler" in parts:
         folder = out / "upscaler"
         train_upscaler(4, work, folder, _effort(recipe, minutes["x4"], 16, 1e-3))

@@ -10,7 +10,8 @@ from transformers import CLIPSegForImageSegmentation
 from igo.mini.phrases import GROUPS, Phrase
 from igo.training.data.masks import MaskSet
 from igo.training.loop.task import Batch, Task
-from igo.training.tasks.clipseg import Preprocessing, mask_losses, varied
+from igo.training.tasks.clipseg import mask_losses, varied
+from igo.training.tasks.preprocessing import Preprocessing
 from igo.training.tasks.text_encoder import attribute_loss
 
 MASKS = 8
@@ -105,7 +106,7 @@ class PartsTask(Task):
         pictures = torch.where(mirror[..., None], pictures.flip(2), pictures)
         labels = torch.where(mirror, labels.flip(2), labels)
         values = varied(pictures.permute(0, 3, 1, 2).float() / 255, generator)
-        side = (self.preprocessing.side,) * 2
+        side = self.preprocessing.size
         return {
             "pixels": self.preprocessing.normalise(functional.interpolate(values, size=side, mode="bilinear")),
             "labels": functional.interpolate(labels[:, None].float(), size=side)[:, 0].long(),

@@ -3,7 +3,7 @@
 Each function trains in ``work``, where a run that was killed goes on, and writes ``out`` whole or not at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
+from transformers import (
+    AutoImageProcessor,
+    CLIPSegForImageSegmentation,
+    CLIPSegProcessor,
+    SegformerForSemanticSegmentation,
+)
 
 from igo import embedded
 from igo.errors import CheckpointError, SettingsError
@@ -24,14 +29,17 @@ from igo.training.data.folders import CaptionedSet
 from igo.training.data.latents import weights_digest
 from igo.training.data.masks import MaskSet
 from igo.training.data.pairs import Pairs
+from igo.training.data.parses import ParseSet
 from igo.training.data.weights import check_replaceable
 from igo.training.loop.effort import Effort, digest
 from igo.training.loop.hardware import processes
 from igo.training.loop.loop import TrainingReport
-from igo.training.tasks.clipseg import ClipsegTask, Preprocessing, export_clipseg
+from igo.training.tasks.clipseg import ClipsegTask, export_clipseg
 from igo.training.tasks.diffusion import DiffusionTask, SampleSettings
 from igo.training.tasks.encoding import encoded
 from igo.training.tasks.inpaint import InpaintTask, inpainting
+from igo.training.tasks.parser import ParserTask, export_parser, relabel
+from igo.training.tasks.preprocessing import Preprocessing
 from igo.training.tasks.upscaler import UpscalerTask, export_srvgg
 
 SHOWN = 8
@@ -114,6 +122,39 @@ def train_clipseg(
     report = effort.train(task, work, digest(weights_digest(model), masks))
     if processes().is_main_process:
         export_clipseg(model, tokenizer, preprocessing, out)
+    return report
+
+
+def load_parser(name: str, names: Sequence[str]) -> tuple[Any, Preprocessing]:
+    """SegFormer from a folder, a hub's name, or ``"mini"``, to learn ``names``, and what its processor does.
+
+    What it knows of a label by its name it keeps, and begins with other labels at random. Raises ``CheckpointError``.
+    """
+    what, expected = f"the parser {name!r}", "name 'mini', a folder, or a hub's SegFormer"
+    with one_line(what, expected):
+        place = embedded.path("parser") if name == "mini" else place_of(name, what, expected)
+        model = load_model(SegformerForSemanticSegmentation, place, what, dtype=torch.float32)
+        relabel(model, names)
+        return model, Preprocessing.of(AutoImageProcessor.from_pretrained(place))
+
+
+def train_parser(
+    model: Any,
+    preprocessing: Preprocessing,
+    sets: Sequence[ParseSet],
+    held_out: Sequence[ParseSet],
+    out: Path,
+    work: Path,
+    effort: Effort,
+    shares: Sequence[float] = (1.0,),
+) -> TrainingReport:
+    """Train SegFormer to tell who wears what (see ``ParserTask``). Each of ``sets`` has its share of a batch."""
+    check_replaceable(out)
+    torch.manual_seed(effort.seed)
+    task = ParserTask(model, preprocessing, sets, held_out, shares=shares)
+    report = effort.train(task, work, digest(weights_digest(model), preprocessing, shares, *sets))
+    if processes().is_main_process:
+        export_parser(model, preprocessing, out)
     return report
 
 

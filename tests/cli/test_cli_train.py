@@ -5,6 +5,7 @@ import json
 import pytest
 from PIL import Image
 from safetensors import safe_open
+from transformers import SegformerForSemanticSegmentation
 
 from igo import cli
 from igo.networks.files import load_srvgg
@@ -93,6 +94,43 @@ def test_subjects_are_trained(command, photos, tiny_checkpoint):
     assert errors == "igo: none.toml can't be read (No such file or directory); expected the subjects, in TOML\n"
 
 
+@pytest.fixture
+def parsed(photos):
+    """The photos, with maps of two labels."""
+    (photos / "metadata.jsonl").unlink()
+    for mask in photos.glob("*-mask.png"):
+        mask.unlink()
+    (photos / "labels").mkdir()
+    for index in range(3):
+        labels = Image.new("L", (300, 400))
+        labels.paste(1, (50, 50, 200, 300))
+        labels.save(photos / "labels" / f"{index}.png")
+    (photos / "labels.json").write_text('["rest", "hoodie"]')
+    return photos
+
+
+def test_a_parser_is_trained_and_learns_on(command, parsed):
+    code, output, errors = command("parser", "--data", parsed, "--out", "parser", *SHORT)
+    assert code == 0, errors
+    assert "parser: 2 steps, iou " in output
+    (parsed / "labels.json").write_text('["rest", "hoodie", "hat"]')
+    code, output, errors = command("parser", "--data", parsed, "--base", "parser", "--out", "more", *SHORT)
+    assert code == 0, errors
+    assert SegformerForSemanticSegmentation.from_pretrained("more").config.id2label[2] == "hat"
+    code, output, errors = command("parser", "--data", parsed, "--base", "photos", "--out", "other", *SHORT)
+    assert code == 2
+    assert "the parser 'photos' can't be loaded" in errors
+    (parsed / "labels" / "1.png").unlink()
+    code, _, errors = command("parser", "--data", parsed, "--out", "other", *SHORT)
+    assert code == 2
+    assert errors.startswith("igo: 1 of 3 pictures in ")
+    assert errors.count("\n") == 1
+    (parsed / "labels.json").unlink()
+    code, _, errors = command("parser", "--data", parsed, "--out", "other", *SHORT)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "has no labels.json: expected the names of the values" in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -100,6 +138,8 @@ def test_subjects_are_trained(command, photos, tiny_checkpoint):
         (["base", "--data", "photos", "--drawn", "9"], "give either --data FOLDER"),
         (["inpaint", "--data", "nowhere"], "--data nowhere is not a folder"),
         (["clipseg", "--drawn", "1"], "--drawn is 1; expected at least 2"),
+        (["parser"], "give either --data FOLDER, your pictures, or --drawn N"),
+        (["parser", "--data", "photos"], "photos has no labels.json"),
         (
             ["upscaler", "--out", "made.safetensors", "--data", "photos", "--scale", "5"],
             "--scale is 5; choose 2, 3 or 4",

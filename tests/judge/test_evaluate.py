@@ -15,8 +15,11 @@ from benchmarks.findings import GOALS, Findings, Row, Sample
 from benchmarks.prompts import shown_outfits
 from igo.errors import CheckpointError
 from igo.mini.clipseg import PREPROCESSING, build_clipseg, build_clipseg_tokenizer
+from igo.mini.parser import PREPROCESSING as PARSING
+from igo.mini.parser import build_parser
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.training.tasks.clipseg import export_clipseg
+from igo.training.tasks.parser import export_parser
 from igo.training.tasks.upscaler import export_srvgg
 
 
@@ -27,7 +30,8 @@ def weights(tmp_path_factory):
     export_clipseg(build_clipseg(tokenizer), tokenizer, PREPROCESSING, folder / "clipseg")
     for scale in (2, 4):
         export_srvgg(SRVGGNetCompact(scale, features=4, convolutions=1), folder / "upscaler" / f"x{scale}.safetensors")
-    return ["--clipseg", str(folder / "clipseg"), "--upscaler", str(folder / "upscaler")]
+    export_parser(build_parser(), PARSING, folder / "parser")
+    return [argument for part in ("clipseg", "parser", "upscaler") for argument in (f"--{part}", str(folder / part))]
 
 
 @pytest.fixture(autouse=True)

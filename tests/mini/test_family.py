@@ -62,6 +62,7 @@ def made(monkeypatch):
         family, "_inpaint", lambda out, work, recipe, effort: write(out / "inpaint", "inpaint", effort.minutes)
     )
     monkeypatch.setattr(family, "train_clipseg", lambda work, out, effort, **_: write(out, "clipseg", effort.minutes))
+    monkeypatch.setattr(family, "train_parser", lambda work, out, effort, **_: write(out, "parser", effort.minutes))
     monkeypatch.setattr(
         family, "train_upscaler", lambda scale, work, out, effort, **_: write(out, f"x{scale}", effort.minutes)
     )
@@ -70,11 +71,11 @@ def made(monkeypatch):
 
 def test_all_parts_share_the_time_and_are_on_record(made, tmp_path):
     size = family.make(tmp_path / "out", Recipe(minutes=100))
-    assert made == [("base", 60), ("inpaint", 16), ("clipseg", 16), ("x4", 6), ("x2", 2)]
+    assert made == [("base", 50), ("inpaint", 14), ("clipseg", 14), ("parser", 14), ("x4", 6), ("x2", 2)]
     assert size == sum(len(name) for name, _ in made)
     lines = (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()
     assert f"{hashlib.sha256(b'x2').hexdigest()}  upscaler/x2.safetensors" in lines
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 def test_one_part_gets_all_of_the_time(made, tmp_path):
@@ -85,7 +86,7 @@ def test_one_part_gets_all_of_the_time(made, tmp_path):
 
 
 def test_parts_that_cannot_be_made_are_refused(made, tmp_path):
-    with pytest.raises(SettingsError, match="no part 'vae'; choose from base, inpaint, clipseg, upscaler"):
+    with pytest.raises(SettingsError, match="no part 'vae'; choose from base, inpaint, clipseg, parser, upscaler"):
         family.make(tmp_path / "out", Recipe(), parts=["vae"])
     with pytest.raises(SettingsError, match="is made of mini/base, which is not in"):
         family.make(tmp_path / "out", Recipe(), parts=["inpaint"])

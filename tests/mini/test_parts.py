@@ -10,7 +10,7 @@ from igo.mini.parts import PartsTask, _words
 from igo.mini.phrases import GROUPS, phrases
 from igo.mini.pictures import balanced_figures
 from igo.training.loop.loop import LoopSettings, train
-from igo.training.tasks.clipseg import Preprocessing
+from igo.training.tasks.preprocessing import Preprocessing
 from tests.training.tasks.test_clipseg_task import tiny
 
 
@@ -19,7 +19,7 @@ def task(tmp_path_factory):
     tokenizer = clipseg.build_clipseg_tokenizer()
     figures = balanced_figures(6, seed=3)
     masks = clipseg.drawn_masks(tmp_path_factory.mktemp("drawn"), figures, tokenizer)
-    return PartsTask(tiny(tokenizer), Preprocessing(side=64), masks, phrases())
+    return PartsTask(tiny(tokenizer), Preprocessing((64, 64)), masks, phrases())
 
 
 def test_phrases_become_class_numbers():

@@ -1,7 +1,6 @@
 """Training CLIPSeg: from a picture and a phrase to the mask of what the phrase names."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +17,12 @@ from igo.training.data.masks import MaskSet
 from igo.training.data.weights import replacing, write_weights
 from igo.training.loop.grids import sheet
 from igo.training.loop.task import Batch, Task
+from igo.training.tasks.preprocessing import Preprocessing
 
+PROCESSOR = {"processor_class": "CLIPSegProcessor", "image_processor_type": "ViTImageProcessor"}
+"""The classes that read pictures for CLIPSeg; the second needs no torchvision."""
 EMPTY = 0.001
 """A predicted mask that covers no more than this share of the picture counts as empty: 24 of 128×192 pixels."""
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What CLIPSeg's processor does to a picture: stretched to ``side``×``side``, scaled to 0..1, normalised.
-
-    A portrait picture is stretched, not padded: the decoder only takes square grids, bars would waste a third of its
-    tokens, and a model that learns on stretched pictures doesn't mind them.
-    """
-
-    side: int
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-
-    @classmethod
-    def of(cls, processor: Any) -> "Preprocessing":
-        """That of a loaded ``CLIPSegProcessor``."""
-        image = processor.image_processor
-        return cls(int(image.size["height"]), tuple(image.image_mean), tuple(image.image_std))
-
-    def apply(self, pictures: Tensor) -> Tensor:
-        """N×H×W×3 uint8 to N×3×side×side."""
-        values = pictures.permute(0, 3, 1, 2).float() / 255
-        return self.normalise(functional.interpolate(values, size=(self.side, self.side), mode="bilinear"))
-
-    def normalise(self, values: Tensor) -> Tensor:
-        """N×3×H×W in 0..1 to zero mean and unit deviation."""
-        return (values - values.new_tensor(self.mean).view(3, 1, 1)) / values.new_tensor(self.std).view(3, 1, 1)
-
-    def document(self) -> dict[str, object]:
-        """The content of ``preprocessor_config.json``; the class that it names needs no torchvision."""
-        return {
-            "processor_class": "CLIPSegProcessor",
-            "image_processor_type": "ViTImageProcessor",
-            "do_resize": True,
-            "size": {"height": self.side, "width": self.side},
-            "resample": int(Image.Resampling.BILINEAR),
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": True,
-            "image_mean": list(self.mean),
-            "image_std": list(self.std),
-        }
 
 
 def mask_losses(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,9 +99,9 @@ class ClipsegTask(Task):
         vision_rate: float = 0.2,
     ) -> None:
         patch = int(model.config.vision_config.patch_size)
-        if preprocessing.side % patch:
+        if any(side % patch for side in preprocessing.size):
             raise SettingsError(
-                f"pictures of {preprocessing.side} pixels don't divide into patches of {patch}; choose a multiple"
+                f"pictures of {preprocessing.size[0]} pixels don't divide into patches of {patch}; choose a multiple"
             )
         self.model, self.preprocessing, self.masks, self.held_out = model, preprocessing, masks, held_out
         self.phrases, self.augment = phrases, augment
@@ -185,8 +144,8 @@ class ClipsegTask(Task):
         for axis, share in enumerate((zoom * aspect, zoom / aspect)):
             window[:, axis, axis] = share * (mirror if axis == 0 else 1)
             window[:, axis, 2] = (1 - share).abs() * (2 * chance[4 + axis] - 1)
-        side = self.preprocessing.side
-        return functional.affine_grid(window, [size, 3, side, side], align_corners=False)
+        width, height = self.preprocessing.size
+        return functional.affine_grid(window, [size, 3, height, width], align_corners=False)
 
     def measures(self) -> dict[str, float]:
         """Mean IoU of each group at a threshold of 0.5 and of all groups, and how often an absent thing stays empty.
@@ -260,7 +219,10 @@ def export_clipseg(
     config = {**model.config.to_dict(), "architectures": ["CLIPSegForImageSegmentation"], "dtype": "float32"}
     with replacing(folder) as partial:
         size = write_weights(model.state_dict(), partial / "model.safetensors", dtype)
-        for name, content in (("config.json", config), ("preprocessor_config.json", preprocessing.document())):
+        for name, content in (
+            ("config.json", config),
+            ("preprocessor_config.json", preprocessing.document(**PROCESSOR)),
+        ):
             (partial / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         forget_origin(partial / "config.json")
         write_tokenizer(tokenizer, partial)

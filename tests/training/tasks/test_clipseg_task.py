@@ -15,10 +15,11 @@ from igo.mini.pictures import balanced_figures
 from igo.training.data.masks import MaskSet, phrase_tokens
 from igo.training.loop.effort import Effort
 from igo.training.loop.loop import LoopSettings, train
-from igo.training.tasks.clipseg import ClipsegTask, Preprocessing, export_clipseg
+from igo.training.tasks.clipseg import ClipsegTask, export_clipseg
+from igo.training.tasks.preprocessing import Preprocessing
 from igo.wardrobe import Part
 
-SMALL = Preprocessing(side=64)
+SMALL = Preprocessing((64, 64))
 CLOTHED = {"gender": "woman", "top": "shirt", "top_color": "red", "top_pattern": "plain", "hat": "none", "bag": "none"}
 
 
@@ -198,7 +199,7 @@ def test_the_decoder_can_learn_alone(tokenizer, bars, tmp_path):
 
 def test_sides_that_patches_do_not_fill_are_refused(tokenizer, bars):
     with pytest.raises(SettingsError, match="patches of 16"):
-        ClipsegTask(tiny(tokenizer), Preprocessing(side=36), bars, bars)
+        ClipsegTask(tiny(tokenizer), Preprocessing((36, 36)), bars, bars)
 
 
 def test_masks_are_those_of_plain_transformers_from_the_exported_folder(task, tokenizer, tmp_path):
@@ -210,7 +211,7 @@ def test_masks_are_those_of_plain_transformers_from_the_exported_folder(task, to
     model = CLIPSegForImageSegmentation.from_pretrained(tmp_path / "out").eval()
     processor = CLIPSegProcessor.from_pretrained(tmp_path / "out")
     assert CLIPSegForImageSegmentation.from_pretrained(tmp_path / "half").dtype == torch.float32
-    assert Preprocessing.of(processor) == SMALL
+    assert Preprocessing.of(processor.image_processor) == SMALL
     picture = Image.fromarray(task.masks.pictures[0].numpy())
     texts = ["red", "a red coat"]
     inputs = processor(text=texts, images=[picture] * 2, padding=True, return_tensors="pt")
