@@ -22,6 +22,8 @@ STEERS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
+    import torch  # noqa: F401  its first import, which may be slow, is no record's doing
+
     garment = tmp_path_factory.mktemp("in") / "garment.png"
     GARMENT.save(garment)
     chain = igo.Chain(PaintedBase(8, 8))
