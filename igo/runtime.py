@@ -167,11 +167,11 @@ class Runtime:
         To be said in each run that uses them, whether they were loaded just now or before. Raises ``ProvenanceError``
         where a picture is to be made again, and they are others than then.
         """
+        if self._identities.get(model, identity) != identity:  # another step's, of the same name
+            model = f"{model} ({self.step})"
         wanted = _expected.get().get(model, identity)
         if wanted != identity:
             raise ProvenanceError(f"{model} is not the model that was used: it is {identity}, and was {wanted}")
-        if self._identities.get(model, identity) != identity:  # another step's, of the same name
-            model = f"{model} ({self.step})"
         self._identities[model] = identity
 
     def seed(self, root: int, *purpose: object) -> int:

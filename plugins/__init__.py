@@ -2,11 +2,13 @@
 
 from igo_plugins.adapter import Adapter
 from igo_plugins.captioning import Captioning
+from igo_plugins.controlnet import ControlNet
 from igo_plugins.depth import Depth
 from igo_plugins.edges import Edges
 from igo_plugins.embedding import Embedding
 from igo_plugins.outpainting import Outpainting
 from igo_plugins.pose import Pose
+from igo_plugins.reference import Reference
 from igo_plugins.text_mask import TextMask
 from igo_plugins.upscaling import Upscaling
 from igo_plugins.virtual_styling import VirtualStyling
@@ -14,11 +16,13 @@ from igo_plugins.virtual_styling import VirtualStyling
 __all__ = [
     "Adapter",
     "Captioning",
+    "ControlNet",
     "Depth",
     "Edges",
     "Embedding",
     "Outpainting",
     "Pose",
+    "Reference",
     "TextMask",
     "Upscaling",
     "VirtualStyling",

@@ -1,5 +1,5 @@
-"""Models in transformers' layout from folders that nobody vouches for: a description that may claim anything is held
-against the weights before memory is taken, and weights that are missing are not made up."""
+"""Models in transformers' or diffusers' layout from folders that nobody vouches for: a description that may claim
+anything is held against the weights before memory is taken, and weights that are missing are not made up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from igo.errors import CheckpointError, IGOError
 from igo.files import at_home, check_regular, digests, reason
 from igo.networks.weights import FLOATS, SAFETENSORS, check_finite, described, read, shown
 
-_WEIGHTS = (re.compile(r"model(-\d+-of-\d+)?\.safetensors"), re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin"))
+_WEIGHTS = (
+    re.compile(r"(diffusion_pytorch_)?model(-\d+-of-\d+)?\.safetensors"),
+    re.compile(r"(diffusion_)?pytorch_model(-\d+-of-\d+)?\.bin"),
+)
 _DESCRIPTIONS = (".json", ".txt", ".model", ".jinja", ".spm", ".tiktoken")
 _LAYERS = re.compile(r"(.*_)?(n_?layers?|layers|depth|blocks)")
 """Names in a description that say how many of something are built one after the other."""
@@ -37,15 +40,19 @@ _LONGEST = 2**13
 
 
 def load_model(kind: Any, place: Path, what: str, **options: Any) -> Any:
-    """``kind.from_pretrained(place, **options)`` of transformers, whole and finite; checked before all else of it.
+    """``kind.from_pretrained(place, **options)`` of transformers or diffusers, whole and finite; checked before all
+    else of it.
 
     Raises ``CheckpointError``, which begins with ``what``, for a folder that can't be trusted (see ``check_folder``),
     and for weights that are missing, of another shape than described, or not finite.
     """
     held = check_folder(place)
-    with held.built_no_larger():
-        model, told = kind.from_pretrained(place, output_loading_info=True, ignore_mismatched_sizes=True, **options)
-    if told["missing_keys"]:  # transformers would make them up, and say so in a warning alone
+    of_diffusers = kind.__module__.startswith("diffusers.")
+    if not of_diffusers:
+        options["ignore_mismatched_sizes"] = True  # to be told which
+    with held.built_no_larger(meta=not of_diffusers):
+        model, told = kind.from_pretrained(place, output_loading_info=True, **options)
+    if told["missing_keys"]:  # both would make them up, and say so in a warning alone
         missing = sorted(told["missing_keys"])
         raise CheckpointError(f"{what} lacks {len(missing)} weights, such as {shown(missing[0])}; name another")
     if told["mismatched_keys"]:
@@ -81,7 +88,7 @@ def identity(place: Path, name: str) -> str:
 
 
 def _wanted(files: Sequence[str], _look: hub.Look) -> list[str]:
-    """Of a repository in transformers' layout: the descriptions, and the weights as safetensors if there are such."""
+    """Of a model's repository: the descriptions, and the weights as safetensors if there are such."""
     weights = [[file for file in files if kind.fullmatch(file)] for kind in _WEIGHTS]
     described = [file for file in files if "/" not in file and file.endswith(_DESCRIPTIONS)]
     return described + next((found for found in weights if found), [])

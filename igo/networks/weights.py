@@ -57,7 +57,7 @@ def described(path: Path) -> dict[str, Tensor]:
     ``CheckpointError`` for a pickle that holds anything but plain weights, for tensors that claim more than the file
     has, and for a file that is damaged, missing or something else.
     """
-    return dict(_tensors(_read(path, "meta")))
+    return dict(flat(_read(path, "meta")))
 
 
 def read(path: Path) -> Any:
@@ -117,7 +117,7 @@ def _read(path: Path, device: str) -> Any:
     except Exception as error:  # the readers raise whatever a damaged file leads them to
         raise CheckpointError(f"can't read the weights {path}: {_reason(error, path, head)}") from error
     total = 0
-    for name, value in _tensors(found):
+    for name, value in flat(found):
         total += value.numel() * value.element_size()
         if total > _SHARED * size or _end(value) > size:
             raise CheckpointError(
@@ -158,7 +158,7 @@ def _check_pickle(file: IO[bytes], path: Path) -> None:
             words.append(argument)
 
 
-def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
+def flat(found: Any) -> Iterator[tuple[str, Tensor]]:
     """All tensors in tables and lists, with their names; in what is held twice or by itself, once."""
     waiting, seen = [("", found)], set()
     while waiting:
