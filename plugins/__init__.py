@@ -6,6 +6,7 @@ from igo_plugins.controlnet import ControlNet
 from igo_plugins.depth import Depth
 from igo_plugins.edges import Edges
 from igo_plugins.embedding import Embedding
+from igo_plugins.human_parsing import HumanParsing
 from igo_plugins.outpainting import Outpainting
 from igo_plugins.pose import Pose
 from igo_plugins.reference import Reference
@@ -20,6 +21,7 @@ __all__ = [
     "Depth",
     "Edges",
     "Embedding",
+    "HumanParsing",
     "Outpainting",
     "Pose",
     "Reference",

@@ -37,8 +37,9 @@ class TextMask:
     confidence: float = 0.6
     """How sure it must be of the whole, 0 to 1; with 0 whatever is found is believed."""
     mask_model: str = "mini"
-    """CLIPSeg: "mini" for pictures by mini and drawings like them, which doubts what looks like a photograph;
-    "CIDAS/clipseg-rd64-refined" or a folder for photographs."""
+    """What finds it: "mini" for pictures by mini and drawings like them, which doubts what looks like a photograph; for
+    photographs a CLIPSeg, "CIDAS/clipseg-rd64-refined" or a folder, or a human parser, which knows names of garments
+    alone."""
 
     def __post_init__(self) -> None:
         if not self.target.strip(" ,"):
@@ -52,7 +53,8 @@ class TextMask:
         """The mask, mode L, 0 or 255; other layers are not this step's."""
         if name != "mask":
             return None
-        from igo_plugins.styling.text_mask import check_known, load
+        from igo_plugins.styling.mask_models import load
+        from igo_plugins.styling.text_mask import check_known
         from igo_plugins.styling.wording import phrases
         from igo_plugins.styling.zone import believe, find
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from igo_plugins.styling.text_mask import TextMasks
+    from igo_plugins.styling.mask_models import MaskModel
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class VirtualStyling:
     on_doubt: Literal["raise", "skip", "paint"] = "raise"
     """Where the mask can't be believed: raise, leave the picture as it is, or paint all the same if there is a mask."""
     mask_model: str = "mini"
-    """CLIPSeg: "mini" for pictures by mini and drawings like them, which doubts what looks like a photograph;
-    "CIDAS/clipseg-rd64-refined" or a folder for photographs."""
+    """What finds them: "mini" for pictures by mini and drawings like them, which doubts what looks like a photograph;
+    for photographs a CLIPSeg, "CIDAS/clipseg-rd64-refined" or a folder, or a human parser such as
+    "mattmdjaga/segformer_b2_clothes", which knows names of garments alone."""
     weight: float = 1.2
     """The weight of ``to`` in the prompt, as in ``(a red hoodie:1.2)``."""
     prompt: str | None = None
@@ -157,7 +158,8 @@ class VirtualStyling:
     def _found(self, frame: igo.Frame, runtime: igo.Runtime) -> tuple[Image, dict[str, Any]]:
         """The zone that the text finds in what can be seen of the frame."""
         from igo.images import visible_part
-        from igo_plugins.styling.text_mask import check_known, load
+        from igo_plugins.styling.mask_models import load
+        from igo_plugins.styling.text_mask import check_known
         from igo_plugins.styling.wording import bared, phrases
         from igo_plugins.styling.zone import believe, find
 
@@ -181,11 +183,11 @@ class VirtualStyling:
         """How sure the text mask is, on average, that it sees ``to`` in each candidate's zone."""
         import numpy as np
 
-        from igo_plugins.styling.text_mask import load
+        from igo_plugins.styling.mask_models import load
 
         masks, scores = load(self.mask_model, runtime), []
         for frame in painted:
-            soft = masks.soft(_seen(frame), (self.to,))[0]
+            soft = masks.evidence(_seen(frame), self.to)
             inside = np.asarray(zone.resize((soft.shape[1], soft.shape[0]))) > 127
             scores.append(float(soft[inside].mean()) if inside.any() else 0.0)
         return scores
@@ -199,7 +201,7 @@ def _seen(frame: igo.Frame) -> Image:
     return on_white(frame.image, None if alpha is None else alpha.convert("L"))
 
 
-def _shortened(masks: TextMasks, phrases: Sequence[str]) -> dict[str, str]:
+def _shortened(masks: MaskModel, phrases: Sequence[str]) -> dict[str, str]:
     """What there is to say about phrases that the text mask can't read whole."""
     read = [text for text in map(masks.shortened, phrases) if text is not None]
     return {"note": f"of a long phrase the text mask read only '{read[0]}'"} if read else {}

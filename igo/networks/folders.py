@@ -35,8 +35,10 @@ _FEW, _SMALL = 256, 2**24
 _COUNTERS = ("_ids", "_index", "_tracked")
 """How tensors end that are whole numbers by their nature, such as the places of a text's words."""
 _SIDES = ("height", "width")
+_COUNTS = ("num_labels",)
 _LONGEST = 2**13
-"""Pixels of a side that pictures may be brought to for a model."""
+"""Pixels of a side that pictures may be brought to for a model, and labels, for each of which transformers makes up a
+name before it looks at the weights."""
 
 
 def load_model(kind: Any, place: Path, what: str, **options: Any) -> Any:
@@ -211,7 +213,7 @@ def _check_claims(path: Path, tensors: int) -> None:
     while waiting:
         held = waiting.pop()
         for name, value in held.items() if isinstance(held, dict) else ():
-            most = max(tensors, _FEW) if _LAYERS.fullmatch(name) else _LONGEST if name in _SIDES else None
+            most = max(tensors, _FEW) if _LAYERS.fullmatch(name) else _LONGEST if name in (*_SIDES, *_COUNTS) else None
             if most and isinstance(value, int) and value > most:
                 raise CheckpointError(f"{path} claims {name}={shown(value)}; expected at most {most} of such a model")
         if isinstance(held, dict | list):

@@ -115,6 +115,12 @@ def mentions(characters: Sequence[Character], targets: Sequence[str]) -> list[Sp
     return spans
 
 
+def plain(phrase: str) -> str:
+    """A thing's name as it can be looked up: its words in lower case and in the singular, without article and hyphens
+    ("the T-Shirts": "t shirt")."""
+    return " ".join(_noun(_named([word for word in _words(read(phrase)) if word.text])))
+
+
 def _words(characters: Sequence[Character]) -> Iterator[Word]:
     """The words of a prompt. Brackets end a word, as they do where it is encoded."""
     start, behind = 0, 0
@@ -150,8 +156,7 @@ def _said(words: Sequence[Word], target: str) -> list[Mention]:
 
 def _readings(target: list[Word]) -> Iterator[tuple[list[Word], Noun]]:
     """Adjectives and a noun, then the same with each synonym."""
-    while target and target[0].text in DETERMINERS | {"pair", "pairs", "of"}:
-        target = target[1:]
+    target = _named(target)
     start = max(len(target) - 1, 0)
     while start > 0 and target[start].gap in _HYPHENS:
         start -= 1
@@ -161,6 +166,13 @@ def _readings(target: list[Word]) -> Iterator[tuple[list[Word], Noun]]:
         for names in _SYNONYMS:
             if _noun(target[place:]) in names:
                 yield from ((target[:place], other) for other in names)
+
+
+def _named(words: list[Word]) -> list[Word]:
+    """What is named, without "a pair of"."""
+    while words and words[0].text in DETERMINERS | {"pair", "pairs", "of"}:
+        words = words[1:]
+    return words
 
 
 def _noun(words: Iterable[Word]) -> Noun:

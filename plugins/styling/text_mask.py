@@ -64,6 +64,10 @@ class TextMasks:
             self.known.update(zip(new, found, strict=True))
         return np.stack([self.known[phrase] for phrase in phrases])
 
+    def evidence(self, image: Image.Image, text: str) -> Soft:
+        """How sure it is, h×w, that it sees what ``text`` describes."""
+        return np.asarray(self.soft(image, (text,))[0])
+
     def _found(self, image: Image.Image, phrases: list[str]) -> Soft:
         size = working_size(image.size)
         scaled = [cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in self._logits(image, phrases)]

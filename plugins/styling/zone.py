@@ -4,6 +4,7 @@ never what is protected."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,8 +12,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from igo.errors import FoundEverythingError, NothingFoundError, UnsureError
-from igo_plugins.styling.text_mask import Mask, TextMasks, cleaned, grown, refined
+from igo_plugins.styling.text_mask import Mask, cleaned, grown, refined
 from igo_plugins.styling.wording import Limbs
+
+if TYPE_CHECKING:
+    from igo_plugins.styling.mask_models import MaskModel
 
 BARE: dict[Limbs, str] = {"arms": "bare skin", "legs": "bare legs"}
 """The phrase that finds each limb where it is bare."""
@@ -36,7 +40,7 @@ class Found:
 
 
 def find(
-    masks: TextMasks,
+    masks: MaskModel,
     image: Image.Image,
     targets: tuple[str, ...],
     protect: tuple[str, ...],

@@ -32,5 +32,8 @@ class Boxes:
                 found[row, top:bottom, left:right] = self.certainty
         return found
 
+    def evidence(self, image, text):
+        return self.soft(image, (text,))[0]
+
     def shortened(self, phrase):
         return None

@@ -17,7 +17,7 @@ from igo.cli.demo import detail
 from igo.images import read_image
 from igo.painting.checkpoints import checkpoint
 from igo.testing import PaintedBase
-from igo_plugins.styling import text_mask
+from igo_plugins.styling import mask_models
 from tests.builders.masks import Boxes
 
 COMMANDS = ["generate", "upscale", "run", "plugins", "prompt", "show", "replay", "doctor", "demo"]
@@ -163,7 +163,7 @@ def test_demo_writes_pictures_and_a_sheet_of_all_stages(command, tiny_mini, monk
     monkeypatch.setattr(
         "igo.cli.demo.LOOKS", [("a red hoodie, street", "t-shirt", "a coat"), ("a", "jeans", "a skirt")]
     )
-    monkeypatch.setattr(text_mask, "load", lambda name, runtime: Boxes())
+    monkeypatch.setattr(mask_models, "load", lambda name, runtime: Boxes())
     code, output, errors = command("demo", "--quiet")
     assert code == 0, errors
     assert "2 looks are in out/demo" in output

@@ -10,7 +10,7 @@ from PIL import Image
 import igo
 from igo import cli
 from igo.images import read_image
-from igo_plugins.styling import text_mask
+from igo_plugins.styling import mask_models
 from tests.builders import captioners
 from tests.builders.masks import PLACES, SIZE, Boxes
 
@@ -45,7 +45,7 @@ class Everywhere:
 def command(capsys, monkeypatch, tmp_path):
     """Run ``igo`` in a folder with photos; gives exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(text_mask, "load", lambda name, runtime: Boxes())
+    monkeypatch.setattr(mask_models, "load", lambda name, runtime: Boxes())
     Path("photos").mkdir()
     for name in ("a", "b"):
         photo = Image.new("RGB", SIZE, "gray")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from igo import cli
 from igo.images import read_image
-from igo_plugins.styling import text_mask
+from igo_plugins.styling import mask_models
 from tests.builders.masks import PLACES, SIZE, Boxes
 
 SHORT = ["--steps", "2", "--seed", "3", "--quiet"]
@@ -18,7 +18,7 @@ SHORT = ["--steps", "2", "--seed", "3", "--quiet"]
 def command(capsys, monkeypatch, tmp_path):
     """Run ``igo style`` in a folder with a photo; gives exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(text_mask, "load", lambda name, runtime: Boxes())
+    monkeypatch.setattr(mask_models, "load", lambda name, runtime: Boxes())
     photo = Image.new("RGB", SIZE, "gray")
     photo.paste("white", PLACES["t-shirt"])
     photo.save("me.png")

@@ -13,7 +13,7 @@ from igo.errors import UnsureError
 from igo.images import is_photograph
 from igo.testing import PaintedBase, draw_figure
 from igo_plugins import TextMask, VirtualStyling
-from igo_plugins.styling import text_mask
+from igo_plugins.styling import mask_models
 from tests.builders.masks import Boxes
 
 PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
@@ -85,7 +85,7 @@ def test_plain_surfaces_are_none(color, size):
 @pytest.fixture
 def boxes(monkeypatch):
     made = Boxes()
-    monkeypatch.setattr(text_mask, "load", lambda name, runtime: made)
+    monkeypatch.setattr(mask_models, "load", lambda name, runtime: made)
     return made
 
 

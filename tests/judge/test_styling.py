@@ -11,7 +11,7 @@ import igo
 from benchmarks import styling
 from benchmarks.recoloring import recolorings
 from igo import wardrobe
-from igo_plugins.styling import text_mask
+from igo_plugins.styling import mask_models
 
 COUNT = 4
 
@@ -59,7 +59,7 @@ def evaluated(monkeypatch, judge, silent):
         for task in recolorings(COUNT):
             painter.draw(task.figure)
         monkeypatch.setattr(igo, "TextToImage", lambda base, inpaint_checkpoint: painter)
-        monkeypatch.setattr(text_mask, "load", lambda name, runtime: Below(certainty))
+        monkeypatch.setattr(mask_models, "load", lambda name, runtime: Below(certainty))
         monkeypatch.setattr(styling, "Upscaling", Doubled)
         found = styling.evaluate_styling(judge, silent, garments=COUNT, steps=1)
         return {row.measure: row for row in found.rows}, found

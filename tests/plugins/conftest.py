@@ -2,7 +2,7 @@
 
 import pytest
 
-from igo_plugins.styling import text_mask
+from igo_plugins.styling import mask_models
 from tests.builders.masks import Boxes
 
 
@@ -10,5 +10,5 @@ from tests.builders.masks import Boxes
 def boxes(monkeypatch):
     """A text-mask model that knows by heart where things are, loaded in place of any other."""
     made = Boxes()
-    monkeypatch.setattr(text_mask, "load", lambda name, runtime: made)
+    monkeypatch.setattr(mask_models, "load", lambda name, runtime: made)
     return made

@@ -10,7 +10,7 @@ from PIL import Image
 import igo
 from igo.errors import ImageError
 from igo.testing import RULES, ConformanceError, PaintedBase, check_plugin, draw_figure
-from igo_plugins import Adapter, Captioning, Outpainting, TextMask, Upscaling, VirtualStyling
+from igo_plugins import Adapter, Captioning, HumanParsing, Outpainting, TextMask, Upscaling, VirtualStyling
 from tests.builders import broken
 from tests.builders.broken import BROKEN
 
@@ -176,6 +176,13 @@ def test_virtual_styling():
 def test_text_mask():
     figure = draw_figure(top="hoodie", top_color="gray", top_pattern="plain")
     check_plugin(TextMask("hoodie"), image=figure.image)
+
+
+def test_human_parsing(tmp_path):
+    from tests.builders.segformers import ATR, save  # here: it imports torch, and with it this module would
+
+    every = ", ".join(ATR)  # what random weights see is something of this
+    check_plugin(HumanParsing(str(save(tmp_path, ATR)), every, confidence=0))
 
 
 def test_captioning(tmp_path):

@@ -1,0 +1,61 @@
+"""Human parsing: who wears what, as a layer."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
+
+import igo
+from igo.errors import SettingsError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class HumanParsing:
+    """Tell garments, skin and hair apart, by a SegFormer: ``HumanParsing()``.
+
+    Provides the layer ``"parse"`` (mode L), whose numbers are those of ``igo_plugins.parsing.labels.Part`` whatever the
+    model's own are; and ``"mask"`` (mode L, 255 inside), the garment or part that ``part`` names, in the place of text
+    masks. Raises ``NothingFoundError`` and ``UnsureError``, which have ``area`` and ``confidence``, and
+    ``SettingsError`` for a word that is no part's name.
+    """
+
+    provides = ("parse", "mask")
+
+    model: str = "mini"
+    """"mini" for pictures by mini and drawings like them, which doubts what looks like a photograph;
+    "mattmdjaga/segformer_b2_clothes" or another SegFormer with the labels of ATR, LIP or fashn-human-parser, or a
+    folder, for photographs."""
+    part: str = ""
+    """What the mask shows: "t-shirt", "skirt", "hair", or several with commas between them."""
+    _: KW_ONLY
+    margin: float = 0.0
+    """What the mask grows by all around, as a share of the picture's height."""
+    confidence: float = 0.6
+    """How sure the model must be of what it masks, 0 to 1; with 0 whatever is found is believed."""
+
+    def __post_init__(self) -> None:
+        for name in ("margin", "confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; expected a number from 0 to 1")
+
+    @igo.hookimpl
+    def provide(self, name: str, frame: igo.Frame, runtime: igo.Runtime) -> Image | None:
+        """The parse, or the mask of ``part``; other layers are not this step's."""
+        if name not in self.provides or (name == "mask" and not self.part.strip(" ,")):
+            return None
+        from PIL import Image
+
+        from igo_plugins.parsing.parser import load
+        from igo_plugins.styling.text_mask import check_known
+        from igo_plugins.styling.wording import phrases
+
+        if self.confidence > 0:
+            check_known(self.model, frame.image, "confidence=0")
+        parser = load(self.model, runtime)
+        if name == "parse":
+            return Image.fromarray(parser.parse(frame.image))
+        mask: Image.Image = parser.mask(frame.image, phrases(self.part), self.margin, self.confidence)
+        return mask
