@@ -50,7 +50,8 @@ def add(pipeline: Any, place: Path, model: str) -> None:
     what = f"the ControlNet {model!r}"
     unet = families.unet_of(pipeline, what)
     with quietly(), one_line(what, EXPECTED):
-        net = load_model(ControlNetModel, place, what, dtype=unet.dtype, local_files_only=True).eval()
+        options = {"dtype": unet.dtype, "variant": _variant(place), "local_files_only": True}
+        net = load_model(ControlNetModel, place, what, **options).eval()
     families.check(what, {name: net.config[name] for name in SHAPE}, unet)
     before = getattr(pipeline, "controlnet", None)
     nets = [*getattr(before, "nets", [] if before is None else [before]), net]
@@ -63,3 +64,9 @@ def add(pipeline: Any, place: Path, model: str) -> None:
         made = for_task.from_pipe(pipeline, controlnet=net if before is None else MultiControlNetModel(nets))
     pipeline.__class__ = type(made)
     pipeline.__dict__.update(vars(made))
+
+
+def _variant(place: Path) -> str | None:
+    """The one of half precision, where a folder has no other."""
+    names = [path.name for path in place.glob("diffusion_pytorch_model.*")]
+    return "fp16" if names and all(".fp16" in name for name in names) else None
