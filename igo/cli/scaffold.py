@@ -25,6 +25,7 @@ HOOKS = {
     "generate": "The best of several pictures",
     "base": "Pictures from a service",
     "prepare": "FreeU for the base's UNet",
+    "condition": "A guidance that doesn't overexpose",
 }
 """The hooks that there is a template for, and what it does; ``base`` is a ``generate`` that asks nobody else."""
 BASE = {"python": 'igo.TextToImage("mini"), ', "toml": '[[step]]\nuse = "text-to-image"\ncheckpoint = "mini"\n\n'}

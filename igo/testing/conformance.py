@@ -21,7 +21,7 @@ from igo.errors import (
     SettingsError,
 )
 from igo.testing.findings import ConformanceError
-from igo.testing.trial import SEED, Outcome, Scene, tried
+from igo.testing.trial import SEED, Outcome, Scene, middle, tried
 from igo.testing.worker import Report, in_another_process
 from igo.values import Request
 
@@ -39,6 +39,7 @@ RULES = {
     "runs": "it raises nothing",
     "needs": "it declares the layers and references that it can't do without, and no others",
     "provides": "it makes the layers that it declares, and no others",
+    "condition": "a picture that it gives to paint by is brought by fit to where the base paints",
     "input": "it changes no picture in place that it was handed",
     "size": "it keeps the picture's size, or declares resizes = True",
     "random": "it leaves the global random numbers alone",
@@ -66,11 +67,11 @@ def check_plugin(
 ) -> None:
     """Raise ``ConformanceError``, which names the rule, for the first of ``RULES`` that a configured plugin breaks.
 
-    It is tried behind ``base`` (``PaintedBase``; `mini` for a plugin with ``prepare``), on a prompt and on a photo, or
-    on ``image`` alone if that is given; and once in a process of its own. What it ``needs`` is made for it, unless
-    ``layers`` brings it, and so are ``needs_references``, unless ``references`` does. ``prompt`` and ``settings`` are
-    those of ``Chain.run``; without a prompt the base takes ``image`` as it is. ``runtime`` shares loaded models with
-    other tests.
+    It is tried behind ``base`` (``PaintedBase``; `mini` for a plugin with ``prepare``), on a prompt and on a photo, and
+    in a mask if it has ``condition``; or on ``image`` alone if that is given; and once in a process of its own. What it
+    ``needs`` is made for it, unless ``layers`` brings it, and so are ``needs_references``, unless ``references`` does.
+    ``prompt`` and ``settings`` are those of ``Chain.run``; without a prompt the base takes ``image`` as it is.
+    ``runtime`` shares loaded models with other tests.
     """
     __tracebackhide__ = True
     from igo.runtime import Runtime
@@ -160,6 +161,9 @@ def _scenes(
         base = igo.TextToImage("mini")
         asked.setdefault("num_inference_steps", 2)
     base = base or PaintedBase(*SIZE)
+    conditions = step.implements("condition")
+    if conditions and image is None:  # so that it is known of what size a layer has to be
+        asked = {"width": SIZE[0], "height": SIZE[1], **asked}
     brought: dict[str, Image] = {
         name: read_mask(layer).image if name == "mask" else read_image(layer).image.convert("L")
         for name, layer in layers.items()
@@ -172,7 +176,10 @@ def _scenes(
     photo = PaintedBase(*SIZE).generate(Request(prompt="a photo"))
     scenes = [Scene(base, text, offered)]
     if photo and not brought:
-        scenes.append(Scene(base, text.replace(image=photo[0].image, width=None, height=None), offered))
+        shown = text.replace(image=photo[0].image, width=None, height=None)
+        scenes.append(Scene(base, shown, offered))
+        if conditions:
+            scenes.append(Scene(base, shown.replace(layers={"mask": middle(SIZE)}), offered))
     return scenes
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 USUAL_LAYERS = ("mask", "depth", "edges", "parse", "pose")
 SEED = 7
+FITTED = (40, 56)
+"""The size at which a base would paint, width and height."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,10 @@ def tried(
     step.needs_references = tuple(name for name in step.needs_references if name != without_reference)
     offered = {name: layer for name, layer in scene.offered.items() if name != without}
     layers = {name: layer for name, layer in scene.request.layers.items() if name != without}
+    width, height = scene.request.width, scene.request.height
+    if scene.request.image is None and width and height and step.implements("condition"):
+        made_for = {name: layer or middle((width, height)) for name, layer in offered.items() if name != "mask"}
+        layers = made_for | layers
     references = {name: one for name, one in scene.request.references.items() if name != without_reference}
     steps = [Step(scene.base, "base"), step, *([Step(LayerMaker(offered))] if offered else [])]
     if offered:
@@ -94,8 +100,10 @@ def tried(
     }
     scores = [run.score(step, frame, request) for frame in frames]
     texts = run.captions([frame.image for frame in frames], "") if step.implements("caption") else [""] * len(frames)
+    given = run.conditions(request, _fit, lost={}, made={})
+    step.look_at_conditions(given)
     pictures = tuple(
-        _digest([frame.image, *dict(sorted(frame.layers.items())).values()], f"{score} {text}")
+        _digest([frame.image, *dict(sorted(frame.layers.items())).values()], f"{score} {text} {_said(given)}")
         for frame, score, text in zip(frames, scores, texts, strict=True)
     )
     return Outcome(pictures, frozenset(step.asked), frozenset(made), tuple(step.findings))
@@ -116,7 +124,7 @@ class Watched(Step):
         handed = _Handed()
         for name, value in arguments.items():
             handed.add(f"the {name}", value)
-            if name in ("inner", "paint", "layer"):
+            if name in ("inner", "paint", "layer", "fit"):
                 arguments[name] = handed.watching(value, name)
         if "layer" in arguments:
             arguments["layer"] = self._asking(arguments["layer"])
@@ -128,6 +136,14 @@ class Watched(Step):
         if not self.resizes:
             self._look_at_size(hook, arguments, result)
         return result
+
+    def look_at_conditions(self, given: Mapping[str, Any]) -> None:
+        """Whether the pictures to paint by were fitted."""
+        control = given.get("control_image")
+        for picture in control if isinstance(control, list) else [control]:
+            if isinstance(picture, Image.Image) and picture.size != FITTED:
+                seen = f"gives a picture of {picture.width}x{picture.height} as control_image"
+                self._found("condition", "condition", seen, "bring it to where the base paints: fit(picture)")
 
     def _asking(self, layer: Callable[..., Image.Image]) -> Callable[..., Image.Image]:
         def asked(name: str, target: str = "") -> Image.Image:
@@ -164,6 +180,27 @@ class Watched(Step):
 
     def _found(self, rule: str, hook: str, seen: str, remedy: str) -> None:
         self.findings.append(ConformanceError(rule, f"{self.name} ({hook}) {seen}", remedy))
+
+
+def _fit(picture: Image.Image, resample: Image.Resampling | None = None) -> Image.Image:
+    """What a base paints of a picture: its right half, at another size."""
+    half = picture.crop((picture.width // 2, 0, *picture.size))
+    return half.resize(FITTED, Image.Resampling.LANCZOS if resample is None else resample)
+
+
+def _said(value: Any) -> str:
+    """Equal for equal values of arguments."""
+    if isinstance(value, Image.Image):
+        return _digest([value])
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_said(one)}' for key, one in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_said, value))}]"
+    if hasattr(value, "numpy"):  # a tensor
+        return _said(value.float().cpu().numpy())
+    if hasattr(value, "tobytes"):
+        return hashlib.sha256(value.tobytes()).hexdigest()
+    return repr(value) if isinstance(value, str | bytes | int | float | None) else type(value).__name__
 
 
 class _Handed:

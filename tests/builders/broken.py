@@ -323,6 +323,57 @@ class BatchSeed:
 
 
 @dataclass(frozen=True)
+class GivesNoTable:
+    @igo.hookimpl
+    def condition(self):
+        return [("eta", 0.5)]
+
+
+@dataclass(frozen=True)
+class GivesNumbers:
+    @igo.hookimpl
+    def condition(self):
+        return {1: 0.5}
+
+
+@dataclass(frozen=True)
+class Unfitted:
+    """Gives a layer as it is, wherever the base paints."""
+
+    needs = ("edges",)
+
+    @igo.hookimpl
+    def condition(self, layer):
+        return {"control_image": [layer("edges")]}
+
+
+@dataclass(frozen=True)
+class PaintsLayer:
+    needs = ("edges",)
+
+    @igo.hookimpl
+    def condition(self, fit, layer):
+        layer("edges").putpixel((0, 0), 9)
+        return {"control_image": [fit(layer("edges"))]}
+
+
+@dataclass(frozen=True)
+class FailsInMasks:
+    @igo.hookimpl
+    def condition(self, request):
+        return {"scale": 1 / ("mask" not in request.layers)}
+
+
+@dataclass(frozen=True)
+class GivesAnother:
+    """Another number each time."""
+
+    @igo.hookimpl
+    def condition(self):
+        return {"eta": next(COUNTER)}
+
+
+@dataclass(frozen=True)
 class Moody:
     """Another judgement each time."""
 
@@ -345,15 +396,16 @@ def shifted(frame, levels):
 
 
 BROKEN = {
-    "hooks": [Unmarked, Misspelt, WrongType, WrongLayer, WrongScore, WrongCaptions],
+    "hooks": [Unmarked, Misspelt, WrongType, WrongLayer, WrongScore, WrongCaptions, GivesNoTable, GivesNumbers],
     "settings": [Unwritable, Doubling, NoDataclass],
     "pickle": [Loaded],
-    "runs": [Raises, Divides],
+    "runs": [Raises, Divides, FailsInMasks],
     "needs": [AsksUndeclared, NeedsNothing, AsksUndeclaredReference, NeedsNoReference],
     "provides": [MakesNothing, MakesAnything, Undeclared],
-    "input": [Paints, PaintsInner, ErasesMask, CutsReference],
+    "condition": [Unfitted],
+    "input": [PaintsLayer, Paints, PaintsInner, ErasesMask, CutsReference],
     "size": [Crops, CropsInner],
     "random": [Seeds, DrawsNumpy, SeedsTorch],
     "torch": [NoGrad, Threads],
-    "determinism": [Counts, Hashes, BatchSeed, Moody, Chatters],
+    "determinism": [Counts, Hashes, BatchSeed, GivesAnother, Moody, Chatters],
 }

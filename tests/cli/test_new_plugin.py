@@ -108,7 +108,7 @@ def test_an_empty_folder_is_filled_and_be_it_the_one_we_are_in(new_plugin):
         (["film", "--hook", "postproces"], "there is no hook 'postproces' to choose; did you mean 'postprocess'?"),
         (
             ["film", "--hook", "observe"],
-            "there is no hook 'observe' to choose; choose one of: base, generate",
+            "there is no hook 'observe' to choose; choose one of: base, condition, generate",
         ),
         (["film", "--license", "GPL"], "there is no license 'GPL' to choose; choose one of: Apache-2.0"),
         (["film", "--author", "A\nB"], "the author is 'A\\nB'; expected a name in one line"),
