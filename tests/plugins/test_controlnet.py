@@ -97,7 +97,15 @@ def plain(checkpoint, kind, folders, **arguments):
 
 
 @pytest.mark.parametrize(
-    ("task", "count"), [("text2img", 1), ("text2img", 2), ("img2img", 2), ("inpaint", 1), ("xl", 1), ("xl-inpaint", 1)]
+    ("task", "count"),
+    [
+        ("text2img", 1),
+        pytest.param("text2img", 2, marks=pytest.mark.slow),
+        ("img2img", 2),
+        ("inpaint", 1),
+        pytest.param("xl", 1, marks=pytest.mark.slow),
+        ("xl-inpaint", 1),
+    ],
 )
 def test_the_picture_is_that_of_plain_diffusers(task, count, nets, paint, tiny_checkpoint, xl_checkpoint):
     xl = task.startswith("xl")
@@ -228,6 +236,7 @@ def test_what_does_not_fit_is_told_in_one_line(nets, paint, tiny_checkpoint, tmp
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_it_keeps_the_rules(nets, tiny_checkpoint, runtime):
     base = igo.TextToImage(str(tiny_checkpoint))
     check_plugin(

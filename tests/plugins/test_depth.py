@@ -58,6 +58,7 @@ def test_a_picture_that_is_equally_far_everywhere_has_no_depth(model, picture, m
     assert depth(model, picture).getextrema() == (0, 0)
 
 
+@pytest.mark.slow
 def test_it_keeps_the_rules(model):
     check_plugin(Depth(str(model)))
 
