@@ -1,0 +1,93 @@
+"""How well a human parser finds what is worn, beside CLIPSeg, on held-out drawings."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import igo
+from benchmarks.fitting_rows import Line
+from benchmarks.masks import SEED, SIX, Masks, TextMasks, iou, is_empty
+from igo import embedded
+from igo.embedded import NATIVE_SIZE
+from igo.mini.pictures import balanced_figures
+from igo.wardrobe import PARSE, Figure, draw
+
+SHOWN: dict[str, tuple[str, ...]] = {
+    "top": ("top", "dress"),
+    "bottom": ("skirt", "pants"),
+    "hair": ("hair",),
+    "shoes": ("shoes",),
+    "bag": ("bag",),
+    "background": ("background",),
+}
+"""What each of the six is in a drawing's parse."""
+Find = Callable[[Image.Image, Figure], dict[str, Masks]]
+"""From a picture to where each of the six is, H×W."""
+
+
+def parsed(parser: str, drawings: int) -> Iterator[Line]:
+    """The IoU of each part, averaged over the drawings that show it; CLIPSeg, asked for each thing by its name, is the
+    text's."""
+    figures = balanced_figures(drawings, SEED)
+    ours, theirs = (overlaps(find, figures) for find in (parser_of(parser), by_words(embedded.path("clipseg"))))
+    yield Line("parser: mean IoU of six", _mean(ours.values()), 1, text=_mean(theirs.values()))
+    for part in SIX:
+        yield Line(f"  {part}", ours.get(part, math.nan), 1, text=theirs.get(part, math.nan))
+
+
+def overlaps(find: Find, figures: Sequence[Figure]) -> dict[str, float]:
+    """By part, the mean IoU over the figures that show more than crumbs of it."""
+    found = defaultdict(list)
+    for figure in figures:
+        drawing = draw(figure, *NATIVE_SIZE)
+        masks = find(Image.fromarray(drawing.image), figure)
+        for part, names in SHOWN.items():
+            true = np.isin(drawing.parse, [PARSE.index(name) for name in names])
+            if not is_empty(true):
+                found[part].append(iou(masks[part], true))
+    return {part: _mean(values) for part, values in found.items()}
+
+
+def parser_of(name: str) -> Find:
+    """A parser by its name, as ``HumanParsing`` has it: the likeliest part of every pixel."""
+    from igo_plugins.parsing.labels import Part
+    from igo_plugins.parsing.parser import load
+
+    parser = load(name, igo.Runtime("cpu"))
+    parts = {
+        "top": (Part.TOP, Part.COAT, Part.DRESS, Part.JUMPSUIT),
+        "bottom": (Part.SKIRT, Part.PANTS),
+        "hair": (Part.HAIR,),
+        "shoes": (Part.SHOES, Part.FEET),
+        "bag": (Part.BAG,),
+        "background": (Part.BACKGROUND,),
+    }
+
+    def find(picture: Image.Image, _figure: Figure) -> dict[str, Masks]:
+        parse = parser.parse(picture)
+        return {name: np.isin(parse, some) for name, some in parts.items()}
+
+    return find
+
+
+def by_words(folder: Path) -> Find:
+    """CLIPSeg, asked for each thing by the word for it."""
+    masks = TextMasks(folder)
+
+    def find(picture: Image.Image, figure: Figure) -> dict[str, Masks]:
+        words = {name: getattr(figure, name) if name in ("top", "bottom", "shoes", "bag") else name for name in SIX}
+        there = {name: word for name, word in words.items() if word != "none"}
+        return dict(zip(there, masks(picture, list(there.values())), strict=True))
+
+    return find
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return float(np.mean(numbers)) if numbers else math.nan
