@@ -35,9 +35,7 @@ KEPT: dict[str, tuple[str, ...]] = {
 }
 """What a try-on is to leave as it is: parts of the true picture, but for the garment itself."""
 DIFFERENT = 12
-"""Levels by which a pixel must differ to count as changed by the new garment."""
-SAME = 8
-"""Levels by which a pixel may differ to count as left as it is."""
+"""Levels by which a pixel must differ to count as changed."""
 SEEN = 10.0
 """ΔE from which on another colour stands there, and not the same one with an error."""
 ALIKE = 12.0
@@ -114,9 +112,9 @@ def limb(pair: Pair, result: Pixels) -> float:
 
 def kept(pair: Pair, result: Pixels, within: Mask | None = None) -> dict[str, float]:
     """By part, the share of the pixels beyond the true change (those ``within`` a zone alone, if there is one) that are
-    as in X's picture, but for ``SAME`` levels; nan for parts that aren't there."""
+    as in X's picture, but for ``DIFFERENT`` levels; nan for parts that aren't there."""
     beside = ~_grown(changed(pair)) & (True if within is None else within)
-    same = cv2.absdiff(result, pair.truth.image).max(-1) <= SAME
+    same = cv2.absdiff(result, pair.truth.image).max(-1) <= DIFFERENT
     shares = {}
     for part, names in KEPT.items():
         where = _shows(pair.truth, names) & beside

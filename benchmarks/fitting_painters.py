@@ -20,7 +20,7 @@ from benchmarks.fitting_rows import Fitted, Line, Paint
 from igo import embedded
 from igo.errors import CheckpointError, MaskError
 from igo.files.digests import digest
-from igo_plugins import TryOn, VirtualStyling
+from igo_plugins import VirtualStyling
 
 TIMED = 5
 """How many single try-ons are timed, of which the median counts: other work on the machine slows some of them."""
@@ -42,6 +42,8 @@ class Painter:
         self, pair: Pair, mask: Literal["hull", "none"] = "hull", runtime: igo.Runtime | None = None
     ) -> igo.Chain:
         """The chain for a pair's garment."""
+        from igo_plugins import TryOn
+
         step = TryOn(
             part=pair.category,
             mask=mask,
@@ -64,8 +66,7 @@ class Painter:
         """By words alone: the garment's true caption."""
         styling = VirtualStyling(pair.target, to=pair.caption, on_doubt="paint")
         chain = igo.Chain(igo.TextToImage("mini"), styling, runtime=self.runtime)
-        call = partial(chain.run, pair.prompt, num_inference_steps=self.steps)
-        return _fitted(call, pair)
+        return _fitted(partial(chain.run, pair.prompt, strength=0, num_inference_steps=self.steps), pair)
 
     def ways(self, folder: Path | None) -> dict[str, Paint]:
         """All three; what is painted is kept in ``folder``, and not painted again."""

@@ -60,6 +60,11 @@ class Pair:
         return "bottom" if self.category == "lower" else "top"
 
     @property
+    def other(self) -> str:
+        """The slot of the other garment."""
+        return "top" if self.slot == "bottom" else "bottom"
+
+    @property
     def told(self) -> bool:
         """Whether words can tell the garment: its type, colour and pattern have names."""
         return getattr(self.after, f"{self.slot}_cloth") is None

@@ -195,6 +195,9 @@ def unchanged(study: Study) -> Iterator[Line]:
     yield Line("kept: other garment, hair, face, background", _mean(ours), 1, text=_mean(text))
     for part, mine, theirs in zip(KEPT, ours, text, strict=True):
         yield Line(f"  {part}", mine, 1, text=theirs)
+    both = [pair for pair in study.pairs if pair.category != "dress"]
+    right = [share(_judged(study, way, both, "_color", other=True)) for way in ("masked", "truth")]
+    yield Line("  other garment's colour, judged", *right)
     within = [_mean(means(way, study.pairs, inside=True)) for way in ("masked", "autoencoder")]
     yield Line("  of that, within the zone, painted anew", within[0], 1, autoencoder=within[1])
 
@@ -218,10 +221,10 @@ def patterned(pair: Pair) -> list[Figure]:
     return [replace(pair.after, **{f"{pair.slot}_pattern": pattern}) for pattern in wardrobe.PATTERNS]
 
 
-def _judged(study: Study, way: str, pairs: Sequence[Pair], name: str) -> list[bool]:
-    """Whether the judge sees the true value of an attribute of the garment."""
+def _judged(study: Study, way: str, pairs: Sequence[Pair], name: str, other: bool = False) -> list[bool]:
+    """Whether the judge sees the true value of an attribute of the garment, or of the ``other`` one."""
     verdicts = study.judge.verdicts([Image.fromarray(one) for one in study.pictures(way, pairs)])
-    keys = [f"{pair.slot}{name}" for pair in pairs]
+    keys = [f"{pair.other if other else pair.slot}{name}" for pair in pairs]
     return [said[key] == getattr(pair.after, key) for said, key, pair in zip(verdicts, keys, pairs, strict=True)]
 
 

@@ -121,7 +121,7 @@ def _save(study: Study, some: Sequence[Pair], path: Path, way: str = "masked") -
         zone = reddened(pair.picture, fitted.zone)
         groups.append((pair.picture, pair.reference, zone, fitted.image, Image.fromarray(pair.truth.image)))
         what = pair.caption if pair.told else f"a print on a {pair.after.top}"
-        captions.append(f"{pair.index} {pair.kind}: {what}, ΔE {_error(study, pair, way):.1f} {fitted.refused}")
+        captions.append(f"{pair.index} {pair.kind}: {what}, off by {_error(study, pair, way):.1f} {fitted.refused}")
     path.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(groups, captions, columns=3, height=240).save(path)
 
