@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 import igo
-from benchmarks.fitting_pairs import Pair
+from benchmarks.fitting_pairs import Pair, drawn_pairs
 from benchmarks.fitting_rows import Fitted, Line, Paint
 from igo import embedded
 from igo.errors import CheckpointError, MaskError
@@ -136,10 +136,10 @@ def identity(name: str, part: str) -> str:
     return digest(folder, (path for path in folder.rglob("*") if path.is_file()))
 
 
-def timed(painter: Painter, pairs: Sequence[Pair]) -> Iterator[Line]:
+def timed(painter: Painter) -> Iterator[Line]:
     """Seconds for one try-on of pictures that are new, models loaded; and 6 people in 6 garments against 36 calls, each
     with a runtime of its own, as commands have it (of which every third is made)."""
-    people = [pair for pair in pairs if pair.category == "upper"]
+    people = [pair for pair in drawn_pairs(TIMED * SIDE) if pair.category == "upper"]
     taken = []
     for pair in people[: TIMED + 1]:
         call = partial(painter.chain(pair).run, image=pair.picture, references={"garment": pair.reference}, seed=0)

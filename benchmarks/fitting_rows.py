@@ -195,11 +195,11 @@ def unchanged(study: Study) -> Iterator[Line]:
     yield Line("kept: other garment, hair, face, background", _mean(ours), 1, text=_mean(text))
     for part, mine, theirs in zip(KEPT, ours, text, strict=True):
         yield Line(f"  {part}", mine, 1, text=theirs)
+    within = [_mean(means(way, study.pairs, inside=True)) for way in ("masked", "autoencoder")]
+    yield Line("  of that, within the zone, painted anew", within[0], 1, autoencoder=within[1])
     both = [pair for pair in study.pairs if pair.category != "dress"]
     right = [share(_judged(study, way, both, "_color", other=True)) for way in ("masked", "truth")]
     yield Line("  other garment's colour, judged", *right)
-    within = [_mean(means(way, study.pairs, inside=True)) for way in ("masked", "autoencoder")]
-    yield Line("  of that, within the zone, painted anew", within[0], 1, autoencoder=within[1])
 
 
 def outside(study: Study) -> Iterator[Line]:

@@ -68,7 +68,7 @@ def measure(chosen: argparse.Namespace, console: Console) -> list[Line]:
         "bytes": lambda: rows.outside(study),
         "fails": lambda: fails(study, chosen.out),
         "parser": lambda: parsed(chosen.parser, chosen.drawings),
-        "speed": lambda: timed(painter, study.pairs),
+        "speed": lambda: timed(painter),
     }
     console.print(
         f"{chosen.count} held-out pairs, {chosen.steps} steps, {chosen.model}, {chosen.parser} parser, "

@@ -19,7 +19,7 @@ from igo.errors import CheckpointError, SettingsError
 from igo.wardrobe import PARSE, PATTERNS, cloth, held_out
 from igo.wardrobe.garments import WORN
 
-COUNT = 10
+COUNT = 8
 
 
 class Identity:
