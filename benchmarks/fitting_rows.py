@@ -194,9 +194,9 @@ def unchanged(study: Study) -> Iterator[Line]:
     ours, text = means("masked", study.pairs), means("text", study.some)
     yield Line("kept: other garment, hair, face, background", _mean(ours), 1, text=_mean(text))
     for part, mine, theirs in zip(KEPT, ours, text, strict=True):
-        yield Line(f"  {part}", mine, 1, text=theirs)
+        yield Line(f"  kept: {part}", mine, 1, text=theirs)
     within = [_mean(means(way, study.pairs, inside=True)) for way in ("masked", "autoencoder")]
-    yield Line("  of that, within the zone, painted anew", within[0], 1, autoencoder=within[1])
+    yield Line("  kept: all that, within the zone, painted anew", within[0], 1, autoencoder=within[1])
     both = [pair for pair in study.pairs if pair.category != "dress"]
     right = [share(_judged(study, way, both, "_color", other=True)) for way in ("masked", "truth")]
     yield Line("  other garment's colour, judged", *right)

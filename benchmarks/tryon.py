@@ -1,8 +1,8 @@
 """How good try-on is: ``python -m benchmarks.tryon``.
 
 200 held-out drawn pairs, each with its exact truth: somebody in X, a picture of Y, the same person in Y
-(fitting_pairs.py). What is measured and how is in fitting_measures.py, the rows in fitting_rows.py and parsing.py, how
-pairs are painted in fitting_painters.py. Colours and types are read by the judge of drawn figures (judge/).
+(fitting_pairs.py). How it is measured is in fitting_measures.py, the rows are in fitting_rows.py and fitting_parser.py,
+painting is in fitting_painters.py. Colours and types are read by the judge of drawn figures (judge/).
 
 Nothing is pasted back from the truth: the zone that is scored is where X and Y differ, whatever was painted there.
 """
@@ -25,10 +25,10 @@ from benchmarks import fitting_rows as rows
 from benchmarks.fitting_measures import changed, error
 from benchmarks.fitting_painters import Painter, place, timed
 from benchmarks.fitting_pairs import Pair, drawn_pairs, fine_weaves, hands_in_front, turned_prints
+from benchmarks.fitting_parser import parsed
 from benchmarks.fitting_rows import Line, Study
 from benchmarks.judge.verdicts import judge
 from benchmarks.masks import reddened
-from benchmarks.parsing import parsed
 from benchmarks.report import VERDICTS
 from igo.errors import CheckpointError, IGOError, SettingsError
 from igo.images.sheet import contact_sheet
@@ -67,7 +67,7 @@ def measure(chosen: argparse.Namespace, console: Console) -> list[Line]:
         "kept": lambda: rows.unchanged(study),
         "bytes": lambda: rows.outside(study),
         "fails": lambda: fails(study, chosen.out),
-        "parser": lambda: parsed(chosen.parser, chosen.drawings),
+        "parser": lambda: parsed(place(chosen.parser, "parser"), chosen.drawings),
         "speed": lambda: timed(painter),
     }
     console.print(

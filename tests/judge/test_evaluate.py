@@ -104,7 +104,7 @@ def test_without_names_all_that_is_carried_is_evaluated(monkeypatch, weights, tm
     assert asked == ["base"]
     asked.clear()
     main(weights)
-    assert asked == ["base", "clipseg", "upscaler"]
+    assert asked == ["base", "clipseg", "parser", "upscaler"]
     asked.clear()
     main(["--inpaint", "mini", *weights])
     assert asked == list(PARTS)

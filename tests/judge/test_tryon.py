@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import fitting_parser, tryon
 from benchmarks import fitting_rows as rows
-from benchmarks import tryon
 from benchmarks.fitting_measures import KEPT, changed, error, kept, leak, limb, nearest, weave, worn
 from benchmarks.fitting_painters import Kept, identity
 from benchmarks.fitting_pairs import drawn_pairs, fine_weaves, hands_in_front, prints, turned_prints
 from benchmarks.fitting_rows import Fitted, Study
+from benchmarks.masks import SEED
+from igo.embedded import NATIVE_SIZE
 from igo.errors import CheckpointError, SettingsError
-from igo.wardrobe import PARSE, PATTERNS, cloth, held_out
+from igo.mini.pictures import balanced_figures
+from igo.wardrobe import PARSE, PATTERNS, cloth, draw, held_out
 from igo.wardrobe.garments import WORN
 
 COUNT = 8
@@ -172,6 +175,15 @@ def test_a_model_is_known_by_its_files(tmp_path):
     assert identity(str(tmp_path), "tryon") != first
     with pytest.raises(CheckpointError, match="nowhere is no folder"):
         identity("nowhere", "tryon")
+
+
+def test_six_parts_are_found_by_a_parser(monkeypatch):
+    figures = balanced_figures(2, SEED)
+    drawings = {draw(figure, *NATIVE_SIZE).image.tobytes(): draw(figure, *NATIVE_SIZE).parse for figure in figures}
+    monkeypatch.setattr(fitting_parser, "Parser", lambda folder: lambda picture: drawings[picture.tobytes()])
+    found = fitting_parser.overlaps(fitting_parser.parser_of(None), figures)
+    assert set(found.values()) == {1.0}
+    assert {"top", "bottom", "hair", "shoes", "background"} <= set(found)
 
 
 def test_the_command(monkeypatch, tmp_path, capsys):

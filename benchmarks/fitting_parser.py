@@ -10,35 +10,28 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import igo
 from benchmarks.fitting_rows import Line
 from benchmarks.masks import SEED, SIX, Masks, TextMasks, iou, is_empty
+from benchmarks.parses import GROUPS, Parser
 from igo import embedded
 from igo.embedded import NATIVE_SIZE
 from igo.mini.pictures import balanced_figures
 from igo.wardrobe import PARSE, Figure, draw
 
-SHOWN: dict[str, tuple[str, ...]] = {
-    "top": ("top", "dress"),
-    "bottom": ("skirt", "pants"),
-    "hair": ("hair",),
-    "shoes": ("shoes",),
-    "bag": ("bag",),
-    "background": ("background",),
-}
+SHOWN = {part: GROUPS.get(part, (part,)) for part in SIX}
 """What each of the six is in a drawing's parse."""
 Find = Callable[[Image.Image, Figure], dict[str, Masks]]
 """From a picture to where each of the six is, H×W."""
 
 
-def parsed(parser: str, drawings: int) -> Iterator[Line]:
+def parsed(parser: Path, drawings: int) -> Iterator[Line]:
     """The IoU of each part, averaged over the drawings that show it; CLIPSeg, asked for each thing by its name, is the
     text's."""
     figures = balanced_figures(drawings, SEED)
     ours, theirs = (overlaps(find, figures) for find in (parser_of(parser), by_words(embedded.path("clipseg"))))
     yield Line("parser: mean IoU of six", _mean(ours.values()), 1, text=_mean(theirs.values()))
     for part in SIX:
-        yield Line(f"  {part}", ours.get(part, math.nan), 1, text=theirs.get(part, math.nan))
+        yield Line(f"  parser: {part}", ours.get(part, math.nan), 1, text=theirs.get(part, math.nan))
 
 
 def overlaps(find: Find, figures: Sequence[Figure]) -> dict[str, float]:
@@ -54,24 +47,13 @@ def overlaps(find: Find, figures: Sequence[Figure]) -> dict[str, float]:
     return {part: _mean(values) for part, values in found.items()}
 
 
-def parser_of(name: str) -> Find:
-    """A parser by its name, as ``HumanParsing`` has it: the likeliest part of every pixel."""
-    from igo_plugins.parsing.labels import Part
-    from igo_plugins.parsing.parser import load
-
-    parser = load(name, igo.Runtime("cpu"))
-    parts = {
-        "top": (Part.TOP, Part.COAT, Part.DRESS, Part.JUMPSUIT),
-        "bottom": (Part.SKIRT, Part.PANTS),
-        "hair": (Part.HAIR,),
-        "shoes": (Part.SHOES, Part.FEET),
-        "bag": (Part.BAG,),
-        "background": (Part.BACKGROUND,),
-    }
+def parser_of(folder: Path) -> Find:
+    """A parser in a folder: the likeliest label of every pixel."""
+    parse = Parser(folder)
 
     def find(picture: Image.Image, _figure: Figure) -> dict[str, Masks]:
-        parse = parser.parse(picture)
-        return {name: np.isin(parse, some) for name, some in parts.items()}
+        labels = parse(picture)
+        return {part: np.isin(labels, [PARSE.index(name) for name in names]) for part, names in SHOWN.items()}
 
     return find
 
