@@ -88,9 +88,9 @@ def test_prints_are_held_out():
 
 
 def test_shorter_garments_are_shorter():
-    for pair in drawn_pairs(40):
+    for pair in (pair for pair in drawn_pairs(30) if pair.kind in ("shorter", "longer")):
         old, new = (int(worn(drawing, pair.category).sum()) for drawing in (pair.person, pair.truth))
-        assert pair.kind not in ("shorter", "longer") or (new < old) == (pair.kind == "shorter"), pair
+        assert (new < old) == (pair.kind == "shorter"), pair
 
 
 def test_measures_of_the_truth_and_of_the_unchanged_picture(some):
