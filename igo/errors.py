@@ -42,6 +42,10 @@ class CheckpointError(IGOError):
     """A model that is not there, can't be loaded, or would not be safe to load."""
 
 
+class LicenseError(CheckpointError):
+    """Weights whose licence forbids commercial use, or isn't known, where that is asked for."""
+
+
 class PluginError(IGOError):
     """A plugin that is wrong: a misspelt hook, a result of the wrong type, an exception of its own."""
 

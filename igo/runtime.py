@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from igo.errors import ProvenanceError, SettingsError, did_you_mean
+from igo.errors import LicenseError, ProvenanceError, SettingsError, did_you_mean
+from igo.licensing import License, license_of
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +41,7 @@ class _Shared:
 
     device: str
     dtype: str
+    commercial: bool
     models: dict[Hashable, Any] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.RLock)
 
@@ -50,20 +53,25 @@ class Runtime:
     a view of it that knows the step's name, so that two steps never draw the same random numbers.
 
     ``device`` is ``"auto"`` (CUDA, else Apple's MPS, else CPU) or anything that ``torch.device`` takes; ``dtype`` is
-    ``"auto"`` (see ``dtype``) or one of ``float32``, ``float16``, ``bfloat16``. Raises ``SettingsError`` for others.
+    ``"auto"`` (see ``dtype``) or one of ``float32``, ``float16``, ``bfloat16``. ``commercial`` refuses weights whose
+    licence forbids commercial use, or isn't known, before they load (see ``permit``). Raises ``SettingsError`` for
+    others.
     """
 
-    def __init__(self, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(self, device: str = "auto", dtype: str = "auto", commercial: bool = False) -> None:
         if not isinstance(device, str) or not _may_be_a_device(device):
             raise SettingsError(f"device is {device!r}; expected auto, cpu, cuda, cuda:1, mps or another of torch's")
         if dtype not in DTYPES:
             raise SettingsError(f"dtype is {dtype!r}; {did_you_mean(str(dtype), DTYPES)}")
-        self._shared = _Shared(device, dtype)
+        if not isinstance(commercial, bool):
+            raise SettingsError(f"commercial is {commercial!r}; expected true or false")
+        self._shared = _Shared(device, dtype, commercial)
         self.step = ""
         self.progress: Progress = _nobody_listens
         self._prepare: Callable[[Any], Any] | None = None
         self._prepare_key: Hashable = ()
         self._identities: dict[str, str] = {}
+        self._licenses: dict[str, str] = {}
 
     def bound(
         self,
@@ -72,8 +80,10 @@ class Runtime:
         prepare: Callable[[Any], Any] | None = None,
         prepare_key: Hashable = (),
         identities: dict[str, str] | None = None,
+        licenses: dict[str, str] | None = None,
     ) -> Runtime:
-        """A view for one step of one run, with that run's ``identities``; device and models stay shared."""
+        """A view for one step of one run, with that run's ``identities`` and ``licenses``; device and models stay
+        shared."""
         view = object.__new__(Runtime)
         view._shared = self._shared
         view.step = step
@@ -81,20 +91,24 @@ class Runtime:
         view._prepare = prepare
         view._prepare_key = prepare_key
         view._identities = {} if identities is None else identities
+        view._licenses = {} if licenses is None else licenses
         return view
 
-    def __reduce__(self) -> tuple[type[Runtime], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[Runtime], tuple[str, str, bool]]:
         """Another process loads its own models."""
-        return Runtime, (self._shared.device, self._shared.dtype)
+        return Runtime, (self._shared.device, self._shared.dtype, self._shared.commercial)
 
     def __deepcopy__(self, memo: object) -> Runtime:
         """Copies of a chain share its models, as they would those of a runtime that was given to both."""
         return self.bound(self.step)
 
     def describe(self) -> dict[str, Any]:
-        """``{"runtime": {"device": ..., "dtype": ...}}`` with what is not left to ``"auto"``; else empty."""
-        named = {key: getattr(self._shared, key) for key in ("device", "dtype")}
+        """``{"runtime": {"device": ..., "dtype": ..., "commercial": True}}`` with what is not as by default; else
+        empty."""
+        named: dict[str, Any] = {key: getattr(self._shared, key) for key in ("device", "dtype")}
         named = {key: value for key, value in named.items() if value != "auto"}
+        if self.commercial:
+            named["commercial"] = True
         return {"runtime": named} if named else {}
 
     @property
@@ -112,6 +126,11 @@ class Runtime:
             reason = str(error).splitlines()[0]
             raise SettingsError(f"device {name!r} can't be used here ({reason}); try 'auto' or 'cpu'") from None
         return device
+
+    @property
+    def commercial(self) -> bool:
+        """Whether weights are refused that may not, as far as is known, be used commercially."""
+        return self._shared.commercial
 
     def check(self) -> None:
         """Raise ``SettingsError`` for a device that was named and isn't there; torch is imported to know it."""
@@ -161,8 +180,22 @@ class Runtime:
         with self._shared.lock:
             self._shared.models.clear()
 
-    def identify(self, model: str, identity: str) -> None:
-        """Put on this run's record exactly which weights stand behind a name: a revision, or a digest of the files.
+    def permit(self, model: str, weights: str | Path | License | None = None, revision: str | None = None) -> License:
+        """The licence of the weights that ``model`` stands for, to be asked before they are loaded.
+
+        It is read where ``weights`` lie, a folder or a file, or of a hub's ``owner/name``, whose card is fetched; by
+        default these are called ``model``. One that was read already is taken as it is (see ``igo.licensing.stated``).
+        Raises ``LicenseError`` where the runtime is for commercial use and the licence forbids that or isn't known,
+        ``CheckpointError`` for a hub's name that can't be asked for.
+        """
+        license = weights if isinstance(weights, License) else license_of(weights or model, revision)  # noqa: A001
+        if self.commercial and (refusal := license.refusal(model)):
+            raise LicenseError(refusal)
+        return license
+
+    def identify(self, model: str, identity: str, license: License | None = None) -> None:  # noqa: A002
+        """Put on this run's record exactly which weights stand behind a name: a revision, or a digest of the files; and
+        the ``license`` that ``permit`` gave.
 
         To be said in each run that uses them, whether they were loaded just now or before. Raises ``ProvenanceError``
         where a picture is to be made again, and they are others than then.
@@ -173,6 +206,8 @@ class Runtime:
         if wanted != identity:
             raise ProvenanceError(f"{model} is not the model that was used: it is {identity}, and was {wanted}")
         self._identities[model] = identity
+        if license is not None:
+            self._licenses[model] = str(license)
 
     def seed(self, root: int, *purpose: object) -> int:
         """A seed (63 bits) derived from ``root`` for this step and purpose: SHA-256 over their names.

@@ -46,12 +46,19 @@ class Adapter:
             raise SettingsError(f"scale is {self.scale:g}, schedule {self.schedule}; expected numbers from -10 to 10")
 
     @igo.hookimpl
+    def check(self, runtime: igo.Runtime) -> None:
+        """A file that may not be used commercially, where that is asked for."""
+        if runtime.commercial:
+            files.permitted(self.weights, files.find(self.weights, self.weight_name, "adapter", runtime), runtime)
+
+    @igo.hookimpl
     def preprocess(self, runtime: igo.Runtime) -> igo.Request | None:
         """Put on the picture's record which file it was. A file that fits no checkpoint is refused before one loads."""
         from igo_plugins.adapters import loading
 
         file = files.find(self.weights, self.weight_name, "adapter", runtime)
-        runtime.identify(self.weights, files.identity(file, "adapter", loading.check, runtime))
+        license = files.permitted(self.weights, file, runtime)  # noqa: A001  as hubs call it
+        runtime.identify(self.weights, files.identity(file, "adapter", loading.check, runtime), license)
         return None
 
     @igo.hookimpl

@@ -64,12 +64,19 @@ class ControlNet:
         return (self.layer,)
 
     @igo.hookimpl
+    def check(self, runtime: igo.Runtime) -> None:
+        """Weights that may not be used commercially, where that is asked for."""
+        if runtime.commercial:
+            runtime.permit(self.model, revision=self.revision)
+
+    @igo.hookimpl
     def preprocess(self, request: igo.Request, runtime: igo.Runtime) -> igo.Request | None:
         """Put on the picture's record which files they were, and refuse what is no ControlNet before anything loads.
         Where there is no picture, the layer and what is painted are brought to one size."""
         from igo_plugins.controls import nets
 
-        runtime.identify(self.model, nets.find(self.model, self.revision, runtime)[1])
+        place, identity = nets.find(self.model, self.revision, runtime)
+        runtime.identify(self.model, identity, runtime.permit(self.model, place))
         given = request.layers.get(self.layer)
         if request.image is not None or given is None:
             return None

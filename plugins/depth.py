@@ -42,6 +42,12 @@ class Depth:
             raise SettingsError("model is empty; expected a folder or a hub's name")
 
     @igo.hookimpl
+    def check(self, runtime: igo.Runtime) -> None:
+        """A model that may not be used commercially, where that is asked for."""
+        if runtime.commercial:
+            runtime.permit(self.model, revision=self.revision)
+
+    @igo.hookimpl
     def provide(self, name: str, frame: igo.Frame, runtime: igo.Runtime) -> Image | None:
         """The depth, mode L; other layers are not this step's."""
         if name != "depth":

@@ -36,6 +36,12 @@ class Embedding:
             raise SettingsError("weights is empty; expected a .safetensors file, or a hub's owner/name")
 
     @igo.hookimpl
+    def check(self, runtime: igo.Runtime) -> None:
+        """A file that may not be used commercially, where that is asked for."""
+        if runtime.commercial:
+            files.permitted(self.weights, files.find(self.weights, self.weight_name, "embedding", runtime), runtime)
+
+    @igo.hookimpl
     def preprocess(self, runtime: igo.Runtime) -> igo.Request | None:
         """Put on the picture's record which file it was. One that fits no checkpoint is refused before one loads."""
         from igo_plugins.adapters import embeddings
@@ -44,7 +50,8 @@ class Embedding:
             embeddings.vectors_of(weights, self.token)
 
         file = files.find(self.weights, self.weight_name, "embedding", runtime)
-        runtime.identify(self.weights, files.identity(file, "embedding", check, runtime, self.token))
+        license = files.permitted(self.weights, file, runtime)  # noqa: A001  as hubs call it
+        runtime.identify(self.weights, files.identity(file, "embedding", check, runtime, self.token), license)
         return None
 
     @igo.hookimpl

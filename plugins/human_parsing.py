@@ -42,6 +42,12 @@ class HumanParsing:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected a number from 0 to 1")
 
     @igo.hookimpl
+    def check(self, runtime: igo.Runtime) -> None:
+        """A model that may not be used commercially, where that is asked for; `mini`'s may."""
+        if runtime.commercial and self.model != "mini":
+            runtime.permit(self.model)
+
+    @igo.hookimpl
     def provide(self, name: str, frame: igo.Frame, runtime: igo.Runtime) -> Image | None:
         """The parse, or the mask of ``part``; other layers are not this step's."""
         if name not in self.provides or (name == "mask" and not self.part.strip(" ,")):

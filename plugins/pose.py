@@ -45,10 +45,15 @@ class Pose:
             raise SettingsError(f"threshold is {self.threshold}; expected a number from 0 to 1")
 
     @igo.hookimpl
-    def check(self) -> None:
-        """Raise ``SettingsError`` without scipy, by which transformers prepares pictures for ViTPose."""
+    def check(self, runtime: igo.Runtime) -> None:
+        """Raise ``SettingsError`` without scipy, by which transformers prepares pictures for ViTPose; and tell of
+        models that may not be used commercially, where that is asked for."""
         if find_spec("scipy") is None:
             raise SettingsError("poses need scipy, which is not installed; run: pip install 'igo[pose]'")
+        if runtime.commercial:
+            runtime.permit(self.model, revision=self.revision)
+            if self.detector is not None:
+                runtime.permit(self.detector)
 
     @igo.hookimpl
     def provide(self, name: str, frame: igo.Frame, runtime: igo.Runtime) -> Image | None:
@@ -56,7 +61,7 @@ class Pose:
         person the joints by name: x and y in pixels, and how sure the model is of them."""
         if name != "pose":
             return None
-        self.check()
+        self.check(runtime)
         from igo_plugins.controls import people, skeleton
 
         image = frame.image

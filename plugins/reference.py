@@ -57,9 +57,16 @@ class Reference:
         return tuple(name.strip() for name in self.reference.split(",") if name.strip())
 
     @igo.hookimpl
+    def check(self, runtime: igo.Runtime) -> None:
+        """Weights that may not be used commercially, where that is asked for."""
+        if runtime.commercial:
+            runtime.permit(self.model, revision=self.revision)
+
+    @igo.hookimpl
     def preprocess(self, runtime: igo.Runtime) -> igo.Request | None:
         """Put on the picture's record which files they were, and refuse what is no IP-Adapter before anything loads."""
-        runtime.identify(self.model, self._files(runtime).identity)
+        found = self._files(runtime)
+        runtime.identify(self.model, found.identity, found.license)
         return None
 
     @igo.hookimpl

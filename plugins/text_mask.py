@@ -49,6 +49,13 @@ class TextMask:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected a number from 0 to 1")
 
     @igo.hookimpl
+    def check(self, runtime: igo.Runtime) -> None:
+        """A model that may not be used commercially, where that is asked for."""
+        from igo_plugins.styling.text_mask import permitted
+
+        permitted(self.mask_model, runtime)
+
+    @igo.hookimpl
     def provide(self, name: str, frame: igo.Frame, runtime: igo.Runtime) -> Image | None:
         """The mask, mode L, 0 or 255; other layers are not this step's."""
         if name != "mask":

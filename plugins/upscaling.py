@@ -119,7 +119,7 @@ class Upscaling:
         from igo_plugins.realesrgan import pictures
 
         model = self._model(runtime, factor)
-        runtime.identify(model.name, model.identity)
+        runtime.identify(model.name, model.identity, model.license)
         source, alpha = np.asarray(frame.image), frame.layers.get("alpha")
         visible = source if alpha is None else pictures.bled(source, np.asarray(alpha.convert("L")))
         grown = self._enlarged(model.enlarger, visible, size, runtime)

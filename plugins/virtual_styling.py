@@ -85,6 +85,13 @@ class VirtualStyling:
             raise SettingsError(f"weight is {self.weight}; expected a number above 0, at most 4")
 
     @igo.hookimpl
+    def check(self, runtime: igo.Runtime) -> None:
+        """A mask model that may not be used commercially, where that is asked for."""
+        from igo_plugins.styling.text_mask import permitted
+
+        permitted(self.mask_model, runtime)
+
+    @igo.hookimpl
     def provide(self, name: str, frame: igo.Frame, runtime: igo.Runtime) -> Image | None:
         """The zone, for a user who asks for the layer ``"mask"`` (``Chain.layer``). To other steps it is no mask: they
         would paint in it."""

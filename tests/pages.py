@@ -57,6 +57,7 @@ def run(page: Path, output: Callable[[], str] | None = None) -> None:
     """
     for block in blocks(page):
         if block.title:
+            Path(block.title).parent.mkdir(parents=True, exist_ok=True)
             Path(block.title).write_text(block.body, "utf-8")
         if block.language == "python":
             exec(compile(block.body, f"a block of {page.name}", "exec"), {"__name__": "__main__"})

@@ -15,6 +15,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 FLOORS = (
     ("errors",),
     ("files", "hub"),
+    ("licensing",),
     ("values", "networks", "embedded", "wardrobe", "runtime", "images"),
     ("compositing", "hookspecs", "measures"),
     ("records",),
@@ -32,7 +33,7 @@ FLOORS = (
 """From the ground up. What stands on one floor may import what lies below it, and its own folder; the package ``igo``
 itself, which only lends names, may be imported from everywhere but by what it lends."""
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "cv2", "numpy", "safetensors", "pydantic"}
-LIGHT = ("errors", "files", "values", "hookspecs", "runtime", "chains", "records", "cli")
+LIGHT = ("errors", "files", "licensing", "values", "hookspecs", "runtime", "chains", "records", "cli")
 """What is imported with these is light; all that is heavy, they import inside functions."""
 ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoints.checkpoint")
 """The same for these files of folders that are not."""
@@ -40,6 +41,7 @@ FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testin
 FOR_PLUGINS |= {"igo.embedded"}  # which says where embedded weights lie
 FOR_PLUGINS |= {"igo.painting.prompts"}  # which read prompts as the base does
 FOR_PLUGINS |= {"igo.hub"}  # which fetches what isn't here
+FOR_PLUGINS |= {"igo.licensing"}  # which fetches it with its card
 FOR_PLUGINS |= {"igo.files"}  # which tell what is no file
 FOR_PLUGINS |= {"igo.networks"}  # which training and plugins share
 
@@ -126,6 +128,16 @@ def test_plugins_import_what_an_outsider_may(path):
         assert not theirs & every, "plugins never import each other; what a plugin is made of is a package beside it"
     found = {module for module in imports(path) if module.split(".")[0] == "igo"}
     assert {module if module in FOR_PLUGINS else module.rpartition(".")[0] for module in found} <= FOR_PLUGINS
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)
+def test_plugins_ask_whether_they_may_load_what_they_fetch(path):
+    """``place_of`` and ``fetch`` are given a runtime's ``permit``, and the hub itself is asked for no weights."""
+    for call in (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if type(node) is ast.Call):
+        called = ast.unparse(call.func)
+        assert called != "hub.fetch", "igo.licensing.fetch asks about the licence before"
+        if called.rpartition(".")[2] in ("place_of", "fetch"):
+            assert "permit" in ast.unparse(call), f"{path.name}: {ast.unparse(call)}"
 
 
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))

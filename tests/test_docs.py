@@ -76,6 +76,7 @@ def test_every_hook_is_documented_with_its_signature_and_an_example(hook):
         ("igo.images", "images"),
         ("igo.images.compositing", "compositing"),
         ("igo.measures", "measures"),
+        ("igo.licensing", "licensing"),
         ("igo.errors", "errors"),
         ("igo.testing", "testing"),
         ("igo_plugins", "plugins"),

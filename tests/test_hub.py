@@ -38,14 +38,14 @@ def test_of_a_model_the_best_weights_alone_are_fetched(hub):
     repository = hub.root / "own" / "both"
     shutil.copytree(hub.root / "CIDAS" / "clipseg-rd64-refined", repository)
     for name in ("model.safetensors", "model.fp16.safetensors", "flax_model.msgpack", "README.md"):
-        (repository / name).write_bytes(b"x")
+        (repository / name).write_text(name)  # of equal files one is fetched
     (repository / "onnx").mkdir()
     (repository / "onnx" / "model.json").write_text("{}")
     kept = place_of("own/both", "the model", "name another")
     assert kept.name == hub.commit("own/both")
     fetched = {name.removeprefix("own/both/") for name in hub.fetched if name.startswith("own/both/")}
     described = {path.name for path in repository.iterdir() if path.suffix in (".json", ".txt")}
-    assert fetched == {"model.safetensors", *described}
+    assert fetched == {"model.safetensors", "README.md", *described}
 
 
 def test_a_model_that_is_not_on_the_hub_is_one_line_and_one_question(hub, capfd):

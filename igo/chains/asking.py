@@ -29,6 +29,7 @@ class Asking:
         self.listeners = [step for step in (*steps, *observers) if step.implements("observe")]
         self.preparing = [step for step in steps if step.implements("prepare")]
         self.identities: dict[str, str] = {}  # of the models that take part
+        self.licenses: dict[str, str] = {}  # of those of them that tell
 
     def provided(
         self,
@@ -123,6 +124,7 @@ class Asking:
             prepare=self.prepare if self.preparing else None,
             prepare_key=tuple(map(_key, self.preparing)),
             identities=self.identities,
+            licenses=self.licenses,
         )
 
     def progress(self, step: str, hook: str, done: int, total: int, message: str = "") -> None:

@@ -107,7 +107,7 @@ class Chain:
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
         notes += [*said, *self._unused(shown)]
         frames = [replace(frame, history=(*notes, *frame.history)) for frame in run.frames(request)]
-        return Look(frames, self._making(request, origins | more, run.identities))
+        return Look(frames, self._making(request, origins | more, run))
 
     def _unused(self, references: Iterable[str]) -> list[Entry]:
         """A note on each reference that no step needs, as far as they say."""
@@ -115,8 +115,9 @@ class Chain:
         note = "no step of this chain says that it needs this reference"
         return [Entry(name, {"note": note}) for name in references if name not in needed]
 
-    def _making(self, request: Request, origins: Mapping[str, Origin], models: Mapping[str, str]) -> Making:
+    def _making(self, request: Request, origins: Mapping[str, Origin], run: Run) -> Making:
         """What the records of a run say of the chain as it is now."""
+        models = dict(run.identities)
         chain, why = None, ""
         try:
             chain = self.describe()
@@ -124,7 +125,7 @@ class Chain:
             why = str(error)
         offered = filter(None, (registry.distribution_of(type(step.plugin)) for step in self.steps))
         stacked = stack(dict(offered), self.runtime if models else None)
-        return Making(request, origins, dict(models), chain, why, stacked)
+        return Making(request, origins, models, chain, why, stacked, licenses=dict(run.licenses))
 
     def caption(
         self, images: Sequence[ImageSource], prompt: str = "", *, observers: Iterable[object] = ()

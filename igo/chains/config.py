@@ -95,7 +95,7 @@ def build(data: Mapping[str, Any], source: str = "chain", text: str = "", import
         with at.blaming("request", key):
             request[key] = REQUEST[key].convert(value)
             Request(**{key: request[key]})
-    runtime = _table(data, "runtime", ("device", "dtype"), at)
+    runtime = _table(data, "runtime", ("device", "dtype", "commercial"), at)
     with at.blaming("runtime"):
         made = Runtime(**runtime)
     classes = [_class(step, index, at, importing) for index, step in enumerate(steps)]

@@ -35,6 +35,7 @@ def caption(
     batch_size: Annotated[int, typer.Option(help="Pictures that the captioner gets at once.")] = 4,
     device: options.Device = None,
     dtype: options.Dtype = None,
+    commercial: options.Commercial = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write DIR/metadata.jsonl: a caption for each picture that has none. What is there stays; a killed run goes on."""
@@ -49,7 +50,7 @@ def caption(
     options.without_advice()
     from igo.training.data.labelling import caption_folder
 
-    chain = options.chain_of(use, chosen, device, dtype)
+    chain = options.chain_of(use, chosen, device, dtype, commercial)
     step = chain.steps[0]
     if not step.implements("caption"):
         raise SettingsError(f"--with {use} doesn't caption pictures; choose a plugin that does, such as captioning")

@@ -92,6 +92,7 @@ def mask(
     settings: options.Settings = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
+    commercial: options.Commercial = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Find things by their names: mask files, and lines in DIR/metadata.jsonl, for pictures that have none of TEXT."""
@@ -108,7 +109,7 @@ def mask(
     from igo.training.data.labelling import mask_folder
 
     chosen: dict[str, Any] = {**given(mask_model=mask_model), **options.settings_from(settings)}
-    chains = [options.chain_of(use, {**chosen, "target": one}, device, dtype) for one in text]
+    chains = [options.chain_of(use, {**chosen, "target": one}, device, dtype, commercial) for one in text]
     if "mask" not in chains[0].steps[0].provides:
         raise SettingsError(f"--with {use} provides no masks; choose a plugin that does, such as text-mask")
     for one, chain in zip(text, chains, strict=True):

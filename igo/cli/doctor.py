@@ -12,6 +12,7 @@ from igo.cli.printing import echo
 
 if TYPE_CHECKING:
     from igo.chains.registry import Plugin
+    from igo.licensing import License
     from igo.runtime import Runtime
 
 LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "pillow", "pluggy")
@@ -82,8 +83,16 @@ def _describe(checkpoint: str, revision: str | None, variant: str | None, runtim
     kind = str(runtime.dtype).removeprefix("torch.")
     echo(
         f"needs: {_gigabytes(found.memory)} for its weights in {kind} on {runtime.device}{working}; "
-        f"licence: {files.license or 'it names none'}"
+        f"licence: {_licence(files.license)}"
     )
+
+
+def _licence(license: License) -> str:  # noqa: A002
+    """What a checkpoint states, and what that means for a shop."""
+    if not license.name:
+        return f"its {license.source} isn't understood" if license.source else "it names none"
+    verdicts = {True: "allows", False: "forbids", None: "is not known to allow"}
+    return f"{license.name} ({verdicts[license.commercial]} commercial use)"
 
 
 def _millions(count: int) -> str:

@@ -18,6 +18,7 @@ from igo.files import at_home
 if TYPE_CHECKING:
     from igo.chains.chain import Chain
     from igo.chains.settings import Setting
+    from igo.licensing import Permit
     from igo.runtime import Runtime
 
 Output = Annotated[
@@ -43,6 +44,10 @@ Guidance = Annotated[float | None, typer.Option(help="How closely to follow the 
 Strength = Annotated[float | None, typer.Option(help="How much of --image is replaced, 0 to 1.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps …")]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloat16.")]
+Commercial = Annotated[
+    bool,
+    typer.Option("--commercial", help="Refuse weights whose licence forbids commercial use or isn't known."),
+]
 Adapters = Annotated[
     list[str] | None,
     typer.Option("--adapter", help="A LoRA, FILE or FILE:SCALE, such as jacket.safetensors:0.8. Repeatable."),
@@ -132,7 +137,9 @@ def pairs(given: list[str] | None, option: str, expected: str = "NAME=VALUE") ->
     return found
 
 
-def chain_of(use: str, settings: Mapping[str, Any], device: str | None, dtype: str | None) -> Chain:
+def chain_of(
+    use: str, settings: Mapping[str, Any], device: str | None, dtype: str | None, commercial: bool = False
+) -> Chain:
     """A chain of one plugin. Settings that are text are read as TOML where the plugin doesn't take text.
 
     Raises ``IGOError`` for a plugin that isn't there, or settings that it doesn't take.
@@ -143,10 +150,8 @@ def chain_of(use: str, settings: Mapping[str, Any], device: str | None, dtype: s
 
     known = {setting.name: setting for setting in settings_of(registry.load(use))}
     read = {name: as_setting(known[name], value) if name in known else value for name, value in settings.items()}
-    runtime_of(device, dtype)
-    return build(
-        {"runtime": given(device=device, dtype=dtype), "step": [{"use": use, **read}]}, source=f"--with {use}"
-    ).chain
+    runtime = runtime_of(device, dtype, commercial).describe()
+    return build({**runtime, "step": [{"use": use, **read}]}, source=f"--with {use}").chain
 
 
 def as_setting(setting: Setting, value: Any) -> Any:
@@ -167,14 +172,21 @@ def as_toml(value: str) -> Any:
     return value
 
 
-def runtime_of(device: str | None, dtype: str | None) -> Runtime:
+def runtime_of(device: str | None, dtype: str | None, commercial: bool = False) -> Runtime:
     """The runtime of a command. Raises ``SettingsError`` for a device that isn't here, before anything is loaded."""
     from igo.runtime import Runtime
 
-    runtime = Runtime(**given(device=device, dtype=dtype))
+    runtime = Runtime(**given(device=device, dtype=dtype), commercial=commercial)
     if device not in (None, "auto", "cpu"):
         runtime.device  # noqa: B018  asks torch for it
     return runtime
+
+
+def permit_of(commercial: bool) -> Permit:
+    """What is asked about the licence of a model that is loaded without a chain."""
+    from igo.runtime import Runtime
+
+    return Runtime(commercial=commercial).permit
 
 
 def check_model(name: str, option: str, own: str = "mini") -> None:

@@ -25,6 +25,7 @@ MORE = {
     "embedding": options.Embeddings,
     "device": options.Device,
     "dtype": options.Dtype,
+    "commercial": options.Commercial,
 }
 """Options beside the base's own settings."""
 
@@ -57,7 +58,7 @@ class Painting(Group):
     @cached_property
     def runtime(self) -> Runtime:
         """Raises ``SettingsError`` for a device that isn't here."""
-        return options.runtime_of(self.given["device"], self.given["dtype"])
+        return options.runtime_of(self.given["device"], self.given["dtype"], bool(self.given["commercial"]))
 
 
 def _option(setting: Setting) -> inspect.Parameter:

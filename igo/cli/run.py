@@ -32,6 +32,7 @@ def run(
     strength: options.Strength = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
+    commercial: options.Commercial = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Run the chain of a TOML file. Options win over the file's [request] and [runtime]."""
@@ -42,7 +43,9 @@ def run(
     runtime = {**file.chain.runtime.describe().get("runtime", {}), **given(device=device, dtype=dtype)}
     chain = Chain(
         *(step.plugin for step in file.chain.steps),
-        runtime=options.runtime_of(runtime.get("device"), runtime.get("dtype")),
+        runtime=options.runtime_of(
+            runtime.get("device"), runtime.get("dtype"), commercial or runtime.get("commercial", False)
+        ),
     )
     layers, references = options.layers_from(layer), options.references_from(reference)
     asked = given(

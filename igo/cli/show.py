@@ -59,8 +59,12 @@ def _show(record: Mapping[str, Any]) -> None:
         f"{origin['width']}x{origin['height']} sha256:{origin['sha256']}"
         for name, origin in record["inputs"].items()
     }
+    licenses = record.get("licenses", {})
+    told = {name: f" (licence: {licenses[name]})" if name in licenses else "" for name in record["models"]}
+    models = {name: f"{identity}{told[name]}" for name, identity in record["models"].items()}
+    tables = {"inputs": inputs, "models": models}
     for title in ("inputs", "models", "files", "stack"):
-        table = inputs if title == "inputs" else record.get(title, {})
+        table = tables[title] if title in tables else record.get(title, {})
         if table:
             echo(f"\n# {title}")
         for name, value in table.items():

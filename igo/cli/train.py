@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import check_model, command_group, given, without_advice
 from igo.cli.outputs import not_over
 from igo.cli.printing import echo
 from igo.errors import SettingsError
 from igo.files import at_home, check_file, check_folder
+from igo.licensing import stated
 
 if TYPE_CHECKING:
     from igo.painting.checkpoints.checkpoint import Loaded
@@ -66,6 +68,7 @@ def base(
     seed: Seed = 0,
     tensorboard: TensorBoard = False,
     work: Work = None,
+    commercial: options.Commercial = False,
 ) -> None:
     """Train a checkpoint's denoiser and text encoder: lines of metadata.jsonl have "file_name" and "text"."""
     check_source(data, drawn)
@@ -73,7 +76,7 @@ def base(
     from igo.training import finetune
     from igo.training.data.folders import load_captioned
 
-    loaded, work = finetune.load_base(base), work or beside(out)
+    loaded, work = finetune.load_base(base, options.permit_of(commercial)), work or beside(out)
     size = size_for(loaded, width, height)
     if data is not None:
         captioned = load_captioned(data, size)
@@ -103,6 +106,7 @@ def inpaint(
     held_out: HeldOut = None,
     rank: Annotated[int | None, typer.Option(help="Train an adapter (LoRA) of this rank; --out is a file.")] = None,
     work: Work = None,
+    commercial: options.Commercial = False,
 ) -> None:
     """Make a checkpoint that repaints in masks (9 channels): lines of metadata.jsonl may have a "mask"."""
     check_source(data, drawn)
@@ -110,7 +114,7 @@ def inpaint(
     from igo.training import finetune
     from igo.training.data.folders import load_repaints
 
-    loaded, work = finetune.load_base(base), work or beside(out)
+    loaded, work = finetune.load_base(base, options.permit_of(commercial)), work or beside(out)
     size, tokenizer = size_for(loaded, width, height), loaded.pipeline.tokenizer
     if data is not None:
         masks = load_repaints(data, tokenizer, size)
@@ -146,6 +150,7 @@ def clipseg(
     tensorboard: TensorBoard = False,
     held_out: HeldOut = None,
     work: Work = None,
+    commercial: options.Commercial = False,
 ) -> None:
     """Train text masks: lines of metadata.jsonl have "file_name", "text" and "mask", null for what is not there."""
     check_source(data, drawn)
@@ -154,7 +159,7 @@ def clipseg(
     from igo.training.data.folders import load_masks
     from igo.training.tasks.preprocessing import Preprocessing
 
-    (model, processor), work = finetune.load_clipseg(base), work or beside(out)
+    (model, processor), work = finetune.load_clipseg(base, options.permit_of(commercial)), work or beside(out)
     preprocessing, tokenizer = Preprocessing.of(processor.image_processor), processor.tokenizer
     if data is not None:
         masks = load_masks(data, tokenizer, preprocessing.size[0])
@@ -184,12 +189,14 @@ def upscaler(
     tensorboard: TensorBoard = False,
     held_out: HeldOut = None,
     work: Work = None,
+    commercial: options.Commercial = False,
 ) -> None:
     """Train a small Real-ESRGAN network (SRVGGNetCompact) on pictures that are shrunk and spoilt on the fly."""
     check_source(data, drawn)
     check_places(out, work, file=True)
     if start is not None:
         not_over(out, [start], "--out")
+        options.permit_of(commercial)(str(start), stated(start))
     if scale not in (None, 2, 3, 4):
         raise SettingsError(f"--scale is {scale}; choose 2, 3 or 4")
     import torch

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import without_advice
 from igo.cli.train import (
@@ -90,6 +91,7 @@ def lora(
     seed: Seed = 0,
     tensorboard: TensorBoard = False,
     work: Work = None,
+    commercial: options.Commercial = False,
 ) -> None:
     """Train an adapter (LoRA) on pictures with captions: lines of metadata.jsonl have "file_name" and "text"."""
     check_source(data, drawn)
@@ -101,7 +103,7 @@ def lora(
         gradient_checkpointing, format_,
     )  # fmt: skip
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)
-    loaded, work = adapt.load_adaptable(base), work or beside(out)
+    loaded, work = adapt.load_adaptable(base, options.permit_of(commercial)), work or beside(out)
     size = size_for(loaded, width, height)
     if data is not None:
         from igo.training.data.folders import load_buckets, load_captioned
@@ -149,6 +151,7 @@ def dreambooth(
     seed: Seed = 0,
     tensorboard: TensorBoard = False,
     work: Work = None,
+    commercial: options.Commercial = False,
 ) -> None:
     """Teach one adapter several new things, from a few pictures of each, so that they are told apart."""
     without_advice()
@@ -165,7 +168,7 @@ def dreambooth(
         gradient_checkpointing, format_,
     )  # fmt: skip
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)
-    loaded, work = adapt.load_adaptable(base), work or beside(out)
+    loaded, work = adapt.load_adaptable(base, options.permit_of(commercial)), work or beside(out)
     size, prompts = size_for(loaded, width, height), validation_prompt or ()
     tell(train_dreambooth(loaded, found, size, out, work, effort, adaptation, prior, prompts, together), out)
 

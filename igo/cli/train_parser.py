@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.train import (
     Accumulation,
@@ -56,6 +57,7 @@ def parser(
     tensorboard: TensorBoard = False,
     held_out: HeldOut = None,
     work: Work = None,
+    commercial: options.Commercial = False,
 ) -> None:
     """Train a human parser (SegFormer): the map of a.jpg is labels/a.png, its values are named in labels.json."""
     check_source(data, drawn)
@@ -70,7 +72,10 @@ def parser(
     work = work or beside(out)
     names = PARSE if data is None else read_names(data / NAMES)
     torch.manual_seed(seed)
-    model, preprocessing = (build_parser(names), PREPROCESSING) if base is None else finetune.load_parser(base, names)
+    if base is None:
+        model, preprocessing = build_parser(names), PREPROCESSING
+    else:
+        model, preprocessing = finetune.load_parser(base, names, options.permit_of(commercial))
     if data is None:
         sets, shares = drawn_parses(work / "drawings", drawn or 0, seed, processes())
     else:

@@ -36,6 +36,7 @@ def upscale(
     backend: Annotated[str | None, typer.Option(help="torch, ncnn or realesrgan.")] = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
+    commercial: options.Commercial = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Enlarge a picture by Real-ESRGAN. Transparency is kept."""
@@ -58,7 +59,7 @@ def upscale(
             backend=backend,
         )
     )
-    chain = Chain(step, runtime=options.runtime_of(device, dtype))
+    chain = Chain(step, runtime=options.runtime_of(device, dtype, commercial))
     with options.progress(quiet) as observers:
         look = chain.run(image=image, seed=0, observers=observers)
     outputs.save([look])

@@ -13,6 +13,13 @@ CLIP_MERGES = Path(__file__).parent / "clip" / "merges.txt.gz"
 """CLIP's vocabulary, for checkpoints in one file; from OpenAI, under the license beside it."""
 LICENSE = "Apache-2.0"
 """Of the weights that IGO's own training made, which are all but CLIP's vocabulary."""
+CARD = f"""---
+license: {LICENSE.lower()}
+---
+
+A model of IGO's `mini`, trained from scratch by code in IGO's repository on pictures that are drawn by code.
+"""
+"""The card of each part (see ``igo.licensing``)."""
 NATIVE_SIZE = (128, 192)
 """Width and height of the pictures that `mini` was trained on."""
 DEFAULTS: dict[str, Any] = {"width": 128, "height": 192, "num_inference_steps": 20, "guidance_scale": 3.0}

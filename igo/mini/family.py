@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from igo.embedded import NATIVE_SIZE
+from igo import licensing
+from igo.embedded import CARD, NATIVE_SIZE
 from igo.errors import SettingsError
 from igo.files import write_whole
 from igo.mini.clipseg import train_clipseg
@@ -66,6 +67,8 @@ def make(
         folder = out / "upscaler"
         train_upscaler(4, work, folder, _effort(recipe, minutes["x4"], 16, 1e-3))
         train_upscaler(2, work, folder, _effort(recipe, minutes["x2"], 16, 1e-3), start=folder / weights_file(4))
+    for part in parts:
+        write_whole(out / part / licensing.CARD, CARD.encode())
     write_sums(out)
     return sum(path.stat().st_size for path in out.rglob("*.safetensors"))
 

@@ -18,6 +18,7 @@ from torch.nn.modules import module as hooks
 from igo import hub
 from igo.errors import CheckpointError, IGOError
 from igo.files import at_home, check_regular, digests, reason
+from igo.licensing import Permit, fetch, permit_all, stated
 from igo.networks.weights import FLOATS, SAFETENSORS, check_finite, described, read, shown
 
 _WEIGHTS = (
@@ -68,17 +69,19 @@ def load_model(kind: Any, place: Path, what: str, **options: Any) -> Any:
     return model
 
 
-def place_of(name: str, what: str, expected: str, revision: str | None = None) -> Path:
+def place_of(name: str, what: str, expected: str, revision: str | None = None, permit: Permit = permit_all) -> Path:
     """The folder ``name``, or the one in the cache with what transformers loads of a hub's ``owner/name``.
 
-    Raises ``CheckpointError`` for what is neither, or can't be fetched.
+    ``permit``, such as a runtime's, is asked about the licence before weights are fetched. Raises what that raises, and
+    ``CheckpointError`` for what is neither, or can't be fetched.
     """
     folder = at_home(name)
     if name and folder.is_dir():
+        permit(name, stated(folder))
         return folder
     if folder.exists() or not hub.is_name(name):
         raise CheckpointError(f"{what} can't be loaded: there is no such folder; {expected}")
-    return hub.fetch(name, _wanted, revision)
+    return fetch(name, _wanted, permit, revision)
 
 
 def identity(place: Path, name: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image, Resampling
 
     from igo.hookspecs import Fit
+    from igo.licensing import License
     from igo.painting.diffusion import Diffusion
     from igo.painting.families import Defaults
     from igo.painting.job import Job
@@ -97,12 +98,16 @@ class TextToImage:
 
     @hookimpl
     def check(self, runtime: Runtime) -> None:
-        """Scheduler and memory mode, on this machine, and checkpoints that can't be found or asked for."""
+        """Scheduler and memory mode, on this machine; checkpoints that can't be found or asked for, and those that may
+        not be used commercially, where that is asked for: of a hub's, the card is fetched."""
         from igo.painting.checkpoints import checkpoint
 
-        for name in (self.checkpoint, self.inpaint_checkpoint):
+        named = {self.checkpoint: self.revision, self.inpaint_checkpoint: self.inpaint_revision}
+        for name, revision in named.items():
             if name is not None:
-                checkpoint.whereabouts(name)
+                place = checkpoint.whereabouts(name)
+                if runtime.commercial:
+                    runtime.permit(name, place, revision)
         schedulers.check(samplers.choose(self.scheduler, self.scheduler_config))
         if self.memory in ("offload", "sequential"):
             from igo.painting.memory import check_mode
@@ -122,7 +127,7 @@ class TextToImage:
         from igo.painting.sizing import fitted
 
         model = self._model(runtime, inpainting=request.image is not None and "mask" in request.layers)
-        runtime.identify(model.name, model.identity)
+        runtime.identify(model.name, model.identity, model.license)
         job = self._job(request, model.defaults)
         native = model.defaults.width, model.defaults.height
         parts = self._parts(job, native, runtime)
@@ -276,6 +281,7 @@ class TextToImage:
                 config=config,
                 scheduler=chosen,
                 dtype=runtime.dtype,
+                permit=runtime.permit,
             )
             if chosen is not None:
                 schedulers.set_scheduler(loaded.pipeline, chosen)
@@ -285,7 +291,7 @@ class TextToImage:
                 hold_once(diffusion, plain)
                 plain.append(diffusion)
             shown = name if revision is None else f"{name}@{revision}"
-            return _Model(shown, loaded.identity, loaded.defaults, diffusion, loaded.note)
+            return _Model(shown, loaded.identity, loaded.defaults, diffusion, loaded.note, loaded.license)
 
         return runtime.pipeline(key, load)
 
@@ -338,4 +344,5 @@ class _Model:
     identity: str
     defaults: Defaults
     diffusion: Diffusion
-    note: str | None = None
+    note: str | None
+    license: License

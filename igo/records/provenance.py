@@ -73,6 +73,8 @@ class Record(TypedDict):
     history: list[dict[str, Any]]
     models: dict[str, str]
     stack: dict[str, str]
+    licenses: NotRequired[dict[str, str]]
+    """By the names of ``models``, the licence that each states, or "none stated"."""
     files: NotRequired[dict[str, str]]
     """What the chain's settings name on this machine, and the digest (see ``igo.records.paths``)."""
     made_from: NotRequired[dict[str, Any]]
@@ -110,6 +112,8 @@ class Making:
     """What the bytes may depend on (see ``stack``)."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What files are called that a record named already, by the paths where they are here."""
+    licenses: Mapping[str, str] = field(default_factory=dict)
+    """What each of the models says of its licence."""
 
 
 def record(making: Making, frame: Frame, index: int = 0, folder: Path | None = None) -> Record:
@@ -135,6 +139,8 @@ def record(making: Making, frame: Frame, index: int = 0, folder: Path | None = N
         "models": dict(making.models),
         "stack": dict(making.stack),
     }
+    if making.licenses:
+        found["licenses"] = dict(making.licenses)
     if chain is None:
         found["why"] = why
     if making.request.references:
@@ -144,8 +150,9 @@ def record(making: Making, frame: Frame, index: int = 0, folder: Path | None = N
         found["files"] = paths.digests(names, making.models)
     if made_from := {name: origin["made_from"] for name, origin in making.origins.items() if "made_from" in origin}:
         found["made_from"] = made_from
-    for part in ("chain", "history", "models"):
-        found[part] = paths.told(found[part], folder, names)
+    for part in ("chain", "history", "models", "licenses"):
+        if part in found:
+            found[part] = paths.told(found[part], folder, names)
     return cast(Record, {**paths.without_home(found), "request": found["request"]})
 
 

@@ -20,6 +20,7 @@ from transformers import (
 
 from igo import embedded
 from igo.errors import CheckpointError, SettingsError
+from igo.licensing import Permit, permit_all
 from igo.networks.folders import load_model, one_line, place_of
 from igo.networks.srvgg import SRVGGNetCompact
 from igo.painting.checkpoints import checkpoint
@@ -46,10 +47,10 @@ SHOWN = 8
 """Pictures on a sample sheet."""
 
 
-def load_base(name: str) -> checkpoint.Loaded:
+def load_base(name: str, permit: Permit = permit_all) -> checkpoint.Loaded:
     """A checkpoint to train on, in 32 bit. Raises ``CheckpointError`` if it can't be loaded or isn't shaped like Stable
-    Diffusion 1.5."""
-    loaded = checkpoint.load(name, dtype=torch.float32)
+    Diffusion 1.5, and what ``permit`` raises of its licence."""
+    loaded = checkpoint.load(name, dtype=torch.float32, permit=permit)
     missing = [part for part in ("unet", "vae", "text_encoder", "tokenizer") if not hasattr(loaded.pipeline, part)]
     if missing or hasattr(loaded.pipeline, "text_encoder_2"):
         raise CheckpointError(
@@ -95,11 +96,13 @@ def train_inpaint(
     return report
 
 
-def load_clipseg(name: str) -> tuple[Any, Any]:
-    """CLIPSeg and its processor from a folder, a hub's name, or ``"mini"``. Raises ``CheckpointError``."""
+def load_clipseg(name: str, permit: Permit = permit_all) -> tuple[Any, Any]:
+    """CLIPSeg and its processor from a folder, a hub's name, or ``"mini"``. Raises ``CheckpointError``, and what
+    ``permit`` raises of its licence."""
     what, expected = f"the CLIPSeg {name!r}", "name 'mini', a folder, or a hub's CLIPSeg"
     with one_line(what, expected):
-        place = embedded.path("clipseg") if name == "mini" else place_of(name, what, expected)
+        own = str(embedded.path("clipseg")) if name == "mini" else name
+        place = place_of(own, what, expected, permit=permit)
         model = load_model(CLIPSegForImageSegmentation, place, what, dtype=torch.float32)
         return model, CLIPSegProcessor.from_pretrained(place)
 
@@ -125,14 +128,16 @@ def train_clipseg(
     return report
 
 
-def load_parser(name: str, names: Sequence[str]) -> tuple[Any, Preprocessing]:
+def load_parser(name: str, names: Sequence[str], permit: Permit = permit_all) -> tuple[Any, Preprocessing]:
     """SegFormer from a folder, a hub's name, or ``"mini"``, to learn ``names``, and what its processor does.
 
-    What it knows of a label by its name it keeps, and begins with other labels at random. Raises ``CheckpointError``.
+    What it knows of a label by its name it keeps, and begins with other labels at random. Raises ``CheckpointError``,
+    and what ``permit`` raises of its licence.
     """
     what, expected = f"the parser {name!r}", "name 'mini', a folder, or a hub's SegFormer"
     with one_line(what, expected):
-        place = embedded.path("parser") if name == "mini" else place_of(name, what, expected)
+        own = str(embedded.path("parser")) if name == "mini" else name
+        place = place_of(own, what, expected, permit=permit)
         model = load_model(SegformerForSemanticSegmentation, place, what, dtype=torch.float32)
         relabel(model, names)
         return model, Preprocessing.of(AutoImageProcessor.from_pretrained(place))

@@ -11,6 +11,7 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline
 
 from igo.errors import CheckpointError
+from igo.licensing import Permit, permit_all
 from igo.networks.tryon import attentions
 from igo.painting.checkpoints import checkpoint
 from igo.painting.checkpoints.layout import DEFAULTS_FILE
@@ -31,10 +32,10 @@ GUIDANCE = 2.5
 Learn = Literal["attention", "all"]
 
 
-def load_base(name: str) -> checkpoint.Loaded:
+def load_base(name: str, permit: Permit = permit_all) -> checkpoint.Loaded:
     """An inpainting checkpoint to teach, in 32 bit. Raises ``CheckpointError`` if it can't be loaded or isn't shaped
-    like Stable Diffusion 1.5's: a UNet of 9 channels, and an autoencoder."""
-    loaded = checkpoint.load(name, inpainting=True, dtype=torch.float32)
+    like Stable Diffusion 1.5's: a UNet of 9 channels, and an autoencoder; and what ``permit`` raises of its licence."""
+    loaded = checkpoint.load(name, inpainting=True, dtype=torch.float32, permit=permit)
     unet = getattr(loaded.pipeline, "unet", None)
     channels = None if unet is None else int(unet.config.in_channels)
     if channels != CHANNELS or hasattr(loaded.pipeline, "text_encoder_2"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from igo import hub
 from igo.errors import CheckpointError
+from igo.licensing import fetch, stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import igo
+    from igo.licensing import License, Permit
 
 SAFE = ".safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
@@ -70,8 +72,21 @@ def find(weights: str, weight_name: str | None, kind: str, runtime: igo.Runtime)
         raise CheckpointError(
             f"there is no {kind} {weights!r}; expected a .safetensors file, a folder with one, or a hub's owner/name"
         )
-    found: Path = runtime.model(("hub file", weights, weight_name), lambda: _fetched(weights, weight_name, kind))
+    key = ("hub file", weights, weight_name)
+    found: Path = runtime.model(key, lambda: _fetched(weights, weight_name, kind, runtime.permit))
     return found
+
+
+def permitted(weights: str, file: Path, runtime: igo.Runtime) -> License:
+    """The licence of a file that ``weights`` stands for: as its folder or repository states it, else the file itself.
+
+    Raises ``LicenseError`` where the runtime is for commercial use and the licence forbids that or isn't known.
+    """
+    place = Path(os.path.expanduser(weights))  # noqa: PTH111  Path's own raises for users who aren't known
+    if place.is_file():
+        return runtime.permit(weights, file)
+    fetched = (parent for parent in file.parents if parent.parent.name == "snapshots")
+    return runtime.permit(weights, stated(place if place.is_dir() else next(fetched), [file]))
 
 
 def identity(file: Path, kind: str, check: Callable[[Weights], None], runtime: igo.Runtime, *more: Hashable) -> str:
@@ -173,12 +188,15 @@ def _chosen(names: Iterable[str], weight_name: str | None, where: str, kind: str
     raise CheckpointError(f"{where} has no {kind}; expected a .safetensors file in it")
 
 
-def _fetched(repository: str, weight_name: str | None, kind: str) -> Path:
+def _fetched(repository: str, weight_name: str | None, kind: str, permit: Permit) -> Path:
     """A repository's file in the hub's cache, with peft's description beside it."""
 
     def chosen(names: Iterable[str]) -> str:
         tops = [name for name in names if weight_name is not None or "/" not in name]
         return _chosen(tops, weight_name, repository, kind)
 
-    folder = hub.fetch(repository, lambda names, _: [chosen(names), *(name for name in names if name == CONFIG)])
+    def wanted(names: Iterable[str], _look: hub.Look) -> list[str]:
+        return [chosen(names), *(name for name in names if name == CONFIG)]
+
+    folder = fetch(repository, wanted, permit)
     return folder / chosen(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

@@ -124,7 +124,7 @@ def _read(name: str, revision: str | None, load_in_8bit: bool, runtime: Runtime)
     if load_in_8bit:
         options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
     with _quietly(), one_line(what, _EXPECTED):
-        place = place_of(name, what, _EXPECTED, revision)
+        place = place_of(name, what, _EXPECTED, revision, runtime.permit)
         model = load_model(AutoModelForImageTextToText, place, what, **source, **options)
         processor = _processor(str(place), source)
         if "device_map" not in options:

@@ -24,7 +24,7 @@ def find(model: str, revision: str | None, runtime: Runtime) -> tuple[Path, str]
     what = f"the ControlNet {model!r}"
 
     def found() -> tuple[Path, str]:
-        place = folders.place_of(model, what, EXPECTED, revision)
+        place = folders.place_of(model, what, EXPECTED, revision, runtime.permit)
         kind = folders.description(place / "config.json").get("_class_name")
         if kind != "ControlNetModel":
             has = "it has no config.json of diffusers'" if kind is None else f"it has a {kind}"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from igo import Runtime, hub
+    from igo.licensing import License
 
 EXPECTED = "name a folder or a hub's repository with an IP-Adapter and its image encoder, such as 'h94/IP-Adapter'"
 GROUPS = ("image_proj", "ip_adapter")
@@ -30,6 +31,7 @@ class Files:
     encoder: Path
     identity: str
     """``revision:<commit>`` of a hub, else ``sha256:<digest>``."""
+    license: License
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def find(
     """The files on this machine, fetched if need be. Raises ``CheckpointError``."""
     from igo import hub
     from igo.files import at_home, digests
+    from igo.licensing import fetch
     from igo.networks import weights
 
     inside = "/".join(part for part in subfolder.split("/") if part)
@@ -73,7 +76,8 @@ def find(
         if not known:
             if folder.exists() or not hub.is_name(model):
                 raise CheckpointError(f"there is no IP-Adapter {model!r}; {EXPECTED}")
-            folder = hub.fetch(model, wanted, revision)
+            folder = fetch(model, wanted, runtime.permit, revision)
+        license = runtime.permit(model, folder / name if name is not None and at_home(model).is_file() else folder)  # noqa: A001
         there = [path.relative_to(folder).as_posix() for path in (folder / inside).glob("*") if path.is_file()]
         file, seeing = folder / _chosen(model, inside, there, name), folder / encoder
         grouped(file, weights.described(file))
@@ -83,9 +87,9 @@ def find(
                 "image_encoder_folder"
             )
         if not known:
-            return Files(file, seeing, f"revision:{folder.name}")
+            return Files(file, seeing, f"revision:{folder.name}", license)
         beside = (path for path in seeing.iterdir() if path.suffix in (".json", ".safetensors", ".bin"))
-        return Files(file, seeing, digests.digest(folder, [file, *beside]))
+        return Files(file, seeing, digests.digest(folder, [file, *beside]), license)
 
     key = ("ip-adapter", model, subfolder, weight_name, image_encoder_folder, revision)
     files: Files = runtime.model(key, found)

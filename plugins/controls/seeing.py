@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from igo import Runtime
+    from igo.licensing import License
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ class Seeing:
     model: Any
     processor: Any
     identity: str
+    license: License
 
     def looked(self, image: Image, read: Callable[[Any], T], **more: Any) -> T:
         """What ``read`` makes of the model's answer to the picture (RGB), in float32 on the CPU.
@@ -73,20 +75,21 @@ def load(
     def read() -> Seeing:
         import transformers
 
+        from igo.licensing import stated
         from igo.networks.folders import description, identity, load_model, one_line, place_of
         from igo.networks.quiet import quietly
 
         told = f"{what} {name!r}"
         with quietly(), one_line(told, expected):
-            place = place_of(name, told, expected, revision)
+            place = place_of(name, told, expected, revision, runtime.permit)
             family = description(place / "config.json").get("model_type")
             if family not in families:
                 has = "no config.json" if family is None else f"a model of type {family!r}"
                 raise CheckpointError(f"{told} can't be loaded: it has {has}; {expected}")
             model = load_model(getattr(transformers, kind), place, told, dtype=runtime.dtype)
             processor = transformers.AutoImageProcessor.from_pretrained(place, trust_remote_code=False)
-            return Seeing(told, model.to(runtime.device).eval(), processor, identity(place, name))
+            return Seeing(told, model.to(runtime.device).eval(), processor, identity(place, name), stated(place))
 
     seeing: Seeing = runtime.model((kind, name, revision), read)
-    runtime.identify(name, seeing.identity)
+    runtime.identify(name, seeing.identity, seeing.license)
     return seeing

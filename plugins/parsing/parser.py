@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from igo.errors import CheckpointError, NothingFoundError, SettingsError, UnsureError
+from igo.licensing import UNSTATED, License, stated
 from igo_plugins.parsing.labels import GARMENTS, labels_in, labels_of, part_of
 from igo_plugins.styling.text_mask import Soft, cleaned, grown, working_size
 from igo_plugins.styling.zone import SMALLEST
@@ -35,6 +36,8 @@ class Parser:
     processor: Any
     labels: tuple[str, ...]
     """The model's own, by their numbers."""
+    identity: str = ""
+    license: License = UNSTATED
     last: list[Image.Image] = field(default_factory=list)
     seen: list[Soft] = field(default_factory=list)
 
@@ -144,19 +147,20 @@ class Parser:
 
 
 def load(name: str, runtime: Runtime) -> Parser:
-    """A parser from ``"mini"``, a folder or a hub's name, kept by ``runtime``. Raises ``CheckpointError``, also for a
-    model whose labels are no garments."""
+    """A parser from ``"mini"``, a folder or a hub's name, kept by ``runtime`` and put on the run's record. Raises
+    ``CheckpointError``, also for a model whose labels are no garments."""
 
     def read() -> Parser:
         from igo import embedded
-        from igo.networks.folders import description, load_model, one_line, place_of
+        from igo.networks.folders import description, identity, load_model, one_line, place_of
         from igo.networks.quiet import quietly
 
         what = f"the parser {name!r}"
         with quietly(), one_line(what, EXPECTED):
             from transformers import SegformerForSemanticSegmentation, SegformerImageProcessor
 
-            place = embedded.path("parser") if name == "mini" else place_of(name, what, EXPECTED)
+            own = str(embedded.path("parser")) if name == "mini" else name
+            place = place_of(own, what, EXPECTED, permit=runtime.permit)
             kind = description(place / "config.json").get("model_type")
             if kind != "segformer":
                 raise CheckpointError(f"{what} is of the kind {kind!r}; expected a SegFormer: {EXPECTED}")
@@ -166,9 +170,11 @@ def load(name: str, runtime: Runtime) -> Parser:
             if not {part_of(label) for label in labels} & set(GARMENTS):
                 raise CheckpointError(f"{what} has no label for a garment, but {_listed(labels)}; {EXPECTED}")
             processor = SegformerImageProcessor.from_pretrained(place)
-            return Parser(name, model.to(runtime.device).eval(), processor, labels)
+            told = identity(place, own), stated(place)
+            return Parser(name, model.to(runtime.device).eval(), processor, labels, *told)
 
     parser: Parser = runtime.model(("parser", name), read)
+    runtime.identify("mini/parser" if name == "mini" else name, parser.identity, parser.license)
     return parser
 
 

@@ -11,6 +11,7 @@ from igo_plugins.realesrgan import models
 
 if TYPE_CHECKING:
     import igo
+    from igo.licensing import License
     from igo_plugins.realesrgan.tiles import Enlarger
 LARGEST = 16
 """How many times larger a picture can be made."""
@@ -23,6 +24,7 @@ class Loaded:
     name: str
     identity: str
     enlarger: Enlarger
+    license: License
 
 
 def files_of(model: str, scale: float, folder: str | None, backend: str) -> tuple[Path, ...]:
@@ -43,8 +45,9 @@ def load(
     """Check and read the files, and put the network on the runtime's device (ncnn: on the CPU).
 
     ``channels_last``: see ``TorchEnlarger``. Raises ``CheckpointError`` for files that aren't what their names say, and
-    for a backend that isn't installed.
+    for a backend that isn't installed; ``LicenseError`` for those that the runtime doesn't permit.
     """
+    license = [runtime.permit(model, models.license_of(model, path)) for path in files][0]  # noqa: A001, RUF015
     identity = "+".join(f"sha256:{models.digest_of(path)}" for path in files)
     if backend == "ncnn":
         from igo_plugins.realesrgan.ncnn_backend import NcnnEnlarger
@@ -55,7 +58,7 @@ def load(
     if not 2 <= enlarger.scale <= LARGEST:
         told = "doesn't enlarge" if enlarger.scale < 2 else f"enlarges {enlarger.scale} times"
         raise CheckpointError(f"{files[0]} holds a network that {told}; expected one of ×2 to ×{LARGEST}")
-    return Loaded(model, identity, enlarger)
+    return Loaded(model, identity, enlarger, license)
 
 
 def _by_torch(

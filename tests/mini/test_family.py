@@ -75,7 +75,8 @@ def test_all_parts_share_the_time_and_are_on_record(made, tmp_path):
     assert size == sum(len(name) for name, _ in made)
     lines = (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()
     assert f"{hashlib.sha256(b'x2').hexdigest()}  upscaler/x2.safetensors" in lines
-    assert len(lines) == 6
+    assert len([line for line in lines if line.endswith("/README.md")]) == 5
+    assert len(lines) == 11
 
 
 def test_one_part_gets_all_of_the_time(made, tmp_path):

@@ -247,7 +247,7 @@ def test_a_hubs_repository_needs_no_name_of_a_file(hub, xl_checkpoint):
     wanted = np.asarray(pipeline(**ASKED, generator=torch.Generator().manual_seed(5)).images[0]).astype(int)
     paint = painter(xl_checkpoint)
     assert np.array_equal(paint(Adapter("youngmki/musinsaigo-2.0")), wanted)
-    assert len(hub.fetched) == 1, "one file, once"
+    assert len(hub.fetched) == 2, "the file and its card, once"
     with pytest.raises(CheckpointError, match=r"has no other\.safetensors; it has: README\.md, pytorch_lora"):
         paint(Adapter("youngmki/musinsaigo-2.0", weight_name="other.safetensors"))
     with pytest.raises(CheckpointError, match="there is no 'nobody/nothing' on the hub"):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from igo import embedded, hub
 from igo.errors import CheckpointError, SettingsError
 from igo.files import at_home
+from igo.licensing import UNSTATED, License, Permit, fetch, permit_all, stated
 from igo.networks.quiet import quietly
 from igo.painting.checkpoints.components import contents, load_pipeline, needed, one_line
 from igo.painting.checkpoints.digests import digest
@@ -46,6 +47,8 @@ class Loaded:
     defaults: Defaults
     note: str | None = None
     """What a user should know: that other files were taken than were asked for."""
+    license: License = UNSTATED
+    """As its card, or the file itself, states it."""
 
 
 def load(
@@ -57,14 +60,16 @@ def load(
     config: str | None = None,
     scheduler: Choice | None = None,
     dtype: torch.dtype,
+    permit: Permit = permit_all,
 ) -> Loaded:
     """Load a checkpoint as a text-to-image (or inpainting) pipeline, on the CPU, in ``dtype``.
 
     ``checkpoint`` is ``"mini"``, ``"mini/inpaint"``, a folder in diffusers' layout, a ``.safetensors`` file in Stable
     Diffusion's original layout, or a hub's ``owner/name``. ``config`` is, for a single file, the folder or hub name of
     a checkpoint of the same shape, whose configuration and tokenizer are used; ``scheduler`` what the pipeline will be
-    given, so that one which doesn't fit is refused before weights are read (``SettingsError``). Raises
-    ``CheckpointError``, one line.
+    given, so that one which doesn't fit is refused before weights are read (``SettingsError``). ``permit``
+    is asked about licences before weights are read or fetched. Raises what that raises, and ``CheckpointError``, one
+    line.
     """
     _diffusers()
     place = whereabouts(checkpoint)
@@ -73,7 +78,7 @@ def load(
     if config is not None and (place is None or place.is_dir()):
         raise SettingsError(f"config is {config!r}, which only a .safetensors file needs; {checkpoint} has its own")
     if place is None or place.is_dir():
-        folder, found = _found(checkpoint, place, revision, variant, dtype)
+        folder, found = _found(checkpoint, place, revision, variant, dtype, permit)
         own = folder / "scheduler" / "scheduler_config.json"
         with quietly():
             if scheduler is not None and own.is_file():
@@ -81,12 +86,15 @@ def load(
             pipeline, said = load_pipeline(folder, found, inpainting, dtype)
         identity = digest(folder, found.files) if place else f"revision:{folder.name}"
     else:
+        permit(checkpoint, stated(place))
         like = None if config is None else _described(config)
+        if like is not None and (like / "safety_checker").is_dir():
+            permit(str(config), stated(like))
         with quietly():
             pipeline, said = load_single_file(place, like, inpainting, dtype)
         folder, identity = place, digest(place)
     pipeline.set_progress_bar_config(disable=True)
-    return Loaded(pipeline, identity, defaults_in(folder, checkpoint, pipeline), said)
+    return Loaded(pipeline, identity, defaults_in(folder, checkpoint, pipeline), said, stated(folder))
 
 
 def tokenizer(checkpoint: str) -> Any:
@@ -123,15 +131,25 @@ def whereabouts(checkpoint: str) -> Path | None:
 
 
 def _found(
-    checkpoint: str, place: Path | None, revision: str | None, variant: str | None, dtype: torch.dtype
+    checkpoint: str,
+    place: Path | None,
+    revision: str | None,
+    variant: str | None,
+    dtype: torch.dtype,
+    permit: Permit,
 ) -> tuple[Path, Contents]:
-    """A folder, which a hub's name gets in the cache, and what to load of it."""
+    """A folder, which a hub's name gets in the cache, and what to load of it, if ``permit`` lets it be."""
 
     def read(name: str, files: Sequence[str], look: hub.Look) -> Contents:
         with quietly():
             return contents(name, files, look, variant, dtype)
 
-    folder = place or hub.fetch(checkpoint, lambda files, look: needed(read(checkpoint, files, look), files), revision)
+    def wanted(files: Sequence[str], look: hub.Look) -> list[str]:
+        return needed(read(checkpoint, files, look), files)
+
+    if place is not None:
+        permit(checkpoint, stated(place))
+    folder = place or fetch(checkpoint, wanted, permit, revision)
     files = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
     return folder, read(str(place or checkpoint), files, folder.joinpath)
 

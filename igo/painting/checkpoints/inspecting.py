@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igo import embedded, hub
+from igo import hub
+from igo.licensing import CARD, UNSTATED, License, stated
 from igo.networks.folders import built_within
 from igo.networks.quiet import quietly
 from igo.painting.checkpoints.checkpoint import defaults_in, whereabouts
@@ -22,8 +23,6 @@ from igo.painting.prompts.presets import preset_for
 if TYPE_CHECKING:
     import torch
 
-CARD = "README.md"
-"""The file in a repository that names its licence, in a block of YAML at its top."""
 WORKING = 4
 """How many results of its widest full-size layer an autoencoder holds at once while it decodes. Measured on Stable
 Diffusion's at 512x768 in 32 bit, on a CPU: 1.56 GB, where a UNet of its size takes 0.57 GB for a step with guidance."""
@@ -45,8 +44,8 @@ class Files:
     """Whether they are on this machine."""
     note: str | None = None
     """What else a user should know of them."""
-    license: str | None = None
-    """As the checkpoint's card, or the file itself, names it."""
+    license: License = UNSTATED
+    """As the checkpoint's card, or the file itself, states it."""
 
 
 @dataclass(frozen=True)
@@ -120,22 +119,17 @@ def _folder(
             size=sum(weighed) if len(weighed) == len(found.files) else None,
             fetched=all((folder / file).exists() for file in found.files),
             note=found.note,
-            license=embedded.LICENSE if embedded.WEIGHTS in folder.parents else _license(folder / CARD),
+            license=stated(folder),
         ),
     )
 
 
 def _file(place: Path) -> tuple[Any, Files]:
     """The pipeline of a file in Stable Diffusion's original layout, without numbers, and what there is to say of it."""
-    from safetensors import safe_open
-
     with own_configuration(place, looked_into(place)[0]) as folder:
         index = read_table(folder / INDEX, str(place))
         pipeline = _hollow(str(place), folder, own_class(str(place), index), parts_of(str(place), index))
-    with safe_open(place, "pt") as file:
-        told = file.metadata() or {}  # the names are those of the SAI Model Metadata Standard, and what people write
-    named = told.get("modelspec.license") or told.get("license")
-    return pipeline, Files(1, (place.suffix,), place.stat().st_size, license=named)
+    return pipeline, Files(1, (place.suffix,), place.stat().st_size, license=stated(place))
 
 
 def _listed(checkpoint: str, place: Path | None, revision: str | None) -> tuple[Path, list[str], Mapping[str, int]]:
@@ -217,15 +211,3 @@ def _working(pipeline: Any, defaults: Defaults, dtype: torch.dtype) -> int | Non
     if not widths:
         return None
     return int(WORKING * widths[min(1, len(widths) - 1)] * defaults.width * defaults.height * dtype.itemsize)
-
-
-def _license(card: Path) -> str | None:
-    """What the block at the top of a card says; ``None`` where it says nothing."""
-    from huggingface_hub import ModelCard
-
-    try:
-        data = ModelCard(card.read_text("utf-8")).data
-    except Exception:  # a card may hold anything; it is no reason to refuse the checkpoint
-        return None
-    named = [data.get("license"), data.get("license_name")]
-    return ", ".join(str(one) for one in named if isinstance(one, str) and one != "other") or None

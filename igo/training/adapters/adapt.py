@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from igo.errors import CheckpointError, SettingsError
+from igo.licensing import Permit, permit_all
 from igo.painting.checkpoints import checkpoint
 from igo.training.adapters.lora import Format, LoraSettings, add_lora, check_format, write_lora
 from igo.training.data.folders import CaptionedSet
@@ -60,10 +61,10 @@ class Adaptation:
         check_format(self.layout, self.lora.dora)
 
 
-def load_adaptable(name: str) -> checkpoint.Loaded:
+def load_adaptable(name: str, permit: Permit = permit_all) -> checkpoint.Loaded:
     """A checkpoint to train an adapter for, in 32 bit. Raises ``CheckpointError`` if it can't be loaded or isn't shaped
-    like Stable Diffusion 1.5 or XL."""
-    loaded = checkpoint.load(name, dtype=torch.float32)
+    like Stable Diffusion 1.5 or XL, and what ``permit`` raises of its licence."""
+    loaded = checkpoint.load(name, dtype=torch.float32, permit=permit)
     missing = [
         part for part in ("unet", "vae", "text_encoder", "tokenizer") if getattr(loaded.pipeline, part, None) is None
     ]
