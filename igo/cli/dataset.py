@@ -86,7 +86,7 @@ def mask(
     folder: Folder,
     text: Annotated[list[str], typer.Argument(metavar="TEXT...", help='What to find, such as "the red hoodie".')],
     mask_model: Annotated[
-        str | None, typer.Option(help=f'CLIPSeg: {PHOTOGRAPHS}, a folder, or "mini" for pictures by mini.')
+        str | None, typer.Option(help=f'{PHOTOGRAPHS}, another CLIPSeg or human parser, or "mini" for its pictures.')
     ] = None,
     use: Annotated[str, typer.Option("--with", help="Another plugin that provides masks of a target.")] = "text-mask",
     settings: options.Settings = None,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from igo.records.look import Look
 
 PHOTOGRAPHS = "CIDAS/clipseg-rd64-refined"
-"""The text-mask model for all checkpoints but mini's own."""
+"""What finds garments for all checkpoints but mini's own."""
 
 
 def register(app: Commands) -> None:
@@ -57,7 +57,7 @@ def style(
     guidance_scale: options.Guidance = None,
     strength: Annotated[float | None, typer.Option(help="How much of the zone is new, 0 to 1.")] = None,
     mask_model: Annotated[
-        str | None, typer.Option(help=f"CLIPSeg: mini's own with mini, else {PHOTOGRAPHS} or another.")
+        str | None, typer.Option(help=f"What finds TARGET: mini with mini, else {PHOTOGRAPHS}; or a human parser.")
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:

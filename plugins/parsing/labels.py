@@ -160,6 +160,12 @@ def labels_of(phrase: str, labels: Sequence[str]) -> tuple[int, ...] | None:
     return tuple(number for number, part in enumerate(parts) if part in chosen)
 
 
+def is_kind(phrase: str) -> bool:
+    """Whether a word that names a part says more than that: a hoodie is one kind of top."""
+    wanted = plain(phrase)
+    return wanted not in _PART_OF_LABEL and len(_PARTS_OF_WORD.get(wanted, ())) == 1
+
+
 def labels_in(text: str, labels: Sequence[str]) -> tuple[int, ...]:
     """The same for the garment in a longer text ("a red hoodie"): its last known words. No numbers if there are
     none."""

@@ -107,6 +107,10 @@ class Parser:
         summed = likely[list(numbers)].sum(axis=0) / likely.sum(axis=0)
         return np.asarray(cv2.resize(summed, working_size(image.size), interpolation=cv2.INTER_LINEAR), np.float32)
 
+    def names(self, phrase: str) -> bool:
+        """Whether it has a label for what a phrase names."""
+        return bool(labels_of(phrase, self.labels))
+
     def numbers(self, phrase: str) -> tuple[int, ...]:
         """The model's labels for ``phrase``; none for a part that it doesn't know. Raises ``SettingsError`` for what is
         no part's name."""

@@ -1,5 +1,7 @@
 """Human parsing in chains: the layers, and parsers in the place of text masks."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,8 +14,10 @@ from igo_plugins import HumanParsing, TextMask, VirtualStyling
 from igo_plugins.parsing.labels import Part
 from igo_plugins.parsing.parser import load
 from igo_plugins.styling import text_mask
+from igo_plugins.styling.mask_models import NamesAndWords
 from igo_plugins.styling.text_mask import grown
 from tests.builders import segformers
+from tests.builders.masks import Boxes
 from tests.builders.parses import drawn
 
 
@@ -50,8 +54,77 @@ def test_the_mask_is_the_garment(folder, runtime, worn, part, shown):
     truth = np.isin(worn[1], shown)
     found = np.asarray(mask) > 0
     assert (found & truth).sum() / (found | truth).sum() > 0.98
-    wide = igo.Chain(HumanParsing(str(folder), part, margin=0.02), runtime=runtime).layer("mask", worn[0])
-    assert np.array_equal(np.asarray(wide) > 0, grown(found, 4))
+
+
+@dataclass(frozen=True)
+class Asks:
+    """Keep the mask of a target that another step makes."""
+
+    target: str
+
+    @igo.hookimpl
+    def postprocess(self, frame: igo.Frame, layer) -> igo.Frame:
+        return frame.with_layer("found", layer("mask", target=self.target))
+
+
+def test_steps_that_ask_get_what_they_ask_for_and_a_margin(folder, runtime, worn):
+    """The user's own words for the plugin win."""
+    for settings, target, shown in (((), "the t-shirt", Part.TOP), (("skirt",), "t-shirt", Part.SKIRT)):
+        chain = igo.Chain(PaintedBase(), HumanParsing(str(folder), *settings), Asks(target), runtime=runtime)
+        found = np.asarray(chain.run(image=worn[0], strength=0)[0].layers["found"]) > 0
+        plain = igo.Chain(HumanParsing(str(folder), settings[0] if settings else target), runtime=runtime)
+        outline = np.asarray(plain.layer("mask", worn[0])) > 0
+        assert (outline & (worn[1] == shown)).sum() > 0.98 * outline.sum()
+        assert np.array_equal(found, grown(outline, 4))
+
+
+def test_one_parser_serves_all_stylings_of_a_chain(folder, runtime, worn):
+    picture, parse = worn
+    first, second = VirtualStyling("t-shirt", to="a red hoodie"), VirtualStyling("skirt", to="blue jeans")
+    chain = igo.Chain(PaintedBase(), HumanParsing(str(folder), margin=0), first, second, runtime=runtime)
+    look = chain.run(image=picture, seed=1, strength=0)
+    changed = (np.asarray(look.image) != np.asarray(picture)).any(2)
+    assert changed[parse == Part.TOP].mean() > 0.9
+    assert changed[parse == Part.SKIRT].mean() > 0.9
+    assert not changed[(parse != Part.TOP) & (parse != Part.SKIRT)].mean() > 0.01
+    areas = [entry.report["area"] for entry in look[0].history if "styled" in entry.report]
+    assert areas == pytest.approx([(parse == part).mean() for part in (Part.TOP, Part.SKIRT)], rel=0.03)
+
+
+def test_what_only_words_can_name_is_left_to_them(folder, runtime, worn, boxes):
+    styling = VirtualStyling("the striped shirt, t-shirt", to="a hoodie")
+    chain = igo.Chain(PaintedBase(), HumanParsing(str(folder)), styling, runtime=runtime)
+    report = chain.run(image=worn[0], seed=1)[0].history[-1].report
+    assert report["mask"] == "mini"
+    assert boxes.asked[0][:2] == ("the striped shirt", "t-shirt")
+    with pytest.raises(igo.IGOError, match="layer 'mask'"):
+        igo.Chain(HumanParsing(str(folder)), runtime=runtime).layer("mask", worn[0])
+
+
+class Words(Boxes):
+    """Sees a t-shirt where there is one, and a dog in the corner."""
+
+    def __init__(self, parse):
+        super().__init__()
+        self.places = {"t-shirt": parse == Part.TOP, "dog": np.indices(parse.shape).sum(0) < 60}
+
+    def soft(self, image, asked):
+        self.asked.append(asked)
+        return np.stack([0.9 * self.places.get(phrase, np.zeros((192, 128))) for phrase in asked]).astype(np.float32)
+
+
+def test_a_parser_outlines_what_words_agree_with(folder, runtime, worn):
+    picture, parse = worn
+    words = Words(parse)
+    both = NamesAndWords(load(str(folder), runtime), words)
+    shirt, hoodie, dog, hair, skirt = both.soft(picture, ("t-shirt", "hoodie", "dog", "hair", "skirt"))
+    for soft, part in ((shirt, Part.TOP), (hair, Part.HAIR), (skirt, Part.SKIRT)):
+        assert np.array_equal(soft >= 0.5, parse == part)
+    assert hoodie.max() == 0  # of the tops that are there none is one
+    assert dog[0, 0] > 0.5
+    assert words.asked == [("t-shirt", "hoodie", "dog")]
+    both.soft(picture, ("hair", "skirt"))
+    assert len(words.asked) == 1
 
 
 def test_other_layers_are_not_its_own(folder, runtime, worn):
