@@ -25,11 +25,11 @@ from igo.training.tasks.preprocessing import Preprocessing
 PROCESSOR = {"image_processor_type": "SegformerImageProcessor", "do_reduce_labels": False}
 FINER = 2
 """Labels are compared at the picture's size over this: twice as finely as the logits, which are a quarter of it."""
-CHANGED, ZOOM, ASPECT, ANGLE = 0.7, (0.35, 1.4), 0.7, 10.0
+CHANGED, ZOOM, ASPECT, ANGLE = 0.5, (0.4, 1.3), 0.7, 10.0
 """How many pictures are seen through a window, of how many times their sides, how much narrower or lower it may be, and
 by how many degrees it may be turned."""
-COMPRESSED, QUALITY = 0.3, (35, 95)
-"""How many pictures go through a JPEG, and its qualities."""
+VARIED, COMPRESSED, QUALITY = 0.5, 0.25, (35, 95)
+"""How many pictures vary in light and sharpness, how many go through a JPEG, and its qualities."""
 
 
 class ParserObjective(nn.Module):
@@ -77,8 +77,8 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
 class ParserTask(Task):
     """Learn ``sets`` of one list of names, each in its share of a batch, whatever its size.
 
-    With ``augment``, half of the pictures are mirrored (with what is left and right of their labels), most are seen
-    through a turned window of their own, all vary in light, sharpness and noise, and some go through a JPEG. What a
+    With ``augment``, half of the pictures are mirrored (with what is left and right of their labels), half are seen
+    through a turned window of their own, half vary in light, sharpness and noise, and some go through a JPEG. What a
     window shows beyond the picture isn't learned from.
     """
 
@@ -119,7 +119,8 @@ class ParserTask(Task):
         pixels, parts = torch.cat(values), torch.cat(labels)
         parts = torch.where(mirror[:, None, None] & (parts >= 0), self.mirror[parts.clamp_min(0)], parts)
         if self.augment:
-            pixels = compressed(varied(pixels, own), own)
+            some = (torch.rand(size, generator=own) < VARIED)[:, None, None, None]
+            pixels = compressed(torch.where(some, varied(pixels, own), pixels), own)
         device = generator.device
         return {"pixels": self.preprocessing.normalise(pixels).to(device), "labels": parts.to(device)}
 
