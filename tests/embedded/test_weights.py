@@ -125,28 +125,3 @@ def test_the_upscalers_beat_lanczos_on_spoilt_pictures(scale, drawing):
     plain = np.asarray(Image.fromarray(small).resize((256, 384), Image.Resampling.LANCZOS))
     error, plain_error = (np.square(picture - large.astype(float)).mean() for picture in (made, plain))
     assert error < 0.9 * plain_error
-
-
-def test_the_parser_tells_who_wears_what_and_what_lies_flat(drawing):
-    import torch
-    from transformers import AutoImageProcessor, SegformerForSemanticSegmentation
-
-    folder = embedded.path("parser")
-    model = SegformerForSemanticSegmentation.from_pretrained(folder).eval()
-    processor = AutoImageProcessor.from_pretrained(folder)
-    assert tuple(model.config.id2label[value] for value in range(model.config.num_labels)) == wardrobe.PARSE
-
-    def found(image):
-        with torch.no_grad():
-            outputs = model(**processor(Image.fromarray(image), return_tensors="pt"))
-        return processor.post_process_semantic_segmentation(outputs, [image.shape[:2]])[0].numpy()
-
-    parse = found(drawing.image)
-    for name in ("background", "face", "top", "pants", "shoes"):
-        value = wardrobe.PARSE.index(name)
-        mask, truth = parse == value, drawing.parse == value
-        assert (mask & truth).sum() / (mask | truth).sum() > 0.75, name
-    for garment, name in (("upper", "top"), ("lower", "pants")):
-        laid = wardrobe.lay_flat(drawing.figure, garment, *embedded.NATIVE_SIZE)
-        inside = found(laid.image)[laid.shape > 0.5]
-        assert (inside == wardrobe.PARSE.index(name)).mean() > 0.75, name
