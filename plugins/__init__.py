@@ -11,6 +11,7 @@ from igo_plugins.outpainting import Outpainting
 from igo_plugins.pose import Pose
 from igo_plugins.reference import Reference
 from igo_plugins.text_mask import TextMask
+from igo_plugins.try_on import TryOn
 from igo_plugins.upscaling import Upscaling
 from igo_plugins.virtual_styling import VirtualStyling
 
@@ -26,6 +27,7 @@ __all__ = [
     "Pose",
     "Reference",
     "TextMask",
+    "TryOn",
     "Upscaling",
     "VirtualStyling",
 ]

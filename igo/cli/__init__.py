@@ -32,6 +32,7 @@ from igo.cli import (
     train,
     train_lora,
     train_parser,
+    tryon,
     upscale,
 )
 from igo.cli.command import Commands
@@ -53,6 +54,7 @@ app = Commands(
 for module in (
     generate,
     style,
+    tryon,
     outpaint,
     upscale,
     run,

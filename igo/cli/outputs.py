@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from igo.images import Written
     from igo.records.look import Look
+    from igo.values import Frame
 
 
 class Outputs:
@@ -47,14 +48,10 @@ class Outputs:
         names = self._names(len(frames))
         for name in names:
             not_over(name, self.inputs)
-        said = set()  # of several pictures once
+        said = set[tuple[str, str]]()
         for (look, index), name in zip(frames, names, strict=False):
             told(look.save_frame(index, name))
-            for entry in look.frames[index].history:
-                note = (entry.step, str(entry.report.get("note", "")))
-                if note[1] and note not in said:
-                    said.add(note)
-                    echo(f"igo: {entry.step}: {one_line(in_options(note[1]))}", err=True)
+            say_notes(look.frames[index], said)
             if look.frames[index].nsfw_content_detected:
                 seed = look.frames[index].seed
                 echo(f"igo: the checkpoint's safety checker flagged the picture of seed {seed}", err=True)
@@ -100,6 +97,15 @@ def _same_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:  # one isn't there
         return False
+
+
+def say_notes(frame: Frame, said: set[tuple[str, str]]) -> None:
+    """Say what a picture's history notes, and wasn't ``said`` of others."""
+    for entry in frame.history:
+        note = (entry.step, str(entry.report.get("note", "")))
+        if note[1] and note not in said:
+            said.add(note)
+            echo(f"igo: {entry.step}: {one_line(in_options(note[1]))}", err=True)
 
 
 def told(written: Written) -> None:

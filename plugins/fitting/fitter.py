@@ -1,0 +1,197 @@
+"""A loaded try-on model: pictures to latents, both halves through the UNet, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from igo.chains.gathering import gathered
+from igo.errors import CheckpointError, IGOError, SettingsError, out_of_memory
+from igo.images import digest
+from igo.networks.tryon import CATVTON, Method, try_on, without_text
+from igo_plugins.fitting.memo import Memo
+
+OnStep = Callable[[int, int], None]
+AT_ONCE = 16
+"""Pictures in a call on a GPU, until memory runs out."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One picture: the latents of the person without the zone and of the garment, 1×C×h×w each, the zone 1×1×h×w, and a
+    seed."""
+
+    left: Tensor
+    mask: Tensor
+    garment: Tensor
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fitter:
+    """A model on its device. ``identities`` has each of its checkpoints by name, ``size`` is the width and height of
+    the pictures that it takes."""
+
+    name: str
+    identities: Mapping[str, str]
+    pipeline: Any
+    method: Method
+    size: tuple[int, int]
+    steps: int
+    device: torch.device
+    note: str | None = None
+    memo: Memo = field(default_factory=Memo)
+    _lock: Any = field(default_factory=Lock)
+    _at_once: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.pipeline.to(self.device)
+        without_text(self.pipeline.unet)
+        self._at_once.append(1 if self.device.type == "cpu" else AT_ONCE)
+
+    @property
+    def maskless(self) -> bool:
+        """Whether it may find the garment itself, which CatVTON's weights have not learned."""
+        return self.method != CATVTON
+
+    @property
+    def scheduler(self) -> str:
+        """Its scheduler's class."""
+        return type(self.pipeline.scheduler).__name__
+
+    @property
+    def cell(self) -> int:
+        """Pixels along one side of a latent's cell."""
+        return int(self.pipeline.vae_scale_factor)
+
+    def remembered(self, image: Image.Image, mask: Image.Image | None = None) -> Tensor:
+        """The same as ``encoded``, of a picture that may have come before."""
+        key = digest(image), None if mask is None else digest(mask)
+        latents: Tensor = self.memo.get(key, lambda: self.encoded(image, mask))
+        return latents
+
+    def encoded(self, image: Image.Image, mask: Image.Image | None = None) -> Tensor:
+        """The latents, 1×C×h×w, of an RGB picture of ``size``, gray where ``mask`` (L) isn't 0."""
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        if mask is not None:
+            pixels = pixels * (torch.from_numpy(np.array(mask)) == 0)
+        vae = self.pipeline.vae
+        with self._lock, torch.no_grad(), self._told("encodes"):
+            mode: Tensor = vae.encode(pixels.to(self.device, vae.dtype)).latent_dist.mode()
+        return mode * float(vae.config.scaling_factor)
+
+    def mask(self, mask: Image.Image | None) -> Tensor:
+        """A zone (L of ``size``, in whole cells; all of it for None) as the UNet takes it, 1×1×h×w."""
+        height, width = self.size[1] // self.cell, self.size[0] // self.cell
+        if mask is None:
+            return torch.ones(1, 1, height, width, device=self.device, dtype=self.pipeline.unet.dtype)
+        cells = np.asarray(mask)[:: self.cell, :: self.cell] > 0
+        return torch.from_numpy(cells)[None, None].to(self.device, self.pipeline.unet.dtype)
+
+    def decoded(self, latents: Tensor) -> Image.Image:
+        """The picture of latents 1×C×h×w, RGB."""
+        with self._lock, self._told("decodes"):
+            return self._decoded(latents)[0]
+
+    def paint(
+        self,
+        asked: Sequence[Asked],
+        num_inference_steps: int,
+        guidance_scale: float,
+        on_step: OnStep | None = None,
+    ) -> list[Image.Image]:
+        """A picture for each of ``asked``: on a CPU one after the other, on a GPU as many at once as there is memory
+        for, those of other calls that are made ``together`` among them.
+
+        Raises ``SettingsError`` for more steps than the model knows, ``CheckpointError`` where memory runs out for one.
+        """
+        trained = self.pipeline.scheduler.config.get("num_train_timesteps") or num_inference_steps
+        if num_inference_steps > trained:
+            raise SettingsError(
+                f"num_inference_steps is {num_inference_steps}; expected at most {trained}, the steps of training"
+            )
+
+        def do(wanted: Sequence[tuple[Sequence[Asked], OnStep | None]]) -> list[list[Image.Image]]:
+            return self._paint(wanted, num_inference_steps, guidance_scale)
+
+        return gathered((self, num_inference_steps, guidance_scale), (asked, on_step), do)
+
+    def _paint(
+        self, wanted: Sequence[tuple[Sequence[Asked], OnStep | None]], steps: int, guidance: float
+    ) -> list[list[Image.Image]]:
+        every = [one for asked, _ in wanted for one in asked]
+        images: list[Image.Image] = []
+        batch: Sequence[Asked] = ()
+
+        def tell(done: int, total: int) -> None:
+            for _, on_step in wanted:
+                if on_step is not None:
+                    on_step(len(images) * total + len(batch) * done, len(every) * total)
+
+        with self._lock:
+            while len(images) < len(every):
+                batch = every[len(images) : len(images) + self._at_once[0]]
+
+                try:
+                    images += self._call(batch, steps, guidance, tell)
+                except (MemoryError, RuntimeError) as error:
+                    if not out_of_memory(error):
+                        raise
+                    self._at_once[0] = len(batch) // 2
+        left = iter(images)
+        return [list(islice(left, len(asked))) for asked, _ in wanted]
+
+    def _call(self, batch: Sequence[Asked], steps: int, guidance: float, tell: OnStep) -> list[Image.Image]:
+        left, mask, garment = (torch.cat([getattr(one, name) for one in batch]) for name in ("left", "mask", "garment"))
+        generators = [torch.Generator("cpu").manual_seed(one.seed) for one in batch]
+        shape = (1, left.shape[1], 2 * left.shape[2], left.shape[3])
+        noise = torch.cat([torch.randn(shape, generator=one) for one in generators]).to(left.device, left.dtype)
+        with self._told("paints", halves=len(batch) > 1):
+            latents = try_on(
+                self.pipeline.unet,
+                self.pipeline.scheduler,
+                left,
+                mask,
+                garment,
+                noise,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                method=self.method,
+                generator=generators,
+                on_step=tell,
+            )
+            return self._decoded(latents)
+
+    def _decoded(self, latents: Tensor) -> list[Image.Image]:
+        vae = self.pipeline.vae
+        with torch.no_grad():
+            values = vae.decode(latents.to(vae.dtype) / float(vae.config.scaling_factor)).sample.float()
+        pixels = ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        return [Image.fromarray(one) for one in pixels]
+
+    @contextmanager
+    def _told(self, doing: str, halves: bool = False) -> Iterator[None]:
+        """What the checkpoint's models raise, as one line; out of memory is raised as it is where that ``halves`` the
+        batch."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, IGOError) or (halves and out_of_memory(error)):
+                raise
+            if out_of_memory(error):
+                raise CheckpointError(
+                    f"out of memory on {self.device} for a single picture; ask for a smaller width and height"
+                ) from error
+            raise CheckpointError(
+                f"the try-on model {self.name!r} fails while it {doing} ({type(error).__name__}: {error}); the "
+                "checkpoint's files don't go together; name another"
+            ) from error

@@ -1,0 +1,77 @@
+"""A garment painted in its zone of a picture, by a loaded model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+from PIL import Image
+
+from igo.compositing import composite, seam_score
+from igo.errors import MaskError
+from igo_plugins.fitting.fitter import Asked, Fitter
+from igo_plugins.fitting.framing import view_of
+from igo_plugins.fitting.zones import Zone, of_change
+
+FEATHER = 2.0
+"""Pixels over which the zone's border fades, inward."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A picture (RGB), the zone (L) that is new in it, and what there is to say: the seed, how visible the seam is (1:
+    not at all; None without a border), and at what scale it was painted."""
+
+    image: Image.Image
+    zone: Image.Image
+    seed: int
+    seam: float | None
+    scale: float
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What a history says of it."""
+        area = 1 - self.zone.histogram()[0] / (self.zone.width * self.zone.height)
+        told = {"area": round(area, 5), "feather": FEATHER, "outside": "unchanged", "seam": self.seam}
+        return {"seed": self.seed, "seam": self.seam, "zone": {**told, "scale": self.scale}}
+
+
+def painted(
+    fitter: Fitter,
+    picture: Image.Image,
+    garment: Image.Image,
+    zone: Zone,
+    seeds: Sequence[int],
+    *,
+    free: bool,
+    context: float,
+    num_inference_steps: int,
+    guidance_scale: float,
+    on_step: Callable[[int, int], None],
+) -> list[Candidate]:
+    """``picture`` (RGB) in a garment (RGB of the model's size), once for each of ``seeds``; outside the zone it is what
+    it was.
+
+    ``free``: the model isn't told the zone, which is then what it has changed; where that is nothing there is no
+    candidate. Raises ``NothingFoundError`` if there is none at all.
+    """
+    view = view_of(zone.image, fitter.size, context)
+    canvas, mask = view.shown(picture), None if free else view.mask(zone.image, fitter.cell)
+    left, clothing = fitter.remembered(canvas, mask), fitter.remembered(garment)
+    asked = [Asked(left, fitter.mask(mask), clothing, seed) for seed in seeds]
+    candidates: list[Candidate] = []
+    refused: MaskError | None = None
+    for image, seed in zip(fitter.paint(asked, num_inference_steps, guidance_scale, on_step), seeds, strict=True):
+        try:
+            where = of_change(view, fitter.decoded(left), image, picture, zone) if free else zone.image
+        except MaskError as error:
+            refused = error
+            continue
+        made = composite(picture, view.back(image, picture), where, FEATHER)
+        seam = seam_score(made, where)
+        candidates.append(Candidate(made, where, seed, None if isnan(seam) else round(seam, 3), round(view.scale, 3)))
+    if refused is not None and not candidates:
+        raise refused
+    return candidates

@@ -1,0 +1,239 @@
+"""CatVTON's published layout and method, against a plain restatement of what its paper and users describe: one picture
+of person over garment, DDIM with eta 1, no text, zeros for the garment's clean latents where nothing is to guide."""
+
+import json
+from functools import wraps
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import igo
+from igo.errors import CheckpointError, SettingsError
+from igo.networks.tryon import attentions
+from igo_plugins.fitting import fitter, loading
+from tests.builders.fittings import save_catvton
+
+SIZE = (48, 64)
+
+
+class Skip(torch.nn.Module):
+    """What stands in the place of a cross-attention: it gives back what it is asked with."""
+
+    def forward(self, hidden_states, *_, **__):
+        return hidden_states
+
+
+def restated(base, weights, left, mask, garment, seed, steps, guidance):
+    """The latents after each step, 1×4×h×w each: the person's half."""
+    unet = UNet2DConditionModel.from_pretrained(base / "unet").eval()
+    state, number = load_file(weights), 0
+    for name, module in list(unet.named_modules()):
+        if name.endswith("attn2"):
+            unet.get_submodule(name.rpartition(".")[0]).attn2 = Skip()
+        elif name.endswith("attn1"):
+            own = {key.split(".", 1)[1]: value for key, value in state.items() if key.split(".")[0] == str(number)}
+            module.load_state_dict(own)
+            number += 1
+    scheduler = DDIMScheduler.from_pretrained(base / "scheduler")
+    scheduler.set_timesteps(steps)
+    generator = torch.Generator().manual_seed(seed)
+    high = left.shape[2]
+    latents = torch.randn((1, 4, 2 * high, left.shape[3]), generator=generator)
+    masks = torch.cat([mask, torch.zeros_like(mask)], 2)
+    shown, blank = torch.cat([left, garment], 2), torch.cat([left, torch.zeros_like(garment)], 2)
+    found = []
+    for timestep in scheduler.timesteps:
+        with torch.no_grad():
+            asked = [torch.cat([latents, masks, clean], 1) for clean in (blank, shown)]
+            without, within = (unet(one, timestep, encoder_hidden_states=None).sample for one in asked)
+        predicted = without + guidance * (within - without)
+        latents = scheduler.step(predicted, timestep, latents, eta=1.0, generator=generator).prev_sample
+        found.append(latents[:, :, :high])
+    return found
+
+
+@pytest.fixture(scope="module")
+def catvton(tmp_path_factory, tiny_inpaint_checkpoint):
+    return save_catvton(tmp_path_factory.mktemp("catvton"), tiny_inpaint_checkpoint, "mix-48k-1024", "vitonhd-16k-512")
+
+
+def loaded(model, base=None, variant=None, vae=None, size=SIZE):
+    return loading.load(str(model), variant, base and str(base), vae and str(vae), size, igo.Runtime(device="cpu"))
+
+
+def pictures():
+    person = Image.effect_noise(SIZE, 90).convert("RGB")
+    mask = Image.new("L", SIZE)
+    mask.paste(255, (12, 16, 36, 48))
+    return person, mask, Image.linear_gradient("L").resize(SIZE).convert("RGB")
+
+
+@pytest.mark.parametrize("guidance", [2.5, 1.0])
+def test_catvton_gives_the_latents_of_its_method_step_by_step(catvton, tiny_inpaint_checkpoint, monkeypatch, guidance):
+    model = loaded(catvton, tiny_inpaint_checkpoint, "vitonhd-16k-512")
+    person, mask, shirt = pictures()
+    left, clothing, zone = model.encoded(person, mask), model.encoded(shirt), model.mask(mask)
+    seen, step = [], type(model.pipeline.scheduler).step
+
+    @wraps(step)
+    def watched(self, *given, **named):
+        made = step(self, *given, **named)
+        seen.append(made[0][..., : left.shape[2], :])
+        return made
+
+    monkeypatch.setattr(type(model.pipeline.scheduler), "step", watched)
+    model.paint([fitter.Asked(left, zone, clothing, 11)], 4, guidance)
+    monkeypatch.undo()
+    weights = catvton / "vitonhd-16k-512" / "attention" / "model.safetensors"
+    wanted = restated(tiny_inpaint_checkpoint, weights, left, zone, clothing, 11, 4, guidance)
+    assert len(seen) == 4
+    for ours, theirs in zip(seen, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_people_are_encoded_without_their_zone(catvton, tiny_inpaint_checkpoint):
+    model = loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024")
+    person, mask, _ = pictures()
+    gray = person.copy()
+    gray.paste((127, 127, 127), mask=mask)
+    vae = AutoencoderKL.from_pretrained(tiny_inpaint_checkpoint / "vae")
+    pixels = torch.tensor(list(person.getdata())).view(1, SIZE[1], SIZE[0], 3).permute(0, 3, 1, 2) / 127.5 - 1
+    pixels[:, :, 16:48, 12:36] = 0
+    with torch.no_grad():
+        wanted = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
+    torch.testing.assert_close(model.encoded(person, mask), wanted)
+    assert model.mask(mask).shape == (1, 1, 32, 24)
+    assert float(model.mask(mask).mean()) == pytest.approx(0.25)
+    assert float(model.mask(None).mean()) == 1
+
+
+def test_variants_and_their_sizes(catvton, tiny_inpaint_checkpoint, tmp_path):
+    big = loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", size=(None, None))
+    assert (big.size, big.steps, big.name) == ((768, 1024), 50, f"{catvton}/mix-48k-1024")
+    assert loaded(catvton, tiny_inpaint_checkpoint, "vitonhd-16k-512", size=(None, None)).size == (384, 512)
+    alone = loaded(catvton / "vitonhd-16k-512", tiny_inpaint_checkpoint)
+    assert set(alone.identities) == {str(catvton / "vitonhd-16k-512"), str(tiny_inpaint_checkpoint)}
+    assert all(identity.startswith("sha256:") for identity in alone.identities.values())
+    with pytest.raises(CheckpointError, match=r"several sets of weights; name one in variant=, of: mix-48k-1024, vito"):
+        loaded(catvton, tiny_inpaint_checkpoint)
+    with pytest.raises(CheckpointError, match="has no variant 'mix'; name one in variant=, of: "):
+        loaded(catvton, tiny_inpaint_checkpoint, "mix")
+    with pytest.raises(SettingsError, match="the size is 50x63; expected multiples of 2"):
+        loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", size=(50, 63))
+
+
+def test_a_hub_gives_no_more_than_is_needed(catvton, tiny_inpaint_checkpoint, hub):
+    model = loaded("zhengchong/CatVTON/vitonhd-16k-512", "stable-diffusion-v1-5/stable-diffusion-inpainting")
+    assert model.identities["zhengchong/CatVTON/vitonhd-16k-512"].startswith("revision:")
+    fetched = set(hub.fetched)
+    assert "vitonhd-16k-512/attention/model.safetensors" in fetched
+    assert not any(file.startswith(("mix-48k-1024/", "text_encoder/", "safety_checker/")) for file in fetched)
+
+
+@pytest.fixture
+def hub(hub, catvton, published_repositories, monkeypatch):
+    """The hub with CatVTON on it."""
+    place = published_repositories / "zhengchong" / "CatVTON"
+    if not place.exists():
+        place.parent.mkdir()
+        place.symlink_to(catvton, target_is_directory=True)
+    return hub
+
+
+def test_whole_checkpoints(tiny_inpaint_checkpoint, tmp_path):
+    model = loaded(tiny_inpaint_checkpoint, size=(None, None))
+    assert (model.size, model.steps, model.maskless) == ((24, 32), 50, True)
+    told = tmp_path / "told"
+    told.symlink_to(tiny_inpaint_checkpoint, target_is_directory=True)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for part in ("unet", "vae", "scheduler"):
+        (copy / part).symlink_to(tiny_inpaint_checkpoint / part, target_is_directory=True)
+    index = json.loads((tiny_inpaint_checkpoint / "model_index.json").read_text())
+    (copy / "model_index.json").write_text(json.dumps({**index, "text_encoder": [None, None], "tokenizer": None}))
+    (copy / "igo.json").write_text(json.dumps({"width": 30, "height": 40, "num_inference_steps": 7}))
+    without_text = loaded(copy, size=(None, None))
+    assert (without_text.size, without_text.steps) == ((30, 40), 7)
+    (copy / "igo.json").write_text(json.dumps({"width": "wide"}))
+    with pytest.raises(CheckpointError, match="igo.json can't be meant; expected numbers for width"):
+        loaded(copy)
+    with pytest.raises(SettingsError, match="variant is 'mix', and .* is a whole checkpoint; leave it out"):
+        loaded(tiny_inpaint_checkpoint, variant="mix")
+
+
+def test_another_vae(tiny_inpaint_checkpoint, catvton):
+    vae = tiny_inpaint_checkpoint / "vae"
+    model = loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", vae)
+    assert model.identities[str(vae)].startswith("sha256:")
+    with pytest.raises(CheckpointError, match="'UNet2DConditionModel'; expected a AutoencoderKL"):
+        loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", tiny_inpaint_checkpoint / "unet")
+    with pytest.raises(CheckpointError, match="has no config.json"):
+        loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", tiny_inpaint_checkpoint)
+
+
+def broken(catvton, tmp_path, change):
+    state = load_file(catvton / "mix-48k-1024" / "attention" / "model.safetensors")
+    place = tmp_path / "broken" / "attention"
+    place.mkdir(parents=True)
+    save_file(change(state), place / "model.safetensors")
+    return tmp_path / "broken"
+
+
+def test_weights_that_do_not_go_together(catvton, tiny_checkpoint, tiny_inpaint_checkpoint, tmp_path):
+    with pytest.raises(CheckpointError, match="has 4 channels; try-on needs one of 9"):
+        loaded(catvton, tiny_checkpoint, "mix-48k-1024")
+    with pytest.raises(CheckpointError, match="has 4 channels; try-on needs one of 9"):
+        loaded(tiny_checkpoint)
+    less = broken(catvton, tmp_path / "less", lambda state: {k: v for k, v in state.items() if not k.startswith("1.")})
+    with pytest.raises(CheckpointError, match="weights of self-attentions, and the UNet has .*; name the base"):
+        loaded(less, tiny_inpaint_checkpoint)
+    other = broken(catvton, tmp_path / "other", lambda state: {k: v.repeat(*[2] * v.ndim) for k, v in state.items()})
+    with pytest.raises(CheckpointError, match=r"with shape \(32, 32\), and the UNet has \(16, 16\)"):
+        loaded(other, tiny_inpaint_checkpoint)
+    endless = broken(catvton, tmp_path / "nan", lambda state: {k: v * float("nan") for k, v in state.items()})
+    with pytest.raises(CheckpointError, match="not finite"):
+        loaded(endless, tiny_inpaint_checkpoint)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CheckpointError, match="has neither a model_index.json nor CatVTON's attention/model.safetens"):
+        loaded(tmp_path / "empty", tiny_inpaint_checkpoint)
+
+
+def test_another_family(tmp_path, tiny_inpaint_checkpoint):
+    copy = tmp_path / "xl"
+    copy.mkdir()
+    for part in ("vae", "scheduler", "model_index.json"):
+        (copy / part).symlink_to(tiny_inpaint_checkpoint / part)
+    (copy / "unet").mkdir()
+    config = json.loads((tiny_inpaint_checkpoint / "unet" / "config.json").read_text())
+    (copy / "unet" / "config.json").write_text(json.dumps({**config, "addition_embed_type": "text_time"}))
+    with pytest.raises(CheckpointError, match="is of Stable Diffusion XL's family"):
+        loaded(copy)
+    (copy / "unet" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="has no weights of its unet"):
+        loaded(copy)
+    (copy / "unet" / "config.json").unlink()
+    with pytest.raises(CheckpointError, match="has no unet, which is needed"):
+        loaded(copy)
+
+
+@pytest.mark.parametrize("model", ["nowhere", "./not/here", "a/b/c/d", "mini"])
+def test_names_of_nothing(model):
+    with pytest.raises(CheckpointError, match="is not here; expected a folder in diffusers' layout, or a hub's own"):
+        loading.check(model, None, None, None)
+
+
+def test_the_numbering_at_real_size():
+    """Stable Diffusion 1.5's inpainting UNet has 16 self-attentions, of 49.57 M parameters, as CatVTON publishes."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            sample_size=64, in_channels=9, cross_attention_dim=768, attention_head_dim=8, layers_per_block=2,
+            block_out_channels=(320, 640, 1280, 1280),
+        )  # fmt: skip
+    state = attentions(unet)
+    assert len(state) == 16 * 5
+    assert sum(value.numel() for value in state.values()) == 49_574_400
+    widths = [state[f"{number}.to_q.weight"].shape[0] for number in range(16)]
+    assert widths == [320] * 2 + [640] * 2 + [1280] * 2 + [1280] * 3 + [640] * 3 + [320] * 3 + [1280]
