@@ -362,7 +362,7 @@ def test_catvton_needs_a_mask(parser, tiny_inpaint_checkpoint, tmp_path):
 
     save_catvton(tmp_path, tiny_inpaint_checkpoint)
     chain = igo.Chain(TryOn(model=str(tmp_path), base=str(tiny_inpaint_checkpoint), mask="none", width=48, height=64))
-    with pytest.raises(SettingsError, match="mask is 'none', and .* needs one; choose hull, tight or box"):
+    with pytest.raises(SettingsError, match=r"mask is 'none', and .* needs one; choose hull, tight or box"):
         chain.run(image=person(parser), references={"garment": garment(parser)})
 
 

@@ -3,7 +3,9 @@ of person over garment, DDIM with eta 1, no text, zeros for the garment's clean 
 
 import json
 from functools import wraps
+from shutil import copytree
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -97,10 +99,8 @@ def test_catvton_gives_the_latents_of_its_method_step_by_step(catvton, tiny_inpa
 def test_people_are_encoded_without_their_zone(catvton, tiny_inpaint_checkpoint):
     model = loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024")
     person, mask, _ = pictures()
-    gray = person.copy()
-    gray.paste((127, 127, 127), mask=mask)
     vae = AutoencoderKL.from_pretrained(tiny_inpaint_checkpoint / "vae")
-    pixels = torch.tensor(list(person.getdata())).view(1, SIZE[1], SIZE[0], 3).permute(0, 3, 1, 2) / 127.5 - 1
+    pixels = torch.from_numpy(np.array(person)).permute(2, 0, 1)[None] / 127.5 - 1
     pixels[:, :, 16:48, 12:36] = 0
     with torch.no_grad():
         wanted = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
@@ -138,29 +138,25 @@ def hub(hub, catvton, published_repositories, monkeypatch):
     """The hub with CatVTON on it."""
     place = published_repositories / "zhengchong" / "CatVTON"
     if not place.exists():
-        place.parent.mkdir()
-        place.symlink_to(catvton, target_is_directory=True)
+        copytree(catvton, place)
     return hub
 
 
 def test_whole_checkpoints(tiny_inpaint_checkpoint, tmp_path):
     model = loaded(tiny_inpaint_checkpoint, size=(None, None))
     assert (model.size, model.steps, model.maskless) == ((24, 32), 50, True)
-    told = tmp_path / "told"
-    told.symlink_to(tiny_inpaint_checkpoint, target_is_directory=True)
     copy = tmp_path / "copy"
-    copy.mkdir()
     for part in ("unet", "vae", "scheduler"):
-        (copy / part).symlink_to(tiny_inpaint_checkpoint / part, target_is_directory=True)
+        copytree(tiny_inpaint_checkpoint / part, copy / part)
     index = json.loads((tiny_inpaint_checkpoint / "model_index.json").read_text())
     (copy / "model_index.json").write_text(json.dumps({**index, "text_encoder": [None, None], "tokenizer": None}))
     (copy / "igo.json").write_text(json.dumps({"width": 30, "height": 40, "num_inference_steps": 7}))
     without_text = loaded(copy, size=(None, None))
     assert (without_text.size, without_text.steps) == ((30, 40), 7)
     (copy / "igo.json").write_text(json.dumps({"width": "wide"}))
-    with pytest.raises(CheckpointError, match="igo.json can't be meant; expected numbers for width"):
+    with pytest.raises(CheckpointError, match=r"igo.json can't be meant; expected numbers for width"):
         loaded(copy)
-    with pytest.raises(SettingsError, match="variant is 'mix', and .* is a whole checkpoint; leave it out"):
+    with pytest.raises(SettingsError, match=r"variant is 'mix', and .* is a whole checkpoint; leave it out"):
         loaded(tiny_inpaint_checkpoint, variant="mix")
 
 
@@ -170,7 +166,7 @@ def test_another_vae(tiny_inpaint_checkpoint, catvton):
     assert model.identities[str(vae)].startswith("sha256:")
     with pytest.raises(CheckpointError, match="'UNet2DConditionModel'; expected a AutoencoderKL"):
         loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", tiny_inpaint_checkpoint / "unet")
-    with pytest.raises(CheckpointError, match="has no config.json"):
+    with pytest.raises(CheckpointError, match=r"has no config.json"):
         loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", tiny_inpaint_checkpoint)
 
 
@@ -188,7 +184,7 @@ def test_weights_that_do_not_go_together(catvton, tiny_checkpoint, tiny_inpaint_
     with pytest.raises(CheckpointError, match="has 4 channels; try-on needs one of 9"):
         loaded(tiny_checkpoint)
     less = broken(catvton, tmp_path / "less", lambda state: {k: v for k, v in state.items() if not k.startswith("1.")})
-    with pytest.raises(CheckpointError, match="weights of self-attentions, and the UNet has .*; name the base"):
+    with pytest.raises(CheckpointError, match=r"weights of self-attentions, and the UNet has .*; name the base"):
         loaded(less, tiny_inpaint_checkpoint)
     other = broken(catvton, tmp_path / "other", lambda state: {k: v.repeat(*[2] * v.ndim) for k, v in state.items()})
     with pytest.raises(CheckpointError, match=r"with shape \(32, 32\), and the UNet has \(16, 16\)"):
@@ -197,16 +193,13 @@ def test_weights_that_do_not_go_together(catvton, tiny_checkpoint, tiny_inpaint_
     with pytest.raises(CheckpointError, match="not finite"):
         loaded(endless, tiny_inpaint_checkpoint)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CheckpointError, match="has neither a model_index.json nor CatVTON's attention/model.safetens"):
+    with pytest.raises(CheckpointError, match=r"has neither a model_index.json nor CatVTON's attention/model.safetens"):
         loaded(tmp_path / "empty", tiny_inpaint_checkpoint)
 
 
 def test_another_family(tmp_path, tiny_inpaint_checkpoint):
-    copy = tmp_path / "xl"
-    copy.mkdir()
-    for part in ("vae", "scheduler", "model_index.json"):
-        (copy / part).symlink_to(tiny_inpaint_checkpoint / part)
-    (copy / "unet").mkdir()
+    copy = copytree(tiny_inpaint_checkpoint, tmp_path / "xl")
+    (copy / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     config = json.loads((tiny_inpaint_checkpoint / "unet" / "config.json").read_text())
     (copy / "unet" / "config.json").write_text(json.dumps({**config, "addition_embed_type": "text_time"}))
     with pytest.raises(CheckpointError, match="is of Stable Diffusion XL's family"):
@@ -234,6 +227,6 @@ def test_the_numbering_at_real_size():
         )  # fmt: skip
     state = attentions(unet)
     assert len(state) == 16 * 5
-    assert sum(value.numel() for value in state.values()) == 49_574_400
+    assert sum(value.numel() for value in state.values()) == 49_574_080
     widths = [state[f"{number}.to_q.weight"].shape[0] for number in range(16)]
     assert widths == [320] * 2 + [640] * 2 + [1280] * 2 + [1280] * 3 + [640] * 3 + [320] * 3 + [1280]
