@@ -117,7 +117,7 @@ class TryOn:
             return None
         if self.reference not in request.references:
             raise MissingReferenceError(f"the zone is made for the reference '{self.reference}', which isn't given")
-        garment = self._garment(request, self._model(runtime).size, runtime)
+        garment = self._garment(request, self._model(runtime).size(self.width, self.height), runtime)
         zone: Zone = self._zone(frame, None, garment, runtime)
         return zone.image
 
@@ -135,7 +135,7 @@ class TryOn:
 
         fitter = self._model(runtime)
         try:
-            garment = self._garment(request, fitter.size, runtime)
+            garment = self._garment(request, fitter.size(self.width, self.height), runtime)
             zone = self._zone(frame, layer, garment, runtime)
             candidates, report = self._painted(frame, request, fitter, garment, zone, runtime)
         except MaskError as error:
@@ -156,8 +156,7 @@ class TryOn:
         """The model, told to the run's record."""
         from igo_plugins.fitting import loading
 
-        size = self.width, self.height
-        fitter = loading.load(self.model, self.variant, self.base, self.vae, size, runtime)
+        fitter = loading.load(self.model, self.variant, self.base, self.vae, runtime)
         if self.mask == "none" and not fitter.maskless:
             raise SettingsError(f"mask is 'none', and {fitter.name} needs one; choose hull, tight or box")
         for name, identity in fitter.identities.items():
@@ -168,6 +167,7 @@ class TryOn:
         """What the reference shows, laid out for the model."""
         from igo.images import digest
         from igo_plugins.fitting.garment import garment_of, working
+        from igo_plugins.fitting.memo import MANY
 
         reference = request.references[self.reference]
         part = None if self.part == "auto" else self.part
@@ -176,7 +176,7 @@ class TryOn:
             image = working(reference)
             return garment_of(image, self._parser(runtime).parse(image), part, size, self.reference)
 
-        return _memo(runtime).get(("garment", digest(reference), self.parser, part, size), made)
+        return _memo("garments", MANY, runtime).get((digest(reference), self.parser, part, size), made)
 
     def _zone(
         self, frame: igo.Frame, layer: Callable[[str], Image] | None, garment: Garment, runtime: igo.Runtime
@@ -187,22 +187,25 @@ class TryOn:
         from igo.images import digest
         from igo_plugins.fitting import zones
         from igo_plugins.fitting.garment import check_part
+        from igo_plugins.fitting.memo import FEW
 
         if (mask := _brought(layer, "mask")) is not None:
             return zones.brought(mask)
         part, seen, alpha = check_part(garment.part, self.reference), _seen(frame), _alpha(frame)
         if (parse := _brought(layer, "parse")) is not None:
-            return zones.parsed(np.asarray(parse.convert("L")), part, self.mask, alpha)
+            return zones.parsed(np.asarray(parse.convert("L")), part, self.mask, alpha, garment.hem)
+
+        key = digest(seen, alpha)
 
         def made() -> Zone:
             parser = self._parser(runtime)
-            parse = parser.parse(seen)
-            found = zones.parsed(parse, part, self.mask, alpha)
+            parse = _memo("parses", FEW, runtime).get((key, self.parser), lambda: parser.parse(seen))
+            found = zones.parsed(parse, part, self.mask, alpha, garment.hem)
             return replace(found, confidence=zones.certainty(parser, seen, parse, part))
 
         if self.on_doubt != "paint":
             zones.check_known(self.parser, seen)
-        zone = _memo(runtime).get(("zone", digest(seen, alpha), self.parser, part, self.mask), made)
+        zone = _memo("zones", FEW, runtime).get((key, self.parser, part, self.mask, garment.hem), made)
         if self.on_doubt != "paint":
             zones.believe(zone, part, self.confidence)
         return zone
@@ -241,6 +244,7 @@ class TryOn:
             "reference": self.reference,
             "part": garment.part,
             "worn": garment.worn,
+            "hem": garment.hem,
             "mask": self.mask if zone.parsed else "brought",
             "area": round(zone.area, 5),
             "confidence": None if zone.confidence is None else round(zone.confidence, 3),
@@ -302,9 +306,9 @@ def _brought(layer: Callable[[str], Image] | None, name: str) -> Image | None:
         return None
 
 
-def _memo(runtime: igo.Runtime) -> Memo:
-    """What steps of this kind remember, for all chains that share the runtime."""
+def _memo(kind: str, kept: int, runtime: igo.Runtime) -> Memo:
+    """What steps like this remember of a kind, for all chains that share the runtime."""
     from igo_plugins.fitting.memo import Memo
 
-    memo: Memo = runtime.model("what try-on remembers", Memo)
+    memo: Memo = runtime.model(("try-on remembers", kind), lambda: Memo(kept))
     return memo

@@ -14,7 +14,7 @@ from igo.cli import options
 from igo.cli.outputs import not_over, say_notes, told
 from igo.cli.printing import echo, one_line
 from igo.errors import ImageError, MaskError, SettingsError
-from igo.files import check_file
+from igo.files import check_file, refusing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,7 +47,10 @@ def everybody(
     names = {pair: output / f"{pair[0]}-{pair[1]}.png" for pair in product(rows, columns)}
     for name in (*names.values(), output / SHEET):
         not_over(name, [*rows.values(), *columns.values()])
-    output.mkdir(parents=True, exist_ok=True)
+    if output.exists() and not output.is_dir():
+        raise SettingsError(f"--output {output} is a file; expected a folder for many pictures")
+    with refusing(output, ImageError):
+        output.mkdir(parents=True, exist_ok=True)
     check_file(output / SHEET)
     chain.check(references=["garment"])
     height = max(SMALLEST, min(TALLEST, int((ROOM / (len(rows) + 1) / (len(columns) + 1)) ** 0.5)))

@@ -38,14 +38,14 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Fitter:
-    """A model on its device. ``identities`` has each of its checkpoints by name, ``size`` is the width and height of
-    the pictures that it takes."""
+    """A model on its device. ``identities`` has each of its checkpoints by name, ``native`` is the width and height of
+    the pictures that it paints best."""
 
     name: str
     identities: Mapping[str, str]
     pipeline: Any
     method: Method
-    size: tuple[int, int]
+    native: tuple[int, int]
     steps: int
     device: torch.device
     note: str | None = None
@@ -73,6 +73,14 @@ class Fitter:
         """Pixels along one side of a latent's cell."""
         return int(self.pipeline.vae_scale_factor)
 
+    def size(self, width: int | None, height: int | None) -> tuple[int, int]:
+        """What pictures are brought to: the width and height asked for, else its own. Raises ``SettingsError`` for a
+        size that no latents have."""
+        size = width or self.native[0], height or self.native[1]
+        if any(side % self.cell for side in size):
+            raise SettingsError(f"the size is {size[0]}x{size[1]}; expected multiples of {self.cell}")
+        return size
+
     def remembered(self, image: Image.Image, mask: Image.Image | None = None) -> Tensor:
         """The same as ``encoded``, of a picture that may have come before."""
         key = digest(image), None if mask is None else digest(mask)
@@ -80,7 +88,7 @@ class Fitter:
         return latents
 
     def encoded(self, image: Image.Image, mask: Image.Image | None = None) -> Tensor:
-        """The latents, 1×C×h×w, of an RGB picture of ``size``, gray where ``mask`` (L) isn't 0."""
+        """The latents, 1×C×h×w, of an RGB picture in whole cells, gray where ``mask`` (L) isn't 0."""
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
         if mask is not None:
             pixels = pixels * (torch.from_numpy(np.array(mask)) == 0)
@@ -89,13 +97,12 @@ class Fitter:
             mode: Tensor = vae.encode(pixels.to(self.device, vae.dtype)).latent_dist.mode()
         return mode * float(vae.config.scaling_factor)
 
-    def mask(self, mask: Image.Image | None) -> Tensor:
-        """A zone (L of ``size``, in whole cells; all of it for None) as the UNet takes it, 1×1×h×w."""
-        height, width = self.size[1] // self.cell, self.size[0] // self.cell
+    def mask(self, mask: Image.Image | None, latents: Tensor) -> Tensor:
+        """A zone (L, in whole cells; all of it for None) as the UNet takes it, 1×1×h×w, beside ``latents`` 1×C×h×w."""
         if mask is None:
-            return torch.ones(1, 1, height, width, device=self.device, dtype=self.pipeline.unet.dtype)
-        cells = np.asarray(mask)[:: self.cell, :: self.cell] > 0
-        return torch.from_numpy(cells)[None, None].to(self.device, self.pipeline.unet.dtype)
+            return torch.ones_like(latents[:, :1])
+        cells = torch.from_numpy(np.asarray(mask)[:: self.cell, :: self.cell] > 0)
+        return cells[None, None].to(latents.device, latents.dtype)
 
     def decoded(self, latents: Tensor) -> Image.Image:
         """The picture of latents 1×C×h×w, RGB."""
@@ -123,7 +130,8 @@ class Fitter:
         def do(wanted: Sequence[tuple[Sequence[Asked], OnStep | None]]) -> list[list[Image.Image]]:
             return self._paint(wanted, num_inference_steps, guidance_scale)
 
-        return gathered((self, num_inference_steps, guidance_scale), (asked, on_step), do)
+        shape = asked[0].left.shape
+        return gathered((self, num_inference_steps, guidance_scale, shape), (asked, on_step), do)
 
     def _paint(
         self, wanted: Sequence[tuple[Sequence[Asked], OnStep | None]], steps: int, guidance: float

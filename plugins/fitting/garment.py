@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from igo.errors import NothingFoundError, UnsureError
+from igo_plugins.parsing.build import ANKLES, HIPS, SHOULDERS, build_of
 from igo_plugins.parsing.labels import Part, Parts, shows
 from igo_plugins.parsing.parser import Parse
 from igo_plugins.parsing.zones import WORN, Category
@@ -33,6 +34,11 @@ KINDS: dict[Category, Parts] = {
     "lower": (Part.SKIRT, Part.PANTS),
     "dress": (Part.DRESS, Part.JUMPSUIT),
 }
+ACROSS: dict[Category, float] = {"upper": 0.2, "lower": 0.125, "dress": 0.26}
+"""How wide garments are where they lie flat, tops and dresses in their lower half without the sleeves, trousers and
+skirts at the waist, as shares of their wearer's height."""
+ROOM = 0.1
+"""What is added to a hem that was guessed."""
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
@@ -40,11 +46,13 @@ Box = tuple[int, int, int, int]
 @dataclass(frozen=True)
 class Garment:
     """A picture (RGB, of the model's size) of a garment by itself; ``part`` is None where nobody said and the parser
-    couldn't tell. ``worn``: it was cut out of a picture of somebody."""
+    couldn't tell. ``worn``: it was cut out of a picture of somebody. ``hem`` is about how far down the legs it reaches,
+    from 0 at the hips to 1 at the ankles, where that can be read off the picture."""
 
     image: Image.Image
     part: Category | None
     worn: bool
+    hem: float | None
 
 
 def working(reference: Image.Image) -> Image.Image:
@@ -65,7 +73,10 @@ def garment_of(image: Image.Image, parse: Parse, part: Category | None, size: tu
     if _worn(parse):
         if told is None:
             raise NothingFoundError(f"the reference '{name}' shows somebody, and no garment on them", area=0.0)
-        return Garment(_cut_out(pixels, _of(parse, told, name), size), told, True)
+        mask = _of(parse, told, name)
+        build = build_of(parse)
+        hem = (np.flatnonzero(mask.any(1))[-1] - build.row(0)) / max(build.row(1) - build.row(0), 1)
+        return Garment(_cut_out(pixels, mask, size), told, True, _likely(float(hem)))
     color, plain = _ground(pixels)
     differs = cleaned(np.abs(pixels.astype(np.int16) - color).max(axis=2) > DIFFERENT)
     found = cleaned(shows(parse, tuple(kind for parts in KINDS.values() for kind in parts)))
@@ -75,7 +86,8 @@ def garment_of(image: Image.Image, parse: Parse, part: Category | None, size: tu
             f"the reference '{name}' shows nothing but its ground (area {seen.mean():.1%}); expected a garment",
             area=float(seen.mean()),
         )
-    return Garment(_laid(image, _box(seen), size, color), told, False)
+    hem = _hem(seen, told) if plain and told is not None else None
+    return Garment(_laid(image, _box(seen), size, color), told, False, hem)
 
 
 def check_part(part: Category | None, name: str) -> Category:
@@ -108,6 +120,36 @@ def _of(parse: Parse, part: Category, name: str) -> Mask:
     raise NothingFoundError(
         f"the reference '{name}' shows somebody who wears nothing for part='{part}'; name another part", area=0.0
     )
+
+
+def _hem(shape: Mask, part: Category) -> float | None:
+    """How far down the legs a garment of a shape reaches that is laid flat: by its length, measured in its own widths.
+    None for what is open down its middle, as coats are."""
+    left, top, right, bottom = _box(shape)
+    rows = shape[top:bottom, left:right]
+    high = len(rows)
+    if part == "lower":
+        wide, first = float(np.median(rows[: max(1, high // 8)].sum(axis=1))), HIPS
+    else:
+        lower = rows[high * 11 // 20 : high * 9 // 10 + 1]
+        wide, first = float(np.median([_middle(row) for row in lower])), SHOULDERS
+    if not wide:
+        return None
+    last = first + high / wide * ACROSS[part]
+    return _likely((last - HIPS) / (ANKLES - HIPS))
+
+
+def _middle(row: Mask) -> int:
+    """How much of a row there is about its middle, without a gap: a body, and not the sleeves beside it."""
+    half = len(row) // 2
+    if not row[half]:
+        return 0
+    return int(np.argmin(np.append(row[half:], False)) + np.argmin(np.append(row[half::-1], False)) - 1)
+
+
+def _likely(hem: float) -> float:
+    """A hem that leaves room for error."""
+    return round(min(max(hem + ROOM, 0.0), 1.0), 2)
 
 
 def _ground(pixels: Pixels) -> tuple[npt.NDArray[np.int16], bool]:

@@ -76,7 +76,6 @@ def load(
     variant: str | None,
     base: str | None,
     vae: str | None,
-    size: tuple[int | None, int | None],
     runtime: Runtime,
 ) -> Fitter:
     """The model, kept by ``runtime`` for all chains that prepare it alike. Raises ``CheckpointError`` for what can't be
@@ -86,9 +85,9 @@ def load(
         from igo.networks.quiet import quietly
 
         with quietly():
-            return _loaded(model, variant, base, vae, size, prepare, runtime)
+            return _loaded(model, variant, base, vae, prepare, runtime)
 
-    fitter: Fitter = runtime.pipeline(("try-on", model, variant, base, vae, size), made)
+    fitter: Fitter = runtime.pipeline(("try-on", model, variant, base, vae), made)
     return fitter
 
 
@@ -97,7 +96,6 @@ def _loaded(
     variant: str | None,
     base: str | None,
     vae: str | None,
-    size: tuple[int | None, int | None],
     prepare: Callable[[Any], Any],
     runtime: Runtime,
 ) -> Fitter:
@@ -130,7 +128,7 @@ def _loaded(
         identities=identities,
         pipeline=prepare(_pipeline(models)),
         method=Method() if whole else CATVTON,
-        size=_checked_size((size[0] or native[0], size[1] or native[1]), models["vae"]),
+        native=native,
         steps=steps,
         device=runtime.device,
         note=parts.note,
@@ -257,11 +255,3 @@ def _pipeline(models: Mapping[str, Any]) -> Any:
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def _checked_size(size: tuple[int, int], vae: Any) -> tuple[int, int]:
-    """Raise ``SettingsError`` for a size that no latents have."""
-    cell = 2 ** (len(vae.config.block_out_channels) - 1)
-    if any(side < cell or side % cell for side in size):
-        raise SettingsError(f"the size is {size[0]}x{size[1]}; expected multiples of {cell}")
-    return size

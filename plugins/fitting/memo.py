@@ -8,14 +8,15 @@ from threading import Lock
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-KEPT = 48
-"""So many of each kind are remembered."""
+FEW, MANY = 6, 64
+"""How many are remembered of what is as large as a photo, and of what is small."""
 
 
 class Memo:
-    """The last ``KEPT`` things that were made, by what they were made of."""
+    """The last ``kept`` things that were made, by what they were made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = MANY) -> None:
+        self.kept = kept
         self._known: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = Lock()
 
@@ -29,6 +30,6 @@ class Memo:
         made = make()
         with self._lock:
             self._known[key] = made
-            while len(self._known) > KEPT:
+            while len(self._known) > self.kept:
                 self._known.popitem(last=False)
         return made

@@ -57,10 +57,10 @@ def painted(
     ``free``: the model isn't told the zone, which is then what it has changed; where that is nothing there is no
     candidate. Raises ``NothingFoundError`` if there is none at all.
     """
-    view = view_of(zone.image, fitter.size, context)
+    view = view_of(zone.image, garment.size, context)
     canvas, mask = view.shown(picture), None if free else view.mask(zone.image, fitter.cell)
     left, clothing = fitter.remembered(canvas, mask), fitter.remembered(garment)
-    asked = [Asked(left, fitter.mask(mask), clothing, seed) for seed in seeds]
+    asked = [Asked(left, fitter.mask(mask, left), clothing, seed) for seed in seeds]
     candidates: list[Candidate] = []
     refused: MaskError | None = None
     for image, seed in zip(fitter.paint(asked, num_inference_steps, guidance_scale, on_step), seeds, strict=True):

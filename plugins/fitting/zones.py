@@ -53,12 +53,13 @@ def brought(mask: Image.Image) -> Zone:
     return Zone(mask, area)
 
 
-def parsed(parse: Parse, part: Category, kind: Kind, alpha: Image.Image | None) -> Zone:
-    """The zone of a new garment in a parse. Where there is to be none, what is shown to the model is the box.
+def parsed(parse: Parse, part: Category, kind: Kind, alpha: Image.Image | None, hem: float | None = None) -> Zone:
+    """The zone of a new garment in a parse, which reaches down to ``hem``, where that is known (from 0 at the hips to 1
+    at the ankles). Where there is to be none, what is shown to the model is the box.
 
     Raises ``NothingFoundError`` for a person without such a garment, and for one that can't be seen.
     """
-    found = garment_zone(parse, part, "box" if kind == "none" else kind)
+    found = garment_zone(parse, part, "box" if kind == "none" else kind, hem=hem)
     image = visible_part(Image.fromarray(found.zone.astype(np.uint8) * 255), alpha)
     if image.getbbox() is None:
         raise NothingFoundError("the picture is transparent where the garment was found", found.area)

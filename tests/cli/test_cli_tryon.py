@@ -21,16 +21,23 @@ def command(capsys, monkeypatch, tmp_path, tiny_inpaint_checkpoint):
     for folder in ("people", "garments"):
         Path(folder).mkdir()
     for name, figure in (("ann", 3), ("bob", 4)):
-        person(parser, figure).save(f"people/{name}.png")
+        me = person(parser, figure)
+        me.save(f"people/{name}.png")
+        if name == "ann":
+            Image.fromarray(parser.parse(me)).save("parse.png")
     for name, figure, part in (("hoodie", 5, "upper"), ("shirt", 6, "upper"), ("trousers", 5, "lower")):
         garment(parser, figure, part).save(f"garments/{name}.png")
     short = ["-m", str(tiny_inpaint_checkpoint), "--parser", "mini", "--steps", "2", "--seed", "3", "--quiet"]
 
     def run(*arguments, name="tryon"):
-        code = cli.run_command([name, *map(str, arguments), *(short if name == "tryon" else [])])
+        code = cli.run_command([name, *(short if name == "tryon" else []), *map(str, arguments)])
         return code, *capsys.readouterr()
 
     return run
+
+
+WHERE = ["--image", "people/ann.png", "--layer", "parse=parse.png", "--reference", "garment=garments/hoodie.png"]
+WHERE += ["--reference", "garment-2=garments/trousers.png"]
 
 
 def pixels(name):
@@ -46,19 +53,20 @@ def test_a_garment_on_somebody(command):
 
 
 def test_records_tell_and_make_it_again(command):
-    garments = ["garments/hoodie.png", "garments/trousers.png"]
+    garments = ["garments/hoodie.png", "garments/trousers.png", "--layer", "parse=parse.png"]
     assert command("people/ann.png", *garments, "-o", "look.png")[0] == 0
     code, output, _ = command("look.png", name="show")
     assert code == 0
     assert output.count('use = "try-on"') == 2
     assert 'reference = "garment-2"' in output
-    code, output, errors = command("look.png", "-o", "again.png", name="replay")
+    code, output, errors = command("look.png", *WHERE, "-o", "again.png", name="replay")
     assert code == 0, errors
     assert Path("again.png").read_bytes() == Path("look.png").read_bytes()
 
 
 def test_several_garments_with_a_part_for_each(command):
     both = ["people/ann.png", "garments/hoodie.png", "garments/trousers.png", "-o", "both.png"]
+    both += ["--layer", "parse=parse.png"]
     assert command(*both, "--part", "upper", "--part", "lower")[0] == 0
     together = pixels("both.png")
     assert command("people/ann.png", "garments/hoodie.png", "-o", "one.png")[0] == 0
@@ -93,7 +101,7 @@ def test_a_mask_of_ones_own(command):
         (["--people", "none", "--garments", "garments", "-o", "x"], "none is not a folder; expected one with pictures"),
         (["--people", "empty", "--garments", "garments", "-o", "x"], "--people empty has no pictures in it"),
         (["--people", "people", "--garments", "garments", "-o", "mask.txt"], "mask.txt"),
-        (["people/ann.png", "none.png"], "there is no file none.png"),
+        (["people/ann.png", "none.png"], "'none.png' does not exist"),
         (["people/ann.png", "garments/hoodie.png", "--mask", "hul"], "mask"),
         (
             ["people/ann.png", "garments/hoodie.png", "-o", "people/ann.png"],
@@ -126,7 +134,8 @@ def test_everybody_in_everything(command):
     assert sheet.height > 3 * 192
     assert command("people/bob.png", "garments/shirt.png", "-o", "alone.png")[0] == 0
     assert (pixels("alone.png") == pixels("out/bob-shirt.png")).all()
-    code, _, errors = command("out/bob-shirt.png", "-o", "again.png", name="replay")
+    where = ["--image", "people/bob.png", "--reference", "garment=garments/shirt.png"]
+    code, _, errors = command("out/bob-shirt.png", *where, "-o", "again.png", name="replay")
     assert code == 0, errors
     assert Path("again.png").read_bytes() == Path("out/bob-shirt.png").read_bytes()
 
@@ -147,7 +156,7 @@ def test_who_fails_is_told_and_the_rest_goes_on(command):
 
 def test_what_no_pair_could_work_with_ends_it(command, tiny_checkpoint):
     arguments = ["--people", "people", "--garments", "garments", "-o", "out", "--model", tiny_checkpoint]
-    code, output, errors = command(*arguments, name="tryon")
+    code, output, errors = command(*arguments)
     assert (code, output) == (2, "")
     assert errors.count("\n") == 1
     assert "has 4 channels" in errors

@@ -62,8 +62,8 @@ def catvton(tmp_path_factory, tiny_inpaint_checkpoint):
     return save_catvton(tmp_path_factory.mktemp("catvton"), tiny_inpaint_checkpoint, "mix-48k-1024", "vitonhd-16k-512")
 
 
-def loaded(model, base=None, variant=None, vae=None, size=SIZE):
-    return loading.load(str(model), variant, base and str(base), vae and str(vae), size, igo.Runtime(device="cpu"))
+def loaded(model, base=None, variant=None, vae=None):
+    return loading.load(str(model), variant, base and str(base), vae and str(vae), igo.Runtime(device="cpu"))
 
 
 def pictures():
@@ -77,7 +77,8 @@ def pictures():
 def test_catvton_gives_the_latents_of_its_method_step_by_step(catvton, tiny_inpaint_checkpoint, monkeypatch, guidance):
     model = loaded(catvton, tiny_inpaint_checkpoint, "vitonhd-16k-512")
     person, mask, shirt = pictures()
-    left, clothing, zone = model.encoded(person, mask), model.encoded(shirt), model.mask(mask)
+    left, clothing = model.encoded(person, mask), model.encoded(shirt)
+    zone = model.mask(mask, left)
     seen, step = [], type(model.pipeline.scheduler).step
 
     @wraps(step)
@@ -104,16 +105,17 @@ def test_people_are_encoded_without_their_zone(catvton, tiny_inpaint_checkpoint)
     pixels[:, :, 16:48, 12:36] = 0
     with torch.no_grad():
         wanted = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
-    torch.testing.assert_close(model.encoded(person, mask), wanted)
-    assert model.mask(mask).shape == (1, 1, 32, 24)
-    assert float(model.mask(mask).mean()) == pytest.approx(0.25)
-    assert float(model.mask(None).mean()) == 1
+    left = model.encoded(person, mask)
+    torch.testing.assert_close(left, wanted)
+    assert model.mask(mask, left).shape == (1, 1, 32, 24)
+    assert float(model.mask(mask, left).mean()) == pytest.approx(0.25)
+    assert float(model.mask(None, left).mean()) == 1
 
 
 def test_variants_and_their_sizes(catvton, tiny_inpaint_checkpoint, tmp_path):
-    big = loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", size=(None, None))
-    assert (big.size, big.steps, big.name) == ((768, 1024), 50, f"{catvton}/mix-48k-1024")
-    assert loaded(catvton, tiny_inpaint_checkpoint, "vitonhd-16k-512", size=(None, None)).size == (384, 512)
+    big = loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024")
+    assert (big.native, big.steps, big.name) == ((768, 1024), 50, f"{catvton}/mix-48k-1024")
+    assert loaded(catvton, tiny_inpaint_checkpoint, "vitonhd-16k-512").native == (384, 512)
     alone = loaded(catvton / "vitonhd-16k-512", tiny_inpaint_checkpoint)
     assert set(alone.identities) == {str(catvton / "vitonhd-16k-512"), str(tiny_inpaint_checkpoint)}
     assert all(identity.startswith("sha256:") for identity in alone.identities.values())
@@ -122,15 +124,16 @@ def test_variants_and_their_sizes(catvton, tiny_inpaint_checkpoint, tmp_path):
     with pytest.raises(CheckpointError, match="has no variant 'mix'; name one in variant=, of: "):
         loaded(catvton, tiny_inpaint_checkpoint, "mix")
     with pytest.raises(SettingsError, match="the size is 50x63; expected multiples of 2"):
-        loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", size=(50, 63))
+        big.size(50, 63)
+    assert big.size(None, 64) == (768, 64)
 
 
 def test_a_hub_gives_no_more_than_is_needed(catvton, tiny_inpaint_checkpoint, hub):
     model = loaded("zhengchong/CatVTON/vitonhd-16k-512", "stable-diffusion-v1-5/stable-diffusion-inpainting")
     assert model.identities["zhengchong/CatVTON/vitonhd-16k-512"].startswith("revision:")
-    fetched = set(hub.fetched)
-    assert "vitonhd-16k-512/attention/model.safetensors" in fetched
-    assert not any(file.startswith(("mix-48k-1024/", "text_encoder/", "safety_checker/")) for file in fetched)
+    assert "zhengchong/CatVTON/vitonhd-16k-512/attention/model.safetensors" in hub.fetched
+    unwanted = ("mix-48k-1024", "text_encoder", "safety_checker", "tokenizer")
+    assert not any(f"/{folder}/" in file for file in hub.fetched for folder in unwanted)
 
 
 @pytest.fixture
@@ -143,16 +146,16 @@ def hub(hub, catvton, published_repositories, monkeypatch):
 
 
 def test_whole_checkpoints(tiny_inpaint_checkpoint, tmp_path):
-    model = loaded(tiny_inpaint_checkpoint, size=(None, None))
-    assert (model.size, model.steps, model.maskless) == ((24, 32), 50, True)
+    model = loaded(tiny_inpaint_checkpoint)
+    assert (model.native, model.steps, model.maskless) == ((24, 32), 50, True)
     copy = tmp_path / "copy"
     for part in ("unet", "vae", "scheduler"):
         copytree(tiny_inpaint_checkpoint / part, copy / part)
     index = json.loads((tiny_inpaint_checkpoint / "model_index.json").read_text())
     (copy / "model_index.json").write_text(json.dumps({**index, "text_encoder": [None, None], "tokenizer": None}))
     (copy / "igo.json").write_text(json.dumps({"width": 30, "height": 40, "num_inference_steps": 7}))
-    without_text = loaded(copy, size=(None, None))
-    assert (without_text.size, without_text.steps) == ((30, 40), 7)
+    without_text = loaded(copy)
+    assert (without_text.native, without_text.steps) == ((30, 40), 7)
     (copy / "igo.json").write_text(json.dumps({"width": "wide"}))
     with pytest.raises(CheckpointError, match=r"igo.json can't be meant; expected numbers for width"):
         loaded(copy)
