@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -64,7 +64,7 @@ def everybody(
             for pair in pairs[start : start + batch_size]:
                 person, garment = those.get(pair[0]), these.get(pair[1])
                 if person is not None and garment is not None:
-                    asked = {"image": person, "references": {"garment": garment}, "seed": seed}
+                    asked: dict[str, Any] = {"image": person, "references": {"garment": garment}, "seed": seed}
                     chosen.append(pair)
                     calls.append(partial(chain.run, observers=observers, **asked))
             for pair, look in zip(chosen, together(calls, batch_size, return_exceptions=True), strict=True):

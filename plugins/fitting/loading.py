@@ -232,11 +232,20 @@ def _defaults(folder: Path, models: Mapping[str, Any]) -> tuple[int, tuple[int, 
 
 
 def _other_vae(vae: str, runtime: Runtime) -> tuple[Any, str]:
+    """A VAE that lies by itself, and which it is."""
     from diffusers import AutoencoderKL
 
-    from igo.painting.checkpoints.parts import load_alone
+    from igo.networks import folders
 
-    return load_alone(AutoencoderKL, vae, "vae", runtime.dtype)
+    what, expected = f"the VAE {vae!r}", "name a folder or a hub's VAE in diffusers' layout, stabilityai/sd-vae-ft-mse"
+    with folders.one_line(what, expected):
+        place = folders.place_of(vae, what, expected)
+        kind = folders.description(place / "config.json").get("_class_name")
+        if kind != "AutoencoderKL":
+            has = "it has no config.json of diffusers'" if kind is None else f"it has a {kind}"
+            raise CheckpointError(f"{what} can't be loaded: {has}; {expected}")
+        model = folders.load_model(AutoencoderKL, place, what, dtype=runtime.dtype, local_files_only=True)
+    return model, folders.identity(place, vae)
 
 
 def _pipeline(models: Mapping[str, Any]) -> Any:

@@ -78,34 +78,6 @@ def load_parts(
     return Parts(folder, models, identity, note(weights, None, natural))
 
 
-def load_alone(kind: Any, checkpoint: str, called: str, dtype: torch.dtype) -> tuple[Any, str]:
-    """A model of diffusers' class ``kind`` from a folder or hub name that holds nothing else, in ``dtype``, and its
-    identity; ``called`` is its kind in errors, such as "vae". Raises ``CheckpointError``, one line."""
-    place, natural = folder_of(checkpoint, f"the {called} {checkpoint!r}"), _natural(dtype)
-
-    def needed(files: Sequence[str], _look: hub.Look) -> list[str]:
-        if CONFIG not in files:
-            raise CheckpointError(f"the {called} {checkpoint!r} has no {CONFIG}; expected a model in diffusers' layout")
-        within = [f"{called}/{file}" for file in files if "/" not in file]
-        found = chosen(checkpoint, [Part(called, "diffusers", kind)], within, None, natural)[called]
-        return [CONFIG, *(file.removeprefix(f"{called}/") for file in found.files)]
-
-    with quietly():
-        folder = (place or hub.fetch(checkpoint, needed)).resolve()
-        files = needed([path.name for path in folder.iterdir() if path.is_file()], folder.joinpath)
-        part = Part(folder.name, "diffusers", kind)
-        weights = chosen(checkpoint, [part], [f"{folder.name}/{file}" for file in files], None, natural)[part.name]
-        check_described(checkpoint, folder, [CONFIG])
-        with one_line(f"the {called} {checkpoint!r}"):
-            told = read_table(folder / CONFIG, f"the {CONFIG} of {checkpoint}").get("_class_name", kind.__name__)
-            if told != kind.__name__:
-                raise CheckpointError(f"the {called} {checkpoint!r} is a {told!r}; expected a {kind.__name__}")
-            model, _ = load_part(folder.parent, checkpoint, part, weights, dtype)
-    if called == "vae":
-        care_for(model)
-    return model, f"revision:{folder.name}" if place is None else digest(folder, files)
-
-
 def folder_of(name: str, called: str) -> Path | None:
     """The folder ``name``; ``None`` for a hub's name. Raises ``CheckpointError`` for neither."""
     place = at_home(name)
