@@ -62,8 +62,9 @@ class TryOn:
     num_inference_steps: int | None = None
     """Denoising steps; by default the chain's, else the model's own."""
     width: int | None = None
-    """Pixels of what the model is shown; by default its own, as is the height."""
+    """Pixels of what the model is shown; by default its own."""
     height: int | None = None
+    """The same, of its height."""
     context: float = 0.5
     """What the model is shown around the zone, as a multiple of its longer side."""
     candidates: int = 1
@@ -119,7 +120,8 @@ class TryOn:
             raise MissingReferenceError(f"the zone is made for the reference '{self.reference}', which isn't given")
         garment = self._garment(request, self._model(runtime).size(self.width, self.height), runtime)
         zone: Zone = self._zone(frame, None, garment, runtime)
-        return zone.image
+        image: Image = zone.image
+        return image
 
     @igo.hookimpl
     def postprocess(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import cv2
 import numpy as np
@@ -37,8 +38,8 @@ KINDS: dict[Category, Parts] = {
 ACROSS: dict[Category, float] = {"upper": 0.2, "lower": 0.125, "dress": 0.26}
 """How wide garments are where they lie flat, tops and dresses in their lower half without the sleeves, trousers and
 skirts at the waist, as shares of their wearer's height."""
-ROOM = 0.1
-"""What is added to a hem that was guessed."""
+QUARTERS = 4
+"""Into so many parts of the legs a hem that is guessed is rounded up."""
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
@@ -148,8 +149,8 @@ def _middle(row: Mask) -> int:
 
 
 def _likely(hem: float) -> float:
-    """A hem that leaves room for error."""
-    return round(min(max(hem + ROOM, 0.0), 1.0), 2)
+    """A hem that leaves room for error, and is that of many garments, whose zones are then the same."""
+    return min(max(ceil(hem * QUARTERS), 1), QUARTERS) / QUARTERS
 
 
 def _ground(pixels: Pixels) -> tuple[npt.NDArray[np.int16], bool]:

@@ -178,8 +178,8 @@ def test_flat_lays_fill_the_picture_of_the_model(ground, known):
 @pytest.mark.parametrize(
     ("part", "kind", "hem"),
     [
-        ("upper", "t-shirt", 0.05), ("upper", "hoodie", 0.08), ("upper", "sweater", 0.09), ("lower", "jeans", 0.94),
-        ("lower", "shorts", 0.34), ("lower", "skirt", 0.44), ("dress", "dress", 0.53),
+        ("upper", "t-shirt", 0.25), ("upper", "hoodie", 0.25), ("upper", "sweater", 0.25), ("lower", "jeans", 1),
+        ("lower", "shorts", 0.5), ("lower", "skirt", 0.75), ("dress", "dress", 0.5),
     ],
 )  # fmt: skip
 def test_how_long_a_garment_is_can_be_read_off_it(part, kind, hem):
@@ -187,10 +187,10 @@ def test_how_long_a_garment_is_can_be_read_off_it(part, kind, hem):
     parser = Knowing()
     image = garment(parser, figure, part, size=(150, 200))
     found = garment_of(image, parser.parse(image), part, (96, 128), "garment")
-    assert hem - 0.05 <= found.hem <= hem + 0.3
+    assert found.hem == hem
     pixels, parse = drawn(figure)
     worn = garment_of(Image.fromarray(pixels), parse, part, (96, 128), "garment")
-    assert worn.hem == pytest.approx(hem + 0.1, abs=0.2)
+    assert worn.hem in (hem, hem - 0.25)
 
 
 def test_coats_are_of_any_length():
@@ -448,6 +448,7 @@ def test_views_fit_the_model_and_lead_back(size):
         assert back == image
 
 
+@pytest.mark.slow
 def test_conformance(tiny_inpaint_checkpoint, tmp_path):
     parser = segformers.save(tmp_path / "parser", segformers.MINI)
     settings = {"part": "upper", "on_doubt": "skip", "width": 48, "height": 64, "num_inference_steps": 2}
