@@ -104,11 +104,14 @@ class TryOn:
         return (self.reference,)
 
     @igo.hookimpl
-    def check(self) -> None:
-        """Checkpoints that can't be found or asked for."""
+    def check(self, runtime: igo.Runtime) -> None:
+        """Checkpoints that can't be found or asked for, and what may not be used commercially, where that is asked
+        for."""
         from igo_plugins.fitting import loading
 
-        loading.check(self.model, self.variant, self.base, self.vae)
+        loading.check(self.model, self.variant, self.base, self.vae, runtime)
+        if runtime.commercial and self.parser != "mini":
+            runtime.permit(self.parser)
 
     @igo.hookimpl
     def provide(self, name: str, frame: igo.Frame, request: igo.Request, runtime: igo.Runtime) -> Image | None:
@@ -161,8 +164,8 @@ class TryOn:
         fitter = loading.load(self.model, self.variant, self.base, self.vae, runtime)
         if self.mask == "none" and not fitter.maskless:
             raise SettingsError(f"mask is 'none', and {fitter.name} needs one; choose hull, tight or box")
-        for name, identity in fitter.identities.items():
-            runtime.identify(name, identity)
+        for name, told in fitter.weights.items():
+            runtime.identify(name, *told)
         return fitter
 
     def _garment(self, request: igo.Request, size: tuple[int, int], runtime: igo.Runtime) -> Garment:
@@ -174,9 +177,11 @@ class TryOn:
         reference = request.references[self.reference]
         part = None if self.part == "auto" else self.part
 
+        parser = self._parser(runtime)  # each time, so that each record names it
+
         def made() -> Garment:
             image = working(reference)
-            return garment_of(image, self._parser(runtime).parse(image), part, size, self.reference)
+            return garment_of(image, parser.parse(image), part, size, self.reference)
 
         return _memo("garments", MANY, runtime).get((digest(reference), self.parser, part, size), made)
 
@@ -241,7 +246,7 @@ class TryOn:
         )
         report = {
             "checkpoint": fitter.name,
-            "identity": fitter.identities[fitter.name],
+            "identity": fitter.weights[fitter.name][0],
             "scheduler": fitter.scheduler,
             "reference": self.reference,
             "part": garment.part,

@@ -72,6 +72,7 @@ def tryon(
     guidance_scale: Annotated[float | None, typer.Option(help="How closely to follow the garment [2.5].")] = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
+    commercial: options.Commercial = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Put garments on somebody: `igo tryon me.png shirt.png`; or each of many on everybody, with --people DIR."""
@@ -106,7 +107,7 @@ def tryon(
     steps = [
         step(reference=name, part=parts[min(number, len(parts) - 1)], **settings) for number, name in enumerate(names)
     ]
-    chain = Chain(*steps, runtime=options.runtime_of(device, dtype))
+    chain = Chain(*steps, runtime=options.runtime_of(device, dtype, commercial))
     seed = drawn_seed() if seed is None else seed  # the same for all
     if people is not None and garments is not None:
         from igo.cli.fittings import everybody

@@ -17,6 +17,7 @@ from torch import Tensor
 from igo.chains.gathering import gathered
 from igo.errors import CheckpointError, IGOError, SettingsError, out_of_memory
 from igo.images import digest
+from igo.licensing import License
 from igo.networks.tryon import CATVTON, Method, try_on, without_text
 from igo_plugins.fitting.memo import Memo
 
@@ -38,11 +39,11 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Fitter:
-    """A model on its device. ``identities`` has each of its checkpoints by name, ``native`` is the width and height of
-    the pictures that it paints best."""
+    """A model on its device. ``weights`` has identity and licence of each of its checkpoints by name, ``native`` is the
+    width and height of the pictures that it paints best."""
 
     name: str
-    identities: Mapping[str, str]
+    weights: Mapping[str, tuple[str, License]]
     pipeline: Any
     method: Method
     native: tuple[int, int]

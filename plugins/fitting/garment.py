@@ -35,7 +35,7 @@ KINDS: dict[Category, Parts] = {
     "lower": (Part.SKIRT, Part.PANTS),
     "dress": (Part.DRESS, Part.JUMPSUIT),
 }
-ACROSS: dict[Category, float] = {"upper": 0.2, "lower": 0.125, "dress": 0.26}
+ACROSS: dict[Category, float] = {"upper": 0.2, "lower": 0.125, "dress": 0.29}
 """How wide garments are where they lie flat, tops and dresses in their lower half without the sleeves, trousers and
 skirts at the waist, as shares of their wearer's height."""
 QUARTERS = 4

@@ -13,6 +13,7 @@ from igo.errors import CheckpointError, SettingsError
 
 if TYPE_CHECKING:
     from igo import Runtime
+    from igo.licensing import License
     from igo_plugins.fitting.fitter import Fitter
 
 MINI = "mini/tryon"
@@ -39,6 +40,13 @@ class Place:
     revision: str | None = None
     """The commit of a hub's."""
 
+    @property
+    def identity(self) -> str:
+        """Which attention it is."""
+        from igo.painting.checkpoints.digests import digest
+
+        return f"revision:{self.revision}" if self.revision else digest(self.folder / str(self.attention))
+
 
 def split(model: str, variant: str | None) -> tuple[str, str | None]:
     """A model's name and its variant, which may be a third part of the name: ``owner/name/mix-48k-1024``. Raises
@@ -53,8 +61,9 @@ def split(model: str, variant: str | None) -> tuple[str, str | None]:
     return name, last
 
 
-def check(model: str, variant: str | None, base: str | None, vae: str | None) -> None:
-    """Raise ``CheckpointError`` for names of what is neither on this disk nor a hub's."""
+def check(model: str, variant: str | None, base: str | None, vae: str | None, runtime: Runtime) -> None:
+    """Raise ``CheckpointError`` for names of what is neither on this disk nor a hub's, ``LicenseError`` for what may
+    not be used commercially, where that is asked for: of a hub's, the card is fetched."""
     from igo import embedded
     from igo.painting.checkpoints.parts import folder_of
 
@@ -69,6 +78,10 @@ def check(model: str, variant: str | None, base: str | None, vae: str | None) ->
     for setting, other in (("base", base), ("VAE", vae)):
         if other is not None:
             folder_of(other, f"the {setting} {other!r}")
+    if runtime.commercial:
+        for weights in (name, base, vae):
+            if weights is not None:
+                runtime.permit(weights, embedded.path("tryon") if weights == MINI else None)
 
 
 def load(
@@ -100,32 +113,36 @@ def _loaded(
     runtime: Runtime,
 ) -> Fitter:
     from igo import embedded
+    from igo.licensing import stated
     from igo.networks.tryon import CATVTON, Method
     from igo.painting.checkpoints.parts import load_parts
     from igo_plugins.fitting.fitter import Fitter
 
     name, variant = split(model, variant)
-    place = Place(embedded.path("tryon")) if model == MINI else _place(name, variant)
+    place = Place(embedded.path("tryon")) if model == MINI else _place(name, variant, runtime)
     whole = place.attention is None
     if whole and (base is not None or variant is not None):
         setting, value = ("base", base) if base is not None else ("variant", variant)
         raise SettingsError(f"{setting} is {value!r}, and {name} is a whole checkpoint; leave it out")
     under = name if whole else base or BASE
     known = place.folder if whole and place.revision is None else None
-    parts = load_parts(under, NAMES, runtime.dtype, lambda configs: _check_unet(under, configs["unet"]), known)
-    models, identities = dict(parts.models), {under: parts.identity}
+    parts = load_parts(
+        under, NAMES, runtime.dtype, lambda configs: _check_unet(under, configs["unet"]), known, runtime.permit
+    )
+    models, weights = dict(parts.models), {under: (parts.identity, parts.license)}
     if place.attention is not None:
         shown = _put_in(models, place, name)
-        identities[shown] = _identity(place)
+        weights[shown] = place.identity, stated(place.folder, [place.attention])
         steps, native = STEPS, _size(place.attention)
     else:
         shown = name
         steps, native = _defaults(parts.folder, models)
     if vae is not None:
-        models["vae"], identities[vae] = _other_vae(vae, runtime)
+        models["vae"], identity, license_ = _other_vae(vae, runtime)
+        weights[vae] = identity, license_
     return Fitter(
         name=shown,
-        identities=identities,
+        weights=weights,
         pipeline=prepare(_pipeline(models)),
         method=Method() if whole else CATVTON,
         native=native,
@@ -135,9 +152,10 @@ def _loaded(
     )
 
 
-def _place(name: str, variant: str | None) -> Place:
+def _place(name: str, variant: str | None, runtime: Runtime) -> Place:
     """Where a model lies, fetched from a hub as far as it is looked into here."""
     from igo import hub
+    from igo.licensing import fetch, stated
     from igo.painting.checkpoints.parts import folder_of
 
     def wanted(files: Sequence[str], _look: hub.Look) -> list[str]:
@@ -148,8 +166,10 @@ def _place(name: str, variant: str | None) -> Place:
     folder = folder_of(name, what)
     revision = None
     if folder is None:
-        folder = hub.fetch(name, wanted)
+        folder = fetch(name, wanted, runtime.permit)
         revision = folder.name
+    else:
+        runtime.permit(name, stated(folder))
     files = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("**/*")) if path.is_file()]
     return Place(folder, _chosen(name, files, variant), revision)
 
@@ -202,13 +222,6 @@ def _put_in(models: dict[str, Any], place: Place, name: str) -> str:
     return shown
 
 
-def _identity(place: Place) -> str:
-    from igo.painting.checkpoints.digests import digest
-
-    assert place.attention is not None  # noqa: S101
-    return f"revision:{place.revision}" if place.revision else digest(place.folder / place.attention)
-
-
 def _size(attention: str) -> tuple[int, int]:
     """The size that the name of CatVTON's weights says."""
     told = re.search(r"-(\d+)/", f"/{attention}")
@@ -231,21 +244,22 @@ def _defaults(folder: Path, models: Mapping[str, Any]) -> tuple[int, tuple[int, 
         ) from None
 
 
-def _other_vae(vae: str, runtime: Runtime) -> tuple[Any, str]:
+def _other_vae(vae: str, runtime: Runtime) -> tuple[Any, str, License]:
     """A VAE that lies by itself, and which it is."""
     from diffusers import AutoencoderKL
 
+    from igo.licensing import stated
     from igo.networks import folders
 
     what, expected = f"the VAE {vae!r}", "name a folder or a hub's VAE in diffusers' layout, stabilityai/sd-vae-ft-mse"
     with folders.one_line(what, expected):
-        place = folders.place_of(vae, what, expected)
+        place = folders.place_of(vae, what, expected, permit=runtime.permit)
         kind = folders.description(place / "config.json").get("_class_name")
         if kind != "AutoencoderKL":
             has = "it has no config.json of diffusers'" if kind is None else f"it has a {kind}"
             raise CheckpointError(f"{what} can't be loaded: {has}; {expected}")
         model = folders.load_model(AutoencoderKL, place, what, dtype=runtime.dtype, local_files_only=True)
-    return model, folders.identity(place, vae)
+    return model, folders.identity(place, vae), stated(place)
 
 
 def _pipeline(models: Mapping[str, Any]) -> Any:

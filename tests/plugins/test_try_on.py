@@ -179,7 +179,7 @@ def test_flat_lays_fill_the_picture_of_the_model(ground, known):
     ("part", "kind", "hem"),
     [
         ("upper", "t-shirt", 0.25), ("upper", "hoodie", 0.25), ("upper", "sweater", 0.25), ("lower", "jeans", 1),
-        ("lower", "shorts", 0.5), ("lower", "skirt", 0.75), ("dress", "dress", 0.5),
+        ("lower", "shorts", 0.5), ("lower", "skirt", 0.75), ("dress", "dress", 0.75),
     ],
 )  # fmt: skip
 def test_how_long_a_garment_is_can_be_read_off_it(part, kind, hem):

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import igo
-from igo.errors import CheckpointError, SettingsError
+from igo.errors import CheckpointError, LicenseError, SettingsError
 from igo.networks.tryon import attentions
 from igo_plugins.fitting import fitter, loading
 from tests.builders.fittings import save_catvton
@@ -117,8 +117,8 @@ def test_variants_and_their_sizes(catvton, tiny_inpaint_checkpoint, tmp_path):
     assert (big.native, big.steps, big.name) == ((768, 1024), 50, f"{catvton}/mix-48k-1024")
     assert loaded(catvton, tiny_inpaint_checkpoint, "vitonhd-16k-512").native == (384, 512)
     alone = loaded(catvton / "vitonhd-16k-512", tiny_inpaint_checkpoint)
-    assert set(alone.identities) == {str(catvton / "vitonhd-16k-512"), str(tiny_inpaint_checkpoint)}
-    assert all(identity.startswith("sha256:") for identity in alone.identities.values())
+    assert set(alone.weights) == {str(catvton / "vitonhd-16k-512"), str(tiny_inpaint_checkpoint)}
+    assert all(identity.startswith("sha256:") for identity, _ in alone.weights.values())
     with pytest.raises(CheckpointError, match=r"several sets of weights; name one in variant=, of: mix-48k-1024, vito"):
         loaded(catvton, tiny_inpaint_checkpoint)
     with pytest.raises(CheckpointError, match="has no variant 'mix'; name one in variant=, of: "):
@@ -130,7 +130,7 @@ def test_variants_and_their_sizes(catvton, tiny_inpaint_checkpoint, tmp_path):
 
 def test_a_hub_gives_no_more_than_is_needed(catvton, tiny_inpaint_checkpoint, hub):
     model = loaded("zhengchong/CatVTON/vitonhd-16k-512", "stable-diffusion-v1-5/stable-diffusion-inpainting")
-    assert model.identities["zhengchong/CatVTON/vitonhd-16k-512"].startswith("revision:")
+    assert model.weights["zhengchong/CatVTON/vitonhd-16k-512"][0].startswith("revision:")
     assert "zhengchong/CatVTON/vitonhd-16k-512/attention/model.safetensors" in hub.fetched
     unwanted = ("mix-48k-1024", "text_encoder", "safety_checker", "tokenizer")
     assert not any(f"/{folder}/" in file for file in hub.fetched for folder in unwanted)
@@ -143,6 +143,21 @@ def hub(hub, catvton, published_repositories, monkeypatch):
     if not place.exists():
         copytree(catvton, place)
     return hub
+
+
+def test_what_may_not_be_sold_is_refused_before_it_is_read(catvton, tiny_inpaint_checkpoint, tmp_path):
+    model = copytree(catvton / "mix-48k-1024", tmp_path / "model")
+    (model / "README.md").write_text("---\nlicense: cc-by-nc-sa-4.0\n---\n")
+    assert str(loaded(model, tiny_inpaint_checkpoint).weights[str(model)][1]).startswith("cc-by-nc-sa-4.0")
+    commercial = igo.Runtime(device="cpu", commercial=True)
+    for base in (None, str(tiny_inpaint_checkpoint)):
+        with pytest.raises(LicenseError, match="cc-by-nc-sa"):
+            loading.check(str(model), None, base, None, commercial)
+    with pytest.raises(LicenseError, match="cc-by-nc-sa"):
+        loading.load(str(model), None, str(tiny_inpaint_checkpoint), None, commercial)
+    (model / "README.md").write_text("---\nlicense: mit\n---\n")
+    with pytest.raises(LicenseError, match=str(tiny_inpaint_checkpoint)):
+        loading.load(str(model), None, str(tiny_inpaint_checkpoint), None, commercial)
 
 
 def test_whole_checkpoints(tiny_inpaint_checkpoint, tmp_path):
@@ -166,7 +181,7 @@ def test_whole_checkpoints(tiny_inpaint_checkpoint, tmp_path):
 def test_another_vae(tiny_inpaint_checkpoint, catvton):
     vae = tiny_inpaint_checkpoint / "vae"
     model = loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", vae)
-    assert model.identities[str(vae)].startswith("sha256:")
+    assert model.weights[str(vae)][0].startswith("sha256:")
     with pytest.raises(CheckpointError, match="can't be loaded: it has a UNet2DConditionModel; name a folder"):
         loaded(catvton, tiny_inpaint_checkpoint, "mix-48k-1024", tiny_inpaint_checkpoint / "unet")
     with pytest.raises(CheckpointError, match=r"can't be loaded: it has no config.json of diffusers'"):
@@ -218,7 +233,7 @@ def test_another_family(tmp_path, tiny_inpaint_checkpoint):
 @pytest.mark.parametrize("model", ["nowhere", "./not/here", "a/b/c/d", "mini"])
 def test_names_of_nothing(model):
     with pytest.raises(CheckpointError, match="is not here; expected a folder in diffusers' layout, or a hub's own"):
-        loading.check(model, None, None, None)
+        loading.check(model, None, None, None, igo.Runtime())
 
 
 def test_the_numbering_at_real_size():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from igo import hub
 from igo.errors import CheckpointError
 from igo.files import at_home
+from igo.licensing import License, Permit, fetch, permit_all, stated
 from igo.networks.quiet import quietly
 from igo.painting.checkpoints.components import NATURAL, load_part, one_line, parts_of
 from igo.painting.checkpoints.digests import digest
@@ -36,15 +37,23 @@ class Parts:
     """``revision:<commit>`` of a hub, else ``sha256:<digest>`` of the files."""
     note: str | None
     """What a user should know: that other files were taken than were asked for."""
+    license: License
+    """As its card states it."""
 
 
 def load_parts(
-    checkpoint: str, names: Sequence[str], dtype: torch.dtype, check: Check, place: Path | None = None
+    checkpoint: str,
+    names: Sequence[str],
+    dtype: torch.dtype,
+    check: Check,
+    place: Path | None = None,
+    permit: Permit = permit_all,
 ) -> Parts:
     """The models ``names`` of a checkpoint in diffusers' layout, in ``dtype``, and its scheduler.
 
     ``checkpoint`` is a folder or a hub's name, of which no more is fetched than is wanted; ``place`` is where it lies,
-    if that is known. ``check`` is asked before weights are fetched or read. Raises ``CheckpointError``, one line.
+    if that is known. ``check`` is asked before weights are fetched or read, and ``permit`` about the
+    licence. Raises what these raise, and ``CheckpointError``, one line.
     """
     place, natural = place or folder_of(checkpoint, f"the checkpoint {checkpoint!r}"), _natural(dtype)
 
@@ -65,7 +74,9 @@ def load_parts(
         return [*described((*names, "scheduler"), files), *(file for one in weights for file in one.files)]
 
     with quietly():
-        folder = place or hub.fetch(checkpoint, needed)
+        if place is not None:
+            permit(checkpoint, stated(place))
+        folder = place or fetch(checkpoint, needed, permit)
         files = _files(folder)
         parts, weights = wanted(files, folder.joinpath)
         check_described(checkpoint, folder, described((*names, "scheduler"), files))
@@ -75,7 +86,7 @@ def load_parts(
         care_for(models["vae"])
     taken = [file for one in weights.values() for file in one.files]
     identity = f"revision:{folder.name}" if place is None else digest(folder, taken)
-    return Parts(folder, models, identity, note(weights, None, natural))
+    return Parts(folder, models, identity, note(weights, None, natural), stated(folder))
 
 
 def folder_of(name: str, called: str) -> Path | None:
