@@ -32,6 +32,7 @@ from igo.cli import (
     train,
     train_lora,
     train_parser,
+    train_tryon,
     tryon,
     upscale,
 )
@@ -71,6 +72,7 @@ for module in (
     train,
     train_lora,
     train_parser,
+    train_tryon,
     mini,
 ):
     module.register(app)

@@ -1,4 +1,4 @@
-"""The whole family of `mini`: base, inpaint, clipseg, parser and upscaler, trained one after the other."""
+"""The whole family of `mini`: base, inpaint, clipseg, parser, try-on and upscaler, trained one after the other."""
 
 import hashlib
 import os
@@ -15,15 +15,16 @@ from igo.mini.parser import train_parser
 from igo.mini.pictures import balanced_figures
 from igo.mini.recipe import BaseTraining, Recipe
 from igo.mini.repaints import drawn_repaints
+from igo.mini.tryon import train_tryon
 from igo.mini.upscaler import train_upscaler, weights_file
 from igo.training import finetune
 from igo.training.data.weights import check_replaceable
 from igo.training.loop.effort import Effort
 from igo.training.loop.hardware import batch_scale
 
-PARTS = ("base", "inpaint", "clipseg", "parser", "upscaler")
+PARTS = ("base", "inpaint", "clipseg", "parser", "tryon", "upscaler")
 SUMS = "SHA256SUMS"
-SHARES = {"base": 0.5, "inpaint": 0.14, "clipseg": 0.14, "parser": 0.14, "x4": 0.06, "x2": 0.02}
+SHARES = {"base": 0.36, "inpaint": 0.12, "clipseg": 0.12, "parser": 0.12, "tryon": 0.2, "x4": 0.06, "x2": 0.02}
 """Of the training time."""
 HELD_OUT = 48
 
@@ -47,6 +48,8 @@ def make(
         raise SettingsError(f"mini has no part {unknown[0] if unknown else None!r}; choose from {', '.join(PARTS)}")
     if "inpaint" in parts and "base" not in parts and not (out / "base").is_dir():
         raise SettingsError(f"mini/inpaint is made of mini/base, which is not in {out}; train both")
+    if "tryon" in parts and "inpaint" not in parts and not (out / "inpaint").is_dir():
+        raise SettingsError(f"mini/tryon is made of mini/inpaint, which is not in {out}; train both")
     for part in parts:
         if part != "upscaler":  # whose files are replaced one by one, not its folder
             check_replaceable(out / part)
@@ -63,6 +66,9 @@ def make(
     if "parser" in parts:
         effort = _effort(recipe, minutes["parser"], 8, 2e-3)
         train_parser(work, out / "parser", effort, pictures=recipe.pictures, held_out=HELD_OUT)
+    if "tryon" in parts:
+        effort = _effort(recipe, minutes["tryon"], 8, 6e-4)
+        train_tryon(out / "inpaint", work, out / "tryon", effort, held_out=HELD_OUT, triplets=recipe.pictures)
     if "upscaler" in parts:
         folder = out / "upscaler"
         train_upscaler(4, work, folder, _effort(recipe, minutes["x4"], 16, 1e-3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +11,13 @@ from typing import Any, Literal
 import torch
 from diffusers import StableDiffusionInpaintPipeline
 
+from igo import embedded
 from igo.errors import CheckpointError
 from igo.licensing import Permit, permit_all
 from igo.networks.tryon import attentions
 from igo.painting.checkpoints import checkpoint
 from igo.painting.checkpoints.layout import DEFAULTS_FILE
+from igo.painting.checkpoints.parts import load_parts
 from igo.training.data.export import export
 from igo.training.data.latents import weights_digest
 from igo.training.data.tryon import TryOnSet
@@ -33,17 +36,24 @@ Learn = Literal["attention", "all"]
 
 
 def load_base(name: str, permit: Permit = permit_all) -> checkpoint.Loaded:
-    """An inpainting checkpoint to teach, in 32 bit. Raises ``CheckpointError`` if it can't be loaded or isn't shaped
-    like Stable Diffusion 1.5's: a UNet of 9 channels, and an autoencoder; and what ``permit`` raises of its licence."""
-    loaded = checkpoint.load(name, inpainting=True, dtype=torch.float32, permit=permit)
-    unet = getattr(loaded.pipeline, "unet", None)
-    channels = None if unet is None else int(unet.config.in_channels)
-    if channels != CHANNELS or hasattr(loaded.pipeline, "text_encoder_2"):
-        raise CheckpointError(
-            f"{name} is a {type(loaded.pipeline).__name__} of {channels or 'other'} channels; try-on is taught to "
-            f"checkpoints that repaint, shaped like Stable Diffusion 1.5's ({CHANNELS} channels)"
-        )
-    return loaded
+    """An inpainting checkpoint to teach, in 32 bit, without what reads text: ``"mini/tryon"``, ``"mini/inpaint"``, a
+    folder or a hub's name. Raises ``CheckpointError`` if it can't be loaded or isn't shaped like Stable Diffusion 1.5's
+    (a UNet of 9 channels, and an autoencoder), and what ``permit`` raises of its licence."""
+    own = {f"mini/{part}": part for part in ("tryon", "inpaint")} | {"mini": "base"}
+
+    def check(configs: Mapping[str, Mapping[str, Any]]) -> None:
+        channels = configs["unet"].get("in_channels", 4)
+        if channels != CHANNELS or configs["unet"].get("addition_embed_type") is not None:
+            raise CheckpointError(
+                f"{name} has a UNet of {channels} channels; try-on is taught to checkpoints that repaint, shaped like "
+                f"Stable Diffusion 1.5's ({CHANNELS} channels)"
+            )
+
+    place = embedded.path(own[name]) if name in own else None
+    parts = load_parts(name, ("unet", "vae"), torch.float32, check, place, permit)
+    pipeline = fitter(**parts.models)
+    defaults = checkpoint.defaults_in(parts.folder, name, pipeline)
+    return checkpoint.Loaded(pipeline, parts.identity, defaults, parts.note, parts.license)
 
 
 def train_tryon(
@@ -75,7 +85,7 @@ def train_tryon(
         height, width = data.people.shape[1:3]
         defaults = asdict(base.defaults) | {"width": width, "height": height, "guidance_scale": GUIDANCE}
         if learn == "all":
-            export(fitter(pipeline), out, defaults=defaults)
+            export(pipeline, out, defaults=defaults)
         else:
             with replacing(out) as partial:
                 (partial / ATTENTION).parent.mkdir(parents=True)
@@ -84,14 +94,14 @@ def train_tryon(
     return report
 
 
-def fitter(pipeline: Any) -> StableDiffusionInpaintPipeline:
-    """The parts of an inpainting pipeline that try-on uses: no text."""
+def fitter(unet: Any, vae: Any, scheduler: Any) -> StableDiffusionInpaintPipeline:
+    """A pipeline of the parts of an inpainting checkpoint that try-on uses: no text."""
     return StableDiffusionInpaintPipeline(
-        vae=pipeline.vae,
+        vae=vae,
         text_encoder=None,
         tokenizer=None,
-        unet=pipeline.unet,
-        scheduler=pipeline.scheduler,
+        unet=unet,
+        scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

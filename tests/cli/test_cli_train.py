@@ -10,7 +10,7 @@ from transformers import SegformerForSemanticSegmentation
 from igo import cli
 from igo.networks.files import load_srvgg
 from igo.painting.checkpoints import checkpoint
-from igo.training import finetune
+from igo.training import finetune, fitting
 
 SHORT = ["--steps", "2", "--batch-size", "1"]
 
@@ -56,6 +56,33 @@ def test_a_base_and_an_inpainting_checkpoint_are_trained(source, command, photos
     loaded = checkpoint.load("repaint", inpainting=True, dtype=finetune.torch.float32)
     assert loaded.pipeline.unet.config.in_channels == 9
     assert (loaded.defaults.width, loaded.defaults.height) == (32, 48)
+
+
+@pytest.mark.parametrize("learn", ["attention", "all"])
+def test_try_on_is_trained_on_pairs(learn, command, photos, tiny_checkpoint):
+    code, _, errors = command("inpaint", "--data", photos, "--base", tiny_checkpoint, "--width", 32, "--height", 48,
+                              "--out", "repaint", *SHORT)  # fmt: skip
+    assert code == 0, errors
+    lines = [{"file_name": f"{n}.png", "garment": f"{1 - n}.png", "mask": f"{n}-mask.png"} for n in range(2)]
+    (photos / "metadata.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    given = ["tryon", "--data", photos, "--base", "repaint", "--learn", learn, "--held-out", 1, *SHORT]
+    code, output, errors = command(*given, "--out", "fitting")
+    assert code == 0, errors
+    assert "fitting: 2 steps, held-out loss " in output
+    if learn == "all":
+        loaded = fitting.load_base("fitting")
+        assert (loaded.defaults.width, loaded.defaults.guidance_scale) == (32, 2.5)
+    else:
+        with safe_open("fitting/attention/model.safetensors", "pt") as file:
+            assert {name.split(".", 1)[1] for name in file.keys()} >= {"to_q.weight", "to_out.0.bias"}  # noqa: SIM118
+    code, _, errors = command(*given, "--out", "photos")
+    assert (code, len(errors.splitlines())) == (2, 1)
+
+
+def test_try_on_is_taught_to_checkpoints_that_repaint_alone(command, photos, tiny_checkpoint):
+    code, _, errors = command("tryon", "--data", photos, "--base", tiny_checkpoint, "--out", "fitting", *SHORT)
+    assert code == 2
+    assert "4 channels; try-on is taught to checkpoints that repaint" in errors
 
 
 def test_an_upscaler_is_trained_and_learns_on(command, photos):

@@ -64,6 +64,9 @@ def made(monkeypatch):
     monkeypatch.setattr(family, "train_clipseg", lambda work, out, effort, **_: write(out, "clipseg", effort.minutes))
     monkeypatch.setattr(family, "train_parser", lambda work, out, effort, **_: write(out, "parser", effort.minutes))
     monkeypatch.setattr(
+        family, "train_tryon", lambda inpaint, work, out, effort, **_: write(out, "tryon", effort.minutes)
+    )
+    monkeypatch.setattr(
         family, "train_upscaler", lambda scale, work, out, effort, **_: write(out, f"x{scale}", effort.minutes)
     )
     return asked
@@ -71,12 +74,13 @@ def made(monkeypatch):
 
 def test_all_parts_share_the_time_and_are_on_record(made, tmp_path):
     size = family.make(tmp_path / "out", Recipe(minutes=100))
-    assert made == [("base", 50), ("inpaint", 14), ("clipseg", 14), ("parser", 14), ("x4", 6), ("x2", 2)]
+    shared = {"base": 36, "inpaint": 12, "clipseg": 12, "parser": 12, "tryon": 20, "x4": 6, "x2": 2}
+    assert dict(made) == shared
     assert size == sum(len(name) for name, _ in made)
     lines = (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()
     assert f"{hashlib.sha256(b'x2').hexdigest()}  upscaler/x2.safetensors" in lines
-    assert len([line for line in lines if line.endswith("/README.md")]) == 5
-    assert len(lines) == 11
+    assert len([line for line in lines if line.endswith("/README.md")]) == 6
+    assert len(lines) == 13
 
 
 def test_one_part_gets_all_of_the_time(made, tmp_path):
@@ -87,7 +91,9 @@ def test_one_part_gets_all_of_the_time(made, tmp_path):
 
 
 def test_parts_that_cannot_be_made_are_refused(made, tmp_path):
-    with pytest.raises(SettingsError, match="no part 'vae'; choose from base, inpaint, clipseg, parser, upscaler"):
+    with pytest.raises(
+        SettingsError, match="no part 'vae'; choose from base, inpaint, clipseg, parser, tryon, upscaler"
+    ):
         family.make(tmp_path / "out", Recipe(), parts=["vae"])
     with pytest.raises(SettingsError, match="is made of mini/base, which is not in"):
         family.make(tmp_path / "out", Recipe(), parts=["inpaint"])

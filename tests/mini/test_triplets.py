@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from diffusers import UNet2DConditionModel
 
+from igo import embedded
 from igo.mini.fittings import drawn_fittings, write_triplets
 from igo.mini.triplets import DIFFERENT, SIZE, triplet
+from igo.mini.tryon import train_tryon
 from igo.training.data.fittings import load_fittings
+from igo.training.loop.effort import Effort
 from igo.wardrobe import held_out
 
 
@@ -70,3 +74,16 @@ def test_they_are_written_as_they_are_read_again(tmp_path):
     assert np.array_equal(found.before[0], one.before)
     assert found.garments.shape[0] == 4
     assert (one.zones[0] <= found.zones[0, 0].numpy()).all()
+
+
+@pytest.mark.slow
+def test_a_try_on_is_made_of_what_repaints(tmp_path, monkeypatch):
+    monkeypatch.setattr("igo.mini.fittings.CHUNK", 3)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    effort = Effort(steps=1, batch_size=1, quiet=True)
+    report = train_tryon(embedded.path("inpaint"), tmp_path, tmp_path / "out", effort, held_out=1, triplets=3)
+    assert report.step == 1
+    unet = UNet2DConditionModel.from_pretrained(tmp_path / "out" / "unet")
+    assert unet.config.down_block_types[0] == "CrossAttnDownBlock2D"
+    written = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.safetensors"))
+    assert written < 15e6
