@@ -65,8 +65,9 @@ class TryOn:
     """Pixels of what the model is shown; by default its own."""
     height: int | None = None
     """The same, of its height."""
-    context: float = 0.5
-    """What the model is shown around the zone, as a multiple of its longer side."""
+    context: float | None = None
+    """What the model is shown around the zone, as a multiple of its longer side; by default what it has learned from,
+    0.1, or 0.5 for CatVTON's."""
     candidates: int = 1
     """How many are painted; the best is taken: by a step of the chain that scores, else the one in which the parser is
     surest of the garment, else the one with the least seam."""
@@ -87,7 +88,7 @@ class TryOn:
                 raise SettingsError(f"{name} is empty; expected a name")
         if not 0 <= self.confidence <= 1:
             raise SettingsError(f"confidence is {self.confidence}; expected a number from 0 to 1")
-        if self.context < 0:
+        if self.context is not None and self.context < 0:
             raise SettingsError(f"context is {self.context}; expected at least 0")
         if self.candidates < 1:
             raise SettingsError(f"candidates is {self.candidates}; expected at least 1")
@@ -239,7 +240,7 @@ class TryOn:
             zone,
             [first + number for number in range(self.candidates)],
             free=free,
-            context=self.context,
+            context=fitter.method.context if self.context is None else self.context,
             num_inference_steps=steps,
             guidance_scale=self.guidance_scale,
             on_step=runtime.progress,

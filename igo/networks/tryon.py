@@ -25,15 +25,17 @@ class Method:
 
     ``renew``: each step puts the clean garment, noised anew with one fixed noise, into its half, which is else denoised
     like the person's. ``forget``: the unconditional branch loses the noised garment too, and not the clean one alone.
-    ``eta`` is DDIM's, 0 for no further noise.
+    ``eta`` is DDIM's, 0 for no further noise. ``context`` is what a model is shown around a zone, as a multiple of its
+    longer side: `mini/tryon` learned from pictures that the garment nearly fills, CatVTON from whole people.
     """
 
     renew: bool = True
     forget: bool = True
     eta: float = 0.0
+    context: float = 0.1
 
 
-CATVTON = Method(renew=False, forget=False, eta=1.0)
+CATVTON = Method(renew=False, forget=False, eta=1.0, context=0.5)
 """As CatVTON's own weights were made to be used."""
 
 
