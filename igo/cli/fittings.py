@@ -41,6 +41,8 @@ def everybody(
     """
     from igo.chains.gathering import together
 
+    if batch_size < 1:
+        raise SettingsError(f"batch_size is {batch_size}; expected at least 1")
     if output is None:
         raise SettingsError("--people writes many pictures; name their folder with --output DIR")
     rows, columns = (_pictures(folder, name) for folder, name in ((people, "--people"), (garments, "--garments")))

@@ -108,7 +108,7 @@ def test_a_mask_of_ones_own(command):
             "would write over the input people",
         ),
         (["people/ann.png", "garments/hoodie.png", "--part", "hat"], "part is 'hat'"),
-        (["people/ann.png", "garments/hoodie.png", "--batch-size", "0", "--people", "x"], "--people and --garments go"),
+        (["--people", "people", "--garments", "garments", "-o", "x", "--batch-size", "0"], "--batch-size is 0; exp"),
     ],
 )
 def test_what_can_not_be_meant_is_one_line(command, arguments, message):

@@ -421,7 +421,7 @@ def random_case(random, large=False):
     return image, Image.fromarray(mask)
 
 
-@pytest.mark.parametrize("count", [12, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [6, pytest.param(300, marks=pytest.mark.slow)])
 def test_not_a_byte_changes_outside_any_zone(parser, trying, count):
     random, shirt = np.random.default_rng(count), garment(parser, known=False)
     for number in range(count):
