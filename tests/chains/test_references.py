@@ -129,7 +129,7 @@ def test_one_of_which_nothing_is_seen_is_noted():
         ({"image": SHIRT}, SettingsError, "a reference can't be called 'image', as the picture to start from is"),
         ({"mask": SHIRT}, SettingsError, "a reference can't be called 'mask', as a layer is"),
     ],
-    ids=str,
+    ids=["gone", "bytes", "number", "list", "image", "layer"],
 )
 def test_what_cannot_be_one_is_one_line(references, error, told, photo):
     with pytest.raises(error, match=told):
