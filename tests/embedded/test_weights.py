@@ -12,7 +12,7 @@ from igo import embedded, wardrobe
 from igo.errors import CheckpointError
 
 PROMPT = "fashion photo of a woman in a {} sweater and gray jeans, studio background"
-LARGEST_TOTAL = 40_000_000
+LARGEST_TOTAL = 60_000_000
 
 
 def digests():
@@ -125,3 +125,46 @@ def test_the_upscalers_beat_lanczos_on_spoilt_pictures(scale, drawing):
     plain = np.asarray(Image.fromarray(small).resize((256, 384), Image.Resampling.LANCZOS))
     error, plain_error = (np.square(picture - large.astype(float)).mean() for picture in (made, plain))
     assert error < 0.9 * plain_error
+
+
+def test_the_parser_tells_who_wears_what_and_what_lies_flat():
+    import torch
+    from transformers import AutoImageProcessor, SegformerForSemanticSegmentation
+
+    drawing = wardrobe.draw(wardrobe.sample(4, top="sweater", top_color="red", bottom="trousers", bag="none"))
+    folder = embedded.path("parser")
+    model = SegformerForSemanticSegmentation.from_pretrained(folder).eval()
+    processor = AutoImageProcessor.from_pretrained(folder)
+    assert tuple(model.config.id2label[value] for value in range(model.config.num_labels)) == wardrobe.PARSE
+
+    def found(image):
+        with torch.no_grad():
+            outputs = model(**processor(Image.fromarray(image), return_tensors="pt"))
+        return processor.post_process_semantic_segmentation(outputs, [image.shape[:2]])[0].numpy()
+
+    parse = found(drawing.image)
+    for name in ("background", "face", "top", "pants"):
+        value = wardrobe.PARSE.index(name)
+        mask, truth = parse == value, drawing.parse == value
+        assert (mask & truth).sum() / (mask | truth).sum() > 0.7, name
+    for garment, name in (("upper", "top"), ("lower", "pants")):
+        laid = wardrobe.lay_flat(drawing.figure, garment, *embedded.NATIVE_SIZE)
+        inside = found(laid.image)[laid.shape > 0.5]
+        assert (inside == wardrobe.PARSE.index(name)).mean() > 0.7, name
+
+
+def test_the_try_on_takes_the_garment_of_the_picture():
+    from igo_plugins import TryOn
+
+    person = wardrobe.sample(6, top="t-shirt", top_color="gray", top_pattern="plain", bottom="jeans", bag="none")
+    drawing = wardrobe.draw(person)
+    chain, runtime = TryOn(), igo.Runtime()
+    for color in ("red", "blue"):
+        worn = wardrobe.sample(9, top="t-shirt", top_color=color, top_pattern="plain", bottom="jeans")
+        laid = Image.fromarray(wardrobe.lay_flat(worn, "upper", *embedded.NATIVE_SIZE).image)
+        look = igo.Chain(chain, runtime=runtime).run(
+            image=Image.fromarray(drawing.image), references={"garment": laid}, seed=3
+        )
+        inside = np.asarray(look.image)[drawing.labels == wardrobe.Part.TOP].astype(float)
+        near = {name: np.abs(inside - wardrobe.COLORS[name]).mean() for name in ("red", "blue", "gray")}
+        assert min(near, key=near.get) == color, near
