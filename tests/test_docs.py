@@ -10,8 +10,8 @@ import igo
 from igo import hookspecs
 from tests.pages import DOCS, FOLLOWED, PAGES, ROOT, blocks, pictures, run
 
-LONG = [DOCS / "chains.md"]
-"""Pages that paint for more than half a minute."""
+LONG = [DOCS / name for name in ("chains.md", "exactness.md", "replay.md")]
+"""Pages that paint for long."""
 
 
 def each(pages):

@@ -14,6 +14,7 @@ from benchmarks.upscaling import photos
 from igo.errors import ImageError, LayerError
 from igo.images import read_image, read_mask
 from igo.images.compositing import color_matched, composite, context_box, restored_outside, seam_score
+from igo.licensing import License
 from igo.painting.diffusion import Painted
 from igo.painting.families import Defaults
 from igo.painting.text_to_image import TextToImage, _Model
@@ -84,9 +85,8 @@ class Inverting(TextToImage):
     native: tuple[int, int] = (32, 48)
 
     def _model(self, runtime, inpainting):
-        return _Model(
-            "inverting", "", Defaults(*self.native, 20, 5.0), Inverts(multiple=8 if self.native[0] < 99 else 64)
-        )
+        inverts = Inverts(multiple=8 if self.native[0] < 99 else 64)
+        return _Model("inverting", "", Defaults(*self.native, 20, 5.0), inverts, None, License())
 
 
 def picture_of(mode, size):

@@ -26,6 +26,7 @@ def short(monkeypatch):
     return Recipe(pictures=5, full_pictures=4)
 
 
+@pytest.mark.slow
 def test_a_base_is_made_from_nothing_and_another_of_it(short, tmp_path):
     size = BaseTraining(tmp_path / "work", short).run(tmp_path / "out")
     assert 14e6 < size < 16e6

@@ -161,6 +161,7 @@ def test_vitpose_plus_is_asked_for_coco(models, picture, monkeypatch):
     assert asked[0]["dataset_index"].tolist() == [0]
 
 
+@pytest.mark.slow
 def test_it_keeps_the_rules(models):
     check_plugin(Pose(str(models / "pose"), threshold=0))
 

@@ -247,6 +247,7 @@ def test_a_reference_that_is_missing_is_told_before_anything_loads(adapter, pain
         paint(adapter(reference="style, mood"), references={"style": noise()})
 
 
+@pytest.mark.slow
 def test_it_keeps_the_rules(adapter, tiny_checkpoint, runtime):
     check_plugin(
         adapter(), base=igo.TextToImage(str(tiny_checkpoint)), prompt="a coat", runtime=runtime,

@@ -11,6 +11,7 @@ from PIL import Image
 from igo import cli
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does_with_twice_the_batch(tiny_checkpoint, tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     lines = []
