@@ -18,6 +18,7 @@ from igo.licensing import License
 from igo.painting.diffusion import Painted
 from igo.painting.families import Defaults
 from igo.painting.text_to_image import TextToImage, _Model
+from igo.values import Conditions
 
 
 def noise(width, height, seed):
@@ -125,7 +126,7 @@ def test_no_byte_of_any_picture_changes_outside_the_mask(
     base = Inverting(feather=feather, context=context, color_match=color_match, native=native)
     if alone:
         request = igo.Request("a red coat", image=read.image, layers={"mask": mask}, seed=7)
-        frame = base.generate(request, igo.Runtime("cpu"))[0]
+        frame = base.generate(request, lambda *_: Conditions(), igo.Runtime("cpu"))[0]
     else:
         frame = igo.Chain(base).run("a red coat", image=source, layers={"mask": mask}, seed=7)[0]
         assert frame.layers.get("alpha") == read.alpha
