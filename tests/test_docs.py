@@ -10,7 +10,7 @@ import igo
 from igo import hookspecs
 from tests.pages import DOCS, FOLLOWED, PAGES, ROOT, blocks, pictures, run
 
-LONG = [DOCS / name for name in ("chains.md", "exactness.md", "replay.md")]
+LONG = [ROOT / "README.md", *(DOCS / f"{name}.md" for name in ("chains", "exactness", "index", "mini", "replay"))]
 """Pages that paint for long."""
 
 

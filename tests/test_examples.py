@@ -57,6 +57,7 @@ def test_igo_finds_it_and_tells_its_settings(example, installed, capsys):
     assert len(capsys.readouterr().out.split("settings:\n")[1].splitlines()) >= 6
 
 
+@pytest.mark.slow
 @each
 def test_what_the_readme_says_runs_in_its_order(example, installed, capsys):
     text = (example / "README.md").read_text("utf-8")

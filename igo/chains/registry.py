@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
@@ -68,7 +68,8 @@ def installed() -> tuple[Plugin, ...]:
 @cache
 def _installed(_path: tuple[str, ...]) -> tuple[Plugin, ...]:
     """Reading the metadata of all distributions takes a while; they change with the path."""
-    found = {_plugin(point) for point in entry_points(group=GROUP)}
+    told = cache(_told)  # by each of a distribution's plugins, whose metadata is parsed at every question
+    found = {_plugin(point, told) for point in entry_points(group=GROUP)}
     return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.distribution)))
 
 
@@ -159,12 +160,14 @@ def _target(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def _plugin(point: EntryPoint) -> Plugin:
-    target, distribution = point.value.replace(" ", ""), point.dist
-    if distribution is None:
-        return Plugin(point.name, target, "unknown", "?")
-    name, version = distribution.name or "unknown", distribution.version or "?"
-    return Plugin(point.name, target, name, version, _required(distribution))
+def _plugin(point: EntryPoint, told: Callable[[Distribution], tuple[str, str, str]]) -> Plugin:
+    of = ("unknown", "?", "") if point.dist is None else told(point.dist)
+    return Plugin(point.name, point.value.replace(" ", ""), *of)
+
+
+def _told(distribution: Distribution) -> tuple[str, str, str]:
+    """A distribution's name, its version, and the versions of IGO that it wants."""
+    return distribution.name or "unknown", distribution.version or "?", _required(distribution)
 
 
 def _required(distribution: Distribution) -> str:

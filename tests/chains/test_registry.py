@@ -210,6 +210,7 @@ HARMFUL = {
 }
 
 
+@pytest.mark.slow
 def test_a_plugin_that_fails_hangs_or_crashes_harms_nobody_else(install, told, monkeypatch):
     monkeypatch.setattr(doctor, "IMPORT_LIMIT", 10)
     for name, source in HARMFUL.items():

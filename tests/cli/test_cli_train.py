@@ -85,6 +85,7 @@ def test_try_on_is_taught_to_checkpoints_that_repaint_alone(command, photos, tin
     assert "4 channels; try-on is taught to checkpoints that repaint" in errors
 
 
+@pytest.mark.slow
 def test_an_upscaler_is_trained_and_learns_on(command, photos):
     code, output, errors = command("upscaler", "--data", photos, "--scale", 2, "--out", "x2.safetensors", *SHORT)
     assert code == 0, errors

@@ -57,6 +57,7 @@ def test_mini_loads_in_plain_diffusers_and_paints_the_same():
     assert look.image == plain
 
 
+@pytest.mark.slow
 def test_mini_paints_the_colour_that_is_asked_for():
     chain = igo.Chain(igo.TextToImage("mini"))
     names = ("red", "green", "blue", "yellow")

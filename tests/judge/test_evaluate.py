@@ -51,6 +51,7 @@ def found(part):
     return Findings(part, {}, [Row(f"how good {part} is", 0.5)], [sample], columns=1, height=32)
 
 
+@pytest.mark.slow
 def test_all_parts_are_evaluated(weights, tiny_checkpoint, tiny_inpaint_checkpoint, tmp_path, capsys):
     counts = ["--prompts", "1", "--seeds", "1", "--steps", "1", "--garments", "1", "--drawings", "1", "--renders", "1"]
     own = ["--base", str(tiny_checkpoint), "--inpaint", str(tiny_inpaint_checkpoint), *weights]

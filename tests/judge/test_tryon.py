@@ -125,6 +125,7 @@ def test_a_pattern_is_known_wherever_it_begins(some):
     assert weave(np.roll(drawings[1], 2, axis=0), drawings, worn(pair.truth, pair.category)) == 1
 
 
+@pytest.mark.slow
 def test_the_truth_reaches_every_goal(lines):
     found = lines(perfect)
     missed = {name: line.result for name, line in found.items() if line.verdict == "missed"}
@@ -133,6 +134,7 @@ def test_the_truth_reaches_every_goal(lines):
     assert found["colour, judged"].text < 0.5
 
 
+@pytest.mark.slow
 def test_the_unchanged_picture_fails(lines):
     found = lines(untouched)
     missed = {name for name, line in found.items() if line.verdict == "missed"}

@@ -53,6 +53,7 @@ def test_the_truth_of_a_patch_is_the_share_that_is_named(task):
     assert shares.sum().item() == shares.shape[-1]
 
 
+@pytest.mark.slow
 def test_parts_and_phrases_are_learned(task, tmp_path):
     train(task, LoopSettings(steps=60, batch_size=6, learning_rate=3e-3, warmup=5, ema_decay=0.8), tmp_path, quiet=True)
     rows = [json.loads(line) for line in (tmp_path / "losses.jsonl").read_text().splitlines()]

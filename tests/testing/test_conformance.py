@@ -164,20 +164,24 @@ def test_outpainting():
     check_plugin(Outpainting(to="3:4"))
 
 
+@pytest.mark.slow
 def test_upscaling():
     check_plugin(Upscaling(2))
 
 
+@pytest.mark.slow
 def test_virtual_styling():
     figure = draw_figure(top="hoodie", top_color="gray", top_pattern="plain")
     check_plugin(VirtualStyling("hoodie", to="a red coat"), image=figure.image, prompt=figure.prompt, strength=0)
 
 
+@pytest.mark.slow
 def test_text_mask():
     figure = draw_figure(top="hoodie", top_color="gray", top_pattern="plain")
     check_plugin(TextMask("hoodie"), image=figure.image)
 
 
+@pytest.mark.slow
 def test_human_parsing(tmp_path):
     from tests.builders.segformers import ATR, save  # here: it imports torch, and with it this module would
 
@@ -185,12 +189,14 @@ def test_human_parsing(tmp_path):
     check_plugin(HumanParsing(str(save(tmp_path, ATR)), every, confidence=0))
 
 
+@pytest.mark.slow
 def test_captioning(tmp_path):
     from tests.builders.captioners import save_blip2  # here: it imports torch, and with it this module would
 
     check_plugin(Captioning(str(save_blip2(tmp_path)), num_beams=2, max_new_tokens=5))
 
 
+@pytest.mark.slow
 def test_adapter(tiny_checkpoint, tmp_path):
     import torch
 

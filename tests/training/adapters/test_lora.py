@@ -123,6 +123,7 @@ def test_an_adapter_is_trained_and_nothing_else_changes(text_rate, base, tmp_pat
     assert (work / "samples" / "step-000004.png").exists()
 
 
+@pytest.mark.slow
 def test_encoded_captions_teach_what_anew_encoded_ones_do(tiny_checkpoint, tmp_path, monkeypatch):
     losses = []
     for name in ("cached", "anew"):
@@ -136,6 +137,7 @@ def test_encoded_captions_teach_what_anew_encoded_ones_do(tiny_checkpoint, tmp_p
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_adapter(tiny_checkpoint, tmp_path, monkeypatch):
     def run(out, work):
         base = adapt.load_adaptable(str(tiny_checkpoint))
@@ -150,6 +152,7 @@ def test_a_killed_training_ends_with_the_same_adapter(tiny_checkpoint, tmp_path,
     assert all(torch.equal(one.get_tensor(name), other.get_tensor(name)) for name in one.keys())  # noqa: SIM118
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_with_its_own_pictures_and_captions_alone(tiny_checkpoint, tmp_path):
     def learn(data, **changes):
         out, effort = tmp_path / "a.safetensors", replace(EFFORT, **changes)

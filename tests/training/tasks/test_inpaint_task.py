@@ -92,6 +92,7 @@ def test_batches_repeat_with_the_generator_and_weigh_the_zone(task):
     assert one["weights"][mask].min() > one["weights"][~mask].max()
 
 
+@pytest.mark.slow
 def test_repainting_is_learned(task, tmp_path):
     settings = LoopSettings(steps=60, batch_size=8, learning_rate=1e-2, warmup=5, ema_decay=0.5)
     report = train(task, settings, tmp_path, quiet=True)

@@ -23,6 +23,7 @@ def vae_task(pipeline, pictures):
     return VaeTask(pipeline.vae, pictures.repeat(1, 2, 2, 1), pictures[:2], crop=32)
 
 
+@pytest.mark.slow
 def test_the_vae_learns_pictures(vae_task, tmp_path):
     settings = LoopSettings(steps=120, batch_size=4, learning_rate=1e-2, warmup=2, ema_decay=0.5)
     report = train(vae_task, settings, tmp_path, quiet=True)
