@@ -18,22 +18,55 @@ from igo.training.tasks.conditioning import Conditions, TextConditioner, tokeniz
 PREDICTIONS = ("epsilon", "v_prediction")
 
 
-class DiffusionObjective(nn.Module):
+class DenoisingObjective(nn.Module):
     """The denoising loss, weighted by min-SNR (Hang et al., Efficient Diffusion Training via Min-SNR Weighting
     Strategy), on noise or on velocity (Salimans & Ho, Progressive Distillation for Fast Sampling)."""
 
     alphas_cumprod: Tensor
+
+    def __init__(self, scheduler: Any, snr_gamma: float | None = 5.0) -> None:
+        super().__init__()
+        prediction = scheduler.config.prediction_type
+        if prediction not in PREDICTIONS:
+            wanted = " or ".join(PREDICTIONS)
+            raise SettingsError(f"prediction type '{prediction}' can't be trained; choose {wanted}")
+        self.prediction, self.snr_gamma = str(prediction), snr_gamma
+        self.register_buffer("alphas_cumprod", scheduler.alphas_cumprod.clone(), persistent=False)
+
+    def shares(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """How much of the latents, and how much noise, is in what is noisy: N×1×1×1 each."""
+        kept = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+        return kept.sqrt(), (1 - kept).sqrt()
+
+    def losses(
+        self, predicted: Tensor, latents: Tensor, noise: Tensor, timesteps: Tensor, weights: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Of a prediction for ``latents`` with ``noise``, N×C×h×w each; ``weights`` N×1×h×w say how much each place
+        counts."""
+        signal, sigma = self.shares(timesteps)
+        kept = self.alphas_cumprod[timesteps]
+        snr = kept / (1 - kept)
+        if self.prediction == "epsilon":
+            target, weight = noise, torch.ones_like(snr)
+            if self.snr_gamma is not None:
+                weight = snr.clamp(max=self.snr_gamma) / snr
+        else:
+            target, weight = signal * noise - sigma * latents, torch.ones_like(snr)
+            if self.snr_gamma is not None:
+                weight = snr.clamp(max=self.snr_gamma) / (snr + 1)
+        error = (predicted - target).square()
+        error = (error if weights is None else error * weights).mean((1, 2, 3))
+        return {"loss": (weight * error).mean(), "unweighted": error.mean()}
+
+
+class DiffusionObjective(DenoisingObjective):
+    """The denoising loss of a pipeline's UNet on what its text encoders say."""
+
     conditioner: TextConditioner
 
     def __init__(self, pipeline: Any, snr_gamma: float | None = 5.0) -> None:
-        super().__init__()
-        config = pipeline.scheduler.config
-        if config.prediction_type not in PREDICTIONS:
-            wanted = " or ".join(PREDICTIONS)
-            raise SettingsError(f"prediction type '{config.prediction_type}' can't be trained; choose {wanted}")
+        super().__init__(pipeline.scheduler, snr_gamma)
         self.unet, self.conditioner = pipeline.unet, TextConditioner(pipeline)
-        self.prediction, self.snr_gamma = str(config.prediction_type), snr_gamma
-        self.register_buffer("alphas_cumprod", pipeline.scheduler.alphas_cumprod.clone(), persistent=False)
 
     def forward(
         self,
@@ -53,9 +86,7 @@ class DiffusionObjective(nn.Module):
         ``TextConditioner``). ``time_ids`` N×6 are XL's sizes. ``context`` N×c×h×w are further channels that the UNet
         sees as they are; ``weights`` N×1×h×w say how much each place counts, 1 on average.
         """
-        kept = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-        signal, sigma = kept.sqrt(), (1 - kept).sqrt()
-        snr = (kept / (1 - kept)).flatten()
+        signal, sigma = self.shares(timesteps)
         if tokens is not None:
             said = self.conditioner(tokens)
             states, pooled = said["states"], said.get("pooled")
@@ -63,17 +94,7 @@ class DiffusionObjective(nn.Module):
         noisy = signal * latents + sigma * noise
         seen = noisy if context is None else torch.cat([noisy, context], 1)
         predicted = self.unet(seen, timesteps, states, added_cond_kwargs=added).sample.float()
-        if self.prediction == "epsilon":
-            target, weight = noise, torch.ones_like(snr)
-            if self.snr_gamma is not None:
-                weight = snr.clamp(max=self.snr_gamma) / snr
-        else:
-            target, weight = signal * noise - sigma * latents, torch.ones_like(snr)
-            if self.snr_gamma is not None:
-                weight = snr.clamp(max=self.snr_gamma) / (snr + 1)
-        error = (predicted - target).square()
-        error = (error if weights is None else error * weights).mean((1, 2, 3))
-        return {"loss": (weight * error).mean(), "unweighted": error.mean()}
+        return self.losses(predicted, latents, noise, timesteps, weights)
 
 
 @dataclass(frozen=True)

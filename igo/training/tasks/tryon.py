@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from igo.errors import CheckpointError, SettingsError
+from igo.errors import CheckpointError
 from igo.files import refusing
 from igo.networks.tryon import Method, below, context, try_on, without_text
 from igo.networks.weights import read
@@ -20,7 +20,7 @@ from igo.training.data.tryon import TryOnSet
 from igo.training.data.weights import write_tensors
 from igo.training.loop.grids import sheet
 from igo.training.loop.task import Batch, Task
-from igo.training.tasks.diffusion import PREDICTIONS
+from igo.training.tasks.diffusion import DenoisingObjective
 
 OUTSIDE = 0.2
 """How much a place outside the zone counts in the loss, against 1 inside."""
@@ -81,20 +81,12 @@ def fittings(vae: Any, data: TryOnSet, cache: Path | None = None) -> Fittings:
     return made
 
 
-class TryOnObjective(nn.Module):
-    """The denoising loss on the person's half, weighted by min-SNR (Hang et al.) and by place."""
-
-    alphas_cumprod: Tensor
+class TryOnObjective(DenoisingObjective):
+    """The denoising loss on the person's half, weighted by place."""
 
     def __init__(self, unet: nn.Module, scheduler: Any, snr_gamma: float | None = 5.0) -> None:
-        super().__init__()
-        self.unet, self.snr_gamma = unet, snr_gamma
-        self.prediction = str(scheduler.config.prediction_type)
-        if self.prediction not in PREDICTIONS:
-            raise SettingsError(
-                f"prediction type '{self.prediction}' can't be trained; choose {' or '.join(PREDICTIONS)}"
-            )
-        self.register_buffer("alphas_cumprod", scheduler.alphas_cumprod.clone(), persistent=False)
+        super().__init__(scheduler, snr_gamma)
+        self.unet = unet
 
     def forward(
         self, people: Tensor, noise: Tensor, timesteps: Tensor, left: Tensor, masks: Tensor, garments: Tensor,
@@ -102,25 +94,13 @@ class TryOnObjective(nn.Module):
     ) -> dict[str, Tensor]:  # fmt: skip
         """``people``, ``left`` and ``garments`` N×C×h×w, ``noise`` N×C×2h×w, ``masks`` and ``weights`` N×1×h×w;
         ``shown`` N×1×1×1 is 0 where the garment is left out: clean, noised, all of it."""
-        kept = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-        signal, sigma = kept.sqrt(), (1 - kept).sqrt()
-        snr = (kept / (1 - kept)).flatten()
+        signal, sigma = self.shares(timesteps)
         height = people.shape[-2]
         noisy = signal * people + sigma * noise[..., :height, :]
         other = (signal * garments + sigma * noise[..., height:, :]) * shown
         seen = torch.cat([below(noisy, other), context(left, masks, garments * shown)], 1)
         predicted = self.unet(seen, timesteps, encoder_hidden_states=None).sample.float()[..., :height, :]
-        mine = noise[..., :height, :]
-        if self.prediction == "epsilon":
-            target, weight = mine, torch.ones_like(snr)
-            if self.snr_gamma is not None:
-                weight = snr.clamp(max=self.snr_gamma) / snr
-        else:
-            target, weight = signal * mine - sigma * people, torch.ones_like(snr)
-            if self.snr_gamma is not None:
-                weight = snr.clamp(max=self.snr_gamma) / (snr + 1)
-        error = ((predicted - target).square() * weights).mean((1, 2, 3))
-        return {"loss": (weight * error).mean(), "unweighted": error.mean()}
+        return self.losses(predicted, people, noise[..., :height, :], timesteps, weights)
 
 
 class TryOnTask(Task):
