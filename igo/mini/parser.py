@@ -14,16 +14,14 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from igo.embedded import NATIVE_SIZE
 from igo.mini.drawings import Drawn, draw_once
-from igo.mini.pictures import balanced_figures
+from igo.mini.pictures import balanced_figures, scene
 from igo.training import finetune
 from igo.training.data.parses import ParseSet
 from igo.training.loop.effort import Effort, digest
 from igo.training.loop.loop import TrainingReport
 from igo.training.tasks.parser import ParserTask
 from igo.training.tasks.preprocessing import Preprocessing
-from igo.wardrobe import PARSE, Category, Figure, draw, lay_flat, sample
-from igo.wardrobe.backgrounds import draw_background
-from igo.wardrobe.canvas import Canvas
+from igo.wardrobe import PARSE, Category, Figure, draw, lay_flat
 
 PREPROCESSING = Preprocessing((256, 384))
 """Twice the native size: logits are a quarter of the input, and at the native size too coarse for shoes and bags."""
@@ -81,9 +79,7 @@ def alone(figure: Figure, width: int, height: int) -> Drawn:
         return _cut_out(figure, name, (width, height), rng)
     picture: Any = ground if rng.random() < 0.75 else (255, 255, 255)
     if rng.random() < SCENES:
-        canvas = Canvas(width, height, 0)
-        draw_background(canvas, sample(int(rng.integers(2**31))))
-        picture = cv2.resize(canvas.image, (width, height), interpolation=cv2.INTER_AREA)
+        picture = scene(int(rng.integers(2**31)), width, height)
     tilt = float(np.clip(rng.normal(0, 5), -12, 12))
     laid = lay_flat(figure, category, width, height, picture, float(rng.uniform(0.55, 0.97)), tilt)
     return laid.image, np.where(laid.shape > 0.5, np.uint8(PARSE.index(name)), np.uint8(0))

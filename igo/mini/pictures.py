@@ -3,8 +3,14 @@
 import hashlib
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from igo import wardrobe
 from igo.wardrobe import Figure
+from igo.wardrobe.backgrounds import draw_background
+from igo.wardrobe.canvas import Canvas
 
 
 def balanced_figures(count: int, seed: int) -> list[Figure]:
@@ -27,3 +33,10 @@ def wardrobe_digest() -> str:
         if source.stem != "captions":
             digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()
+
+
+def scene(seed: int, width: int, height: int) -> NDArray[np.uint8]:
+    """A place that nobody stands in, (height, width, 3) uint8 RGB."""
+    canvas = Canvas(width, height, 0)
+    draw_background(canvas, wardrobe.sample(seed))
+    return np.asarray(cv2.resize(canvas.image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from igo.mini.pictures import scene
 from igo.training.data.zones import FITTING, fitting_zone
 from igo.wardrobe import PARSE, Category, Drawing, Figure, Part, draw, held_out, lay_flat, sample, wearing
-from igo.wardrobe.backgrounds import draw_background
-from igo.wardrobe.canvas import Canvas
 from igo.wardrobe.garments import PARTS
 
 SIZE = (96, 128)
@@ -121,9 +120,7 @@ def flat(figure: Figure, category: Category, rng: np.random.Generator) -> Pixels
     ground: Pixels | tuple[int, int, int] = (255, 255, 255)
     kind = GROUNDS[int(rng.integers(len(GROUNDS)))]
     if kind == "scene":
-        canvas = Canvas(width, height, 0)
-        draw_background(canvas, sample(int(rng.integers(2**31))))
-        ground = np.asarray(cv2.resize(canvas.image, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+        ground = scene(int(rng.integers(2**31)), width, height)
     elif rng.random() < 0.7:
         level, tint = rng.uniform(150, 255), rng.uniform(-25, 25, 3)
         r, g, b = (int(np.clip(level + part, 0, 255)) for part in tint)
