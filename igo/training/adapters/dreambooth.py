@@ -127,7 +127,7 @@ def subject_zones(subject: Subject, size: tuple[int, int], count: int) -> Tensor
     for index, picture in enumerate(by_picture(line for line in lines if line.whole)):  # in load_captioned's order
         found = named.get(picture, [])
         if found:
-            own = read_picture(found[0]).size
+            own = read_picture(found[0].place, found[0].picture).size
             masks = [fitted(read_mask(line.place, line.mask, own).image, size, "crop") for line in found if line.mask]
             zones[index] = torch.from_numpy(np.maximum.reduce([np.asarray(mask) for mask in masks]) > 127)
     return zones

@@ -11,9 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from igo import images
 from igo.errors import IGOError, ImageError, SettingsError
-from igo.training.data.folders import fitted, read_mask
+from igo.training.data.folders import fitted, read_mask, read_picture
 from igo.training.data.metadata import Row, read_rows
 from igo.training.data.tryon import TryOnSet
 from igo.training.data.zones import FITTING, fitting_zone
@@ -42,11 +41,11 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
     garments: dict[Path, tuple[int, Image.Image]] = {}
     people, zones, worn, before = [], [], [], []
     for row in rows:
-        person = _picture(row, row.picture)
+        person = read_picture(row.place, row.picture)
         shown = [folder / name for name in _garments(row)]
         for path in shown:
             if path not in garments:
-                garments[path] = len(garments), _picture(row, path)
+                garments[path] = len(garments), read_picture(row.place, path)
         mask = _mask(row, folder, person, garments[shown[0]][1], mask_of)
         pixels = np.asarray(fitted(mask, size, "crop")) >= 128
         if not pixels.any():
@@ -55,7 +54,7 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
         zones.append([fitting_zone(kind, pixels, np.zeros_like(pixels), rng) for kind in FITTING])
         worn.append([garments[path][0] for path in shown])
         if "before" in row.values:
-            other = _picture(row, folder / str(row.values["before"]))
+            other = read_picture(row.place, folder / str(row.values["before"]))
             if other.size != person.size:
                 raise ImageError(
                     f"{row.place}: the picture from before has {other.width}×{other.height} pixels, that of after "
@@ -101,13 +100,6 @@ def _mask(row: Row, folder: Path, person: Image.Image, garment: Image.Image, mas
         raise SettingsError(f"{row.place}: it has no mask; {FIELDS}")
     try:
         return mask_of(person, garment)
-    except IGOError as error:
-        raise ImageError(f"{row.place}: {error}") from error
-
-
-def _picture(row: Row, path: Path) -> Image.Image:
-    try:
-        return images.read_image(path).on_white()
     except IGOError as error:
         raise ImageError(f"{row.place}: {error}") from error
 

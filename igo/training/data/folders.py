@@ -77,7 +77,7 @@ def _captioned(
     found: dict[tuple[int, int], list[tuple[NDArray[np.uint8], list[str]]]] = {}
     for lines in rows.values():
         try:
-            picture = read_picture(lines[0])
+            picture = read_picture(lines[0].place, lines[0].picture)
         except ImageError as error:
             if on_unreadable is None:
                 raise
@@ -145,7 +145,7 @@ def _mask_set(
     labels = np.zeros((len(parts), height, width), np.uint8)
     asks, members, weights = (np.zeros((len(parts), MASKS_PER_ENTRY), np.int64) for _ in range(3))
     for row, part in enumerate(parts):
-        picture = read_picture(part[0])
+        picture = read_picture(part[0].place, part[0].picture)
         pictures[row] = np.asarray(fitted(picture, size, fit))
         for column, line in enumerate(part):
             asks[row, column], weights[row, column] = number[line.text], 1
@@ -173,9 +173,9 @@ def fitted(picture: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image
     return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
 
 
-def read_picture(line: Line) -> Image.Image:
-    """The line's picture, RGB and upright; what is transparent is white. Raises ``ImageError`` that names the line."""
-    return _read(line.place, line.picture, images.read_image).on_white()
+def read_picture(place: str, path: Path) -> Image.Image:
+    """A line's picture, RGB and upright; what is transparent is white. Raises ``ImageError`` that names its place."""
+    return _read(place, path, images.read_image).on_white()
 
 
 def read_mask(place: str, path: Path, size: tuple[int, int]) -> Mask:
