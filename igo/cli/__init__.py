@@ -1,4 +1,5 @@
-"""The command line: ``igo``. Each command is a module of its own, and imports what is heavy when it runs.
+"""The command line: ``igo``. Each command is a module of its own, imported when it is asked for; what is heavy it
+imports when it runs.
 
 Errors are one line on standard error and exit code 2; cancelling is exit code 130.
 """
@@ -12,31 +13,9 @@ from io import TextIOWrapper
 
 import typer
 
-from igo.cli import (
-    caption,
-    compare,
-    dataset,
-    demo,
-    doctor,
-    generate,
-    mini,
-    new_plugin,
-    outpaint,
-    plugins,
-    prompt,
-    replay,
-    run,
-    show,
-    style,
-    threads,
-    train,
-    train_lora,
-    train_parser,
-    train_tryon,
-    tryon,
-    upscale,
-)
+from igo.cli import threads
 from igo.cli.command import Commands
+from igo.cli.listing import Listing
 from igo.cli.printing import echo, one_line
 from igo.errors import IGOError
 
@@ -47,35 +26,12 @@ CANCELLED = 130
 
 app = Commands(
     name="igo",
+    cls=Listing,
     help="IGO (Image Generative Operator): change what people in pictures wear, by chains of plugins.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (
-    generate,
-    style,
-    tryon,
-    outpaint,
-    upscale,
-    run,
-    plugins,
-    new_plugin,
-    prompt,
-    show,
-    replay,
-    doctor,
-    demo,
-    caption,
-    compare,
-    dataset,
-    train,
-    train_lora,
-    train_parser,
-    train_tryon,
-    mini,
-):
-    module.register(app)
 
 
 @app.callback(invoke_without_command=True)
