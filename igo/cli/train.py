@@ -40,6 +40,9 @@ BatchSize = Annotated[int, typer.Option(help="Samples of a step, of one process 
 LearningRate = Annotated[float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")]
 Accumulation = Annotated[int, typer.Option(help="Micro-batches of a step.")]
 Precision = Annotated[Literal["auto", "no", "fp16", "bf16"], typer.Option(help="auto, no (32 bit), fp16 or bf16.")]
+Optimizer = Annotated[
+    Literal["adamw", "adamw8bit", "muon"], typer.Option(help="adamw, adamw8bit (with bitsandbytes) or muon.")
+]
 Seed = Annotated[int, typer.Option(help="Of the whole training.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Log to TensorBoard too, in the --work folder.")]
 HeldOut = Annotated[int | None, typer.Option(help="Pictures kept for measuring [a tenth, at most 48].")]

@@ -18,6 +18,7 @@ from igo.cli.train import (
     Drawn,
     Height,
     Minutes,
+    Optimizer,
     Precision,
     Seed,
     Steps,
@@ -50,7 +51,6 @@ Mirror = Annotated[bool, typer.Option("--mirror", help="Flip half of the picture
 OffsetNoise = Annotated[float, typer.Option(help="Noise that is equal all over, for darker or brighter pictures.")]
 SnrGamma = Annotated[float, typer.Option(help="Limit of min-SNR weights, such as 5; 0: all timesteps count alike.")]
 Checkpointing = Annotated[bool, typer.Option("--gradient-checkpointing", help="Less memory, more time.")]
-Optimizer = Annotated[Literal["adamw", "adamw8bit"], typer.Option(help="adamw, or adamw8bit (with bitsandbytes).")]
 Format = Annotated[Literal["diffusers", "kohya"], typer.Option("--format", help="diffusers or kohya.")]
 Prompts = Annotated[list[str] | None, typer.Option("--validation-prompt", help="Painted as it goes. Repeatable.")]
 Rate = Annotated[float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")]

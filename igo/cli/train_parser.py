@@ -15,6 +15,7 @@ from igo.cli.train import (
     Drawn,
     HeldOut,
     Minutes,
+    Optimizer,
     Out,
     Precision,
     Seed,
@@ -53,6 +54,7 @@ def parser(
     learning_rate: Rate = None,
     accumulation: Accumulation = 1,
     precision: Precision = "auto",
+    optimizer: Optimizer = "adamw",
     seed: Seed = 0,
     tensorboard: TensorBoard = False,
     held_out: HeldOut = None,
@@ -82,6 +84,6 @@ def parser(
         sets, shares = [load_parses(data, preprocessing.size)], [1.0]
     count = checked_held_out(sum(map(len, sets)), held_out)
     rate = learning_rate or (1e-3 if base is None else 1e-4)
-    effort = effort_of(minutes, steps, batch_size, rate, accumulation, precision, seed, tensorboard)
+    effort = effort_of(minutes, steps, batch_size, rate, accumulation, precision, seed, tensorboard, optimizer)
     learned, measured = held_out_of(sets, count, shares)
     tell(finetune.train_parser(model, preprocessing, learned, measured, out, work, effort, shares), out)

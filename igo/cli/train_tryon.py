@@ -15,6 +15,7 @@ from igo.cli.train import (
     BatchSize,
     HeldOut,
     Minutes,
+    Optimizer,
     Out,
     Precision,
     Seed,
@@ -71,6 +72,7 @@ def tryon(
     ] = 1e-5,
     accumulation: Accumulation = 1,
     precision: Precision = "auto",
+    optimizer: Optimizer = "adamw",
     seed: Seed = 0,
     tensorboard: TensorBoard = False,
     held_out: HeldOut = None,
@@ -93,7 +95,7 @@ def tryon(
 
         pairs = drawn_fittings(work / "drawings", drawn or 0, seed + FIRST_DRAWN, processes())
     parts = pairs.hold_out(checked_held_out(len(pairs), held_out))
-    effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard)
+    effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)
     tell(fitting.train_tryon(loaded, *parts, out, work, effort, learn), out)
 
 

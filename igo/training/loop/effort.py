@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from igo.errors import SettingsError
 from igo.training.loop.hardware import Precision, precision
 from igo.training.loop.loop import LoopSettings, TrainingReport, train
+from igo.training.loop.optimizers import Optimizer
 from igo.training.loop.plan import planned
 from igo.training.loop.task import Task
 
@@ -29,7 +29,7 @@ class Effort:
     learning_rate: float = 1e-4
     accumulation: int = 1
     precision: Precision = "auto"
-    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    optimizer: Optimizer = "adamw"
     ema_decay: float = 0.999
     seed: int = 0
     tensorboard: bool = False

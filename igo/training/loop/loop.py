@@ -21,12 +21,12 @@ from igo.errors import CheckpointError, SettingsError
 from igo.files import refusing
 from igo.training.loop import checkpoint
 from igo.training.loop.ema import EMA
+from igo.training.loop.optimizers import Optimizer, check_optimizer, optimizer_of
 from igo.training.loop.progress import TrainingProgress
 from igo.training.loop.task import Batch, Task
 
 STATE, LOSSES, MEASURES, SAMPLES = "state.pt", "losses.jsonl", "measures.jsonl", "samples"
 STEPS_BETWEEN_FLUSHES = 20
-OPTIMIZERS = ("adamw", "adamw8bit")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class LoopSettings:
     ema_decay: float = 0.999
     accumulation: int = 1
     precision: Literal["no", "fp16", "bf16"] = "no"
-    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    optimizer: Optimizer = "adamw"
     compile: bool = False
     seed: int = 0
     tensorboard: bool = False
@@ -62,8 +62,7 @@ class LoopSettings:
             raise SettingsError(f"ema_decay is {self.ema_decay}; it must be at least 0 and below 1")
         if self.precision not in ("no", "fp16", "bf16"):
             raise SettingsError(f"precision is '{self.precision}'; choose 'no' (32 bit), 'fp16' or 'bf16'")
-        if self.optimizer not in OPTIMIZERS:
-            raise SettingsError(f"optimizer is '{self.optimizer}'; choose {' or '.join(OPTIMIZERS)}")
+        check_optimizer(self.optimizer)
 
     def shortly_warmed(self) -> "LoopSettings":
         """The same with a warm-up of no more than a twentieth of the steps."""
@@ -119,18 +118,6 @@ def train(
         return _Run(task, settings, folder, quiet).go(min(settings.steps, halt_at or settings.steps))
 
 
-def _optimizer(task: Task, settings: LoopSettings) -> Any:
-    """AdamW, or bitsandbytes' with states of 8 bits (Dettmers et al., 8-bit Optimizers via Block-wise Quantization)."""
-    kind: Any = torch.optim.AdamW
-    if settings.optimizer == "adamw8bit":
-        if find_spec("bitsandbytes") is None:
-            raise SettingsError("adamw8bit needs bitsandbytes; install it (pip install bitsandbytes), or choose adamw")
-        import bitsandbytes
-
-        kind = bitsandbytes.optim.AdamW8bit
-    return kind(task.parameter_groups(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-
-
 class _Run:
     def __init__(self, task: Task, settings: LoopSettings, folder: Path, quiet: bool) -> None:
         self.task, self.settings, self.folder = task, settings, folder
@@ -153,7 +140,9 @@ class _Run:
             task.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         task.module.to(self.accelerator.device)
         self.ema = EMA(task.module, settings.ema_decay)
-        optimizer = _optimizer(task, settings)
+        optimizer = optimizer_of(
+            settings.optimizer, task.parameter_groups(), settings.learning_rate, settings.weight_decay
+        )
         self.step = 0
         self._resume(optimizer)
         if settings.compile:

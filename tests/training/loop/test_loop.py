@@ -11,6 +11,7 @@ import torch
 
 from igo.errors import CheckpointError, ImageError, SettingsError
 from igo.training.loop.loop import LoopSettings, step_generator, train
+from igo.training.loop.optimizers import optimizer_of
 
 SETTINGS = LoopSettings(steps=60, batch_size=8, learning_rate=0.1, warmup=5, ema_decay=0.9, seed=3)
 
@@ -40,6 +41,34 @@ def test_a_killed_run_goes_on_with_the_same_losses(line_task, tmp_path):
     assert losses(tmp_path / "whole") == losses(tmp_path / "broken")
     for one, other in zip(whole.module.parameters(), broken.module.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has Muon from 2.9 on")
+def test_muon_learns_and_goes_on_after_a_kill(line_task, tmp_path):
+    settings = replace(SETTINGS, learning_rate=0.5, optimizer="muon")
+    whole, broken = line_task(), line_task()
+    train(whole, settings, tmp_path / "whole", quiet=True)
+    assert whole.module.layer.weight.item() == pytest.approx(2, abs=0.3)
+    train(line_task(), settings, tmp_path / "broken", halt_at=20, quiet=True)
+    train(broken, settings, tmp_path / "broken", quiet=True)
+    assert losses(tmp_path / "whole") == losses(tmp_path / "broken")
+    with pytest.raises(CheckpointError, match="a model of another shape"):
+        train(line_task(), replace(SETTINGS, steps=80), tmp_path / "whole", quiet=True)  # by AdamW
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has Muon from 2.9 on")
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_muon_steps_along_every_direction_of_a_kernel_alike(layout):
+    """Its update has singular values near 1, as large all in all as AdamW's usually is; vectors take AdamW's step."""
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(16, 8, 3).to(memory_format=layout)
+    before = [value.detach().clone() for value in layer.parameters()]
+    layer(torch.randn(4, 16, 8, 8)).square().sum().backward()
+    optimizer_of("muon", [{"params": list(layer.parameters())}], 1e-2, 0.0).step()
+    kernel, bias = (old - new.detach() for old, new in zip(before, layer.parameters(), strict=True))
+    values = torch.linalg.svdvals(kernel.flatten(1)) / (1e-2 * 0.2 * 144**0.5)
+    assert 0.5 < values.min() <= values.max() < 1.3
+    assert bias.abs().allclose(torch.tensor(1e-2), rtol=1e-3)
 
 
 def test_batches_made_ahead_are_the_same_ones(line_task, tmp_path):
