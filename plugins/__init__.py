@@ -1,6 +1,7 @@
 """IGO's bundled plugins, written against the interface that everybody gets."""
 
 from igo_plugins.adapter import Adapter
+from igo_plugins.caching import Caching
 from igo_plugins.captioning import Captioning
 from igo_plugins.controlnet import ControlNet
 from igo_plugins.depth import Depth
@@ -17,6 +18,7 @@ from igo_plugins.virtual_styling import VirtualStyling
 
 __all__ = [
     "Adapter",
+    "Caching",
     "Captioning",
     "ControlNet",
     "Depth",

@@ -105,7 +105,7 @@ class Chain:
             **settings,
         )
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
-        notes += [*said, *self._unused(shown)]
+        notes += [*said, *self._unused(shown), *self._lossy()]
         frames = [replace(frame, history=(*notes, *frame.history)) for frame in run.frames(request)]
         return Look(frames, self._making(request, origins | more, run))
 
@@ -114,6 +114,10 @@ class Chain:
         needed = {name for step in self.steps for name in step.needs_references}
         note = "no step of this chain says that it needs this reference"
         return [Entry(name, {"note": note}) for name in references if name not in needed]
+
+    def _lossy(self) -> list[Entry]:
+        """What steps give up for speed."""
+        return [Entry(step.name, {"lossy": step.lossy}) for step in self.steps if step.lossy]
 
     def _making(self, request: Request, origins: Mapping[str, Origin], run: Run) -> Making:
         """What the records of a run say of the chain as it is now."""

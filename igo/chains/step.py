@@ -71,6 +71,7 @@ class Step:
         self.provides = self._names("provides")
         self.shows = self._names("shows")
         self.resizes = self._flag("resizes")
+        self.lossy = self._text("lossy")
         self._check_settings()
 
     def __repr__(self) -> str:
@@ -190,6 +191,12 @@ class Step:
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
             raise self._error(f"{attribute} is {names!r}; expected a tuple of names")
         return names
+
+    def _text(self, attribute: str) -> str:
+        text = getattr(self.plugin, attribute, "")
+        if not isinstance(text, str):
+            raise self._error(f"{attribute} is {text!r}; expected a text")
+        return text
 
     def _flag(self, attribute: str) -> bool:
         value = getattr(self.plugin, attribute, False)

@@ -55,6 +55,8 @@ def _describe(name: str) -> None:
             echo(f"{what}: {', '.join(names) if isinstance(names, tuple) else 'as its settings say'}")
     if getattr(cls, "resizes", False):
         echo("changes the size of pictures")
+    if getattr(cls, "lossy", ""):
+        echo("gives something of pictures up for speed")
     echo("settings:")
     for setting in settings_of(cls):
         default = "(required)" if setting.required else f"= {_as_toml(setting.default)}"

@@ -62,8 +62,9 @@ def _show(record: Mapping[str, Any]) -> None:
     licenses = record.get("licenses", {})
     told = {name: f" (licence: {licenses[name]})" if name in licenses else "" for name in record["models"]}
     models = {name: f"{identity}{told[name]}" for name, identity in record["models"].items()}
-    tables = {"inputs": inputs, "models": models}
-    for title in ("inputs", "models", "files", "stack"):
+    lossy = {str(entry.get("step")): str(entry["lossy"]) for entry in record["history"] if "lossy" in entry}
+    tables = {"inputs": inputs, "models": models, "given up for speed": lossy}
+    for title in ("inputs", "models", "given up for speed", "files", "stack"):
         table = tables[title] if title in tables else record.get(title, {})
         if table:
             echo(f"\n# {title}")

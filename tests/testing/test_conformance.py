@@ -10,7 +10,7 @@ from PIL import Image
 import igo
 from igo.errors import ImageError
 from igo.testing import RULES, ConformanceError, PaintedBase, check_plugin, draw_figure
-from igo_plugins import Adapter, Captioning, HumanParsing, Outpainting, TextMask, Upscaling, VirtualStyling
+from igo_plugins import Adapter, Caching, Captioning, HumanParsing, Outpainting, TextMask, Upscaling, VirtualStyling
 from tests.builders import broken
 from tests.builders.broken import BROKEN
 
@@ -209,6 +209,7 @@ def test_adapter(tiny_checkpoint, tmp_path):
     base = igo.TextToImage(str(tiny_checkpoint))
     asked = {"num_inference_steps": 2, "width": 16, "height": 16}
     check_plugin(Adapter(str(tmp_path / "adapter.safetensors")), base=base, **asked)
+    check_plugin(Caching(2), base=base, **{**asked, "num_inference_steps": 5})
 
 
 def test_text_to_image():

@@ -1,0 +1,1 @@
+"""What makes denoising steps fewer and cheaper."""
