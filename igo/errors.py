@@ -108,6 +108,18 @@ class OverflowInVAEError(IGOError):
     """The VAE gave no finite pixels, in fp32 too."""
 
 
+class RemoteError(IGOError):
+    """A server that paints for a chain, and can't be reached, isn't ready, or can't do what it was asked."""
+
+
+class RemoteTimeoutError(RemoteError, TimeoutError):
+    """A server that hasn't answered in time."""
+
+
+class ProtocolError(RemoteError):
+    """A message to or from such a server that can't be read, or is of another version of the protocol."""
+
+
 def _on_one_line(text: str) -> str:
     """The text, of which a file's name or a library's error may be part, without what would steer a terminal."""
     line = " ".join(text.split())

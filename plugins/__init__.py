@@ -11,6 +11,7 @@ from igo_plugins.human_parsing import HumanParsing
 from igo_plugins.outpainting import Outpainting
 from igo_plugins.pose import Pose
 from igo_plugins.reference import Reference
+from igo_plugins.remote import Remote
 from igo_plugins.text_mask import TextMask
 from igo_plugins.try_on import TryOn
 from igo_plugins.upscaling import Upscaling
@@ -28,6 +29,7 @@ __all__ = [
     "Outpainting",
     "Pose",
     "Reference",
+    "Remote",
     "TextMask",
     "TryOn",
     "Upscaling",

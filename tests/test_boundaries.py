@@ -27,6 +27,7 @@ FLOORS = (
     ("training.adapters",),
     ("training",),
     ("mini",),
+    ("serving",),
     ("cli",),
     ("__main__",),
 )
@@ -46,6 +47,7 @@ FOR_PLUGINS |= {"igo.files"}  # which tell what is no file
 FOR_PLUGINS |= {"igo.networks"}  # which training and plugins share
 FOR_PLUGINS |= {"igo.painting.checkpoints"}  # which read the models of a checkpoint, safely
 FOR_PLUGINS |= {"igo.chains.gathering"}  # by which what paints makes one batch of what several calls want
+FOR_PLUGINS |= {"igo.serving.protocol"}  # which a server and its clients share
 
 
 def imports(path, everywhere=True):

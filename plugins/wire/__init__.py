@@ -1,0 +1,1 @@
+"""What ``Remote`` is made of: connections to a server that speaks KServe v2."""
