@@ -7,6 +7,7 @@ from igo_plugins.controlnet import ControlNet
 from igo_plugins.depth import Depth
 from igo_plugins.edges import Edges
 from igo_plugins.embedding import Embedding
+from igo_plugins.few_steps import FewSteps
 from igo_plugins.human_parsing import HumanParsing
 from igo_plugins.outpainting import Outpainting
 from igo_plugins.pose import Pose
@@ -25,6 +26,7 @@ __all__ = [
     "Depth",
     "Edges",
     "Embedding",
+    "FewSteps",
     "HumanParsing",
     "Outpainting",
     "Pose",

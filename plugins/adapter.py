@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import igo
-from igo.errors import CheckpointError, SettingsError
+from igo.errors import SettingsError
 from igo_plugins.adapters import files
-
-_SCALES: WeakKeyDictionary[Any, dict[str, float]] = WeakKeyDictionary()
-"""Of each pipeline that has adapters, their names and scales; diffusers sets those of all at once."""
 
 
 @dataclass(frozen=True)
@@ -54,59 +50,16 @@ class Adapter:
     @igo.hookimpl
     def preprocess(self, runtime: igo.Runtime) -> igo.Request | None:
         """Put on the picture's record which file it was. A file that fits no checkpoint is refused before one loads."""
-        from igo_plugins.adapters import loading
+        from igo_plugins.adapters import acting
 
-        file = files.find(self.weights, self.weight_name, "adapter", runtime)
-        license = files.permitted(self.weights, file, runtime)  # noqa: A001  as hubs call it
-        runtime.identify(self.weights, files.identity(file, "adapter", loading.check, runtime), license)
+        acting.identified(self.weights, self.weight_name, runtime)
         return None
 
     @igo.hookimpl
     def prepare(self, pipeline: Any, runtime: igo.Runtime) -> Any:
         """The pipeline with the adapter beside those that it has."""
-        from igo_plugins.adapters import embeddings, loading
+        from igo_plugins.adapters import acting
 
-        if not hasattr(pipeline, "load_lora_weights"):
-            raise CheckpointError(f"a {type(pipeline).__name__} takes no adapters; use a Stable Diffusion checkpoint")
         file = files.find(self.weights, self.weight_name, "adapter", runtime)
-        weights, bundled = embeddings.unbundled(files.read(file, "adapter"))
-        for vectors in bundled:
-            embeddings.add(pipeline, vectors, file)
-        if self.scale == 0:  # a DoRA would act all the same, by its lengths
-            loading.place(pipeline, weights)
-            return pipeline
-        scales = _SCALES.setdefault(pipeline, {})
-        name = f"adapter-{len(scales)}"
-        layers = loading.load(pipeline, name, weights, linear=bool(self.schedule))
-        scales[name] = self.scale
-        pipeline.set_adapters(list(scales), list(scales.values()))
-        if self.schedule:
-            self._follow(pipeline, name, layers)
+        acting.add(pipeline, file, self.scale, self.schedule)
         return pipeline
-
-    def _follow(self, pipeline: Any, name: str, layers: list[Any]) -> None:
-        """Set the scale of the denoiser's layers anew in each step."""
-        denoiser = getattr(pipeline, "unet", None) or pipeline.transformer
-        inside = {id(module) for module in denoiser.modules()}
-        layers = [layer for layer in layers if id(layer) in inside]
-
-        def set_scale(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            done = min(_done(pipeline.scheduler, args, kwargs), 1 - 1e-9)
-            factor = self.schedule[int(done * len(self.schedule))]
-            for layer in layers:
-                layer.set_scale(name, self.scale * factor)
-
-        denoiser.register_forward_pre_hook(set_scale, with_kwargs=True)
-
-
-def _done(scheduler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
-    """The share of the scheduler's steps that are done when the denoiser is called.
-
-    Schedulers of flow matching count them, since families tell their transformers the time in units of their own.
-    """
-    steps = scheduler.timesteps
-    if "FlowMatch" in type(scheduler).__name__:
-        counted = scheduler.step_index if scheduler.step_index is not None else scheduler.begin_index
-        return float(counted or 0) / max(len(steps), 1)
-    timestep = kwargs["timestep"] if "timestep" in kwargs else args[1]
-    return float((steps > float(timestep.max())).sum()) / max(len(steps), 1)

@@ -41,6 +41,7 @@ ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoints.checkpoint")
 FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testing", "igo.values", "igo.hookspecs"}
 FOR_PLUGINS |= {"igo.embedded"}  # which says where embedded weights lie
 FOR_PLUGINS |= {"igo.painting.prompts"}  # which read prompts as the base does
+FOR_PLUGINS |= {"igo.painting.samplers", "igo.painting.schedulers"}  # by which a pipeline gets another scheduler
 FOR_PLUGINS |= {"igo.hub"}  # which fetches what isn't here
 FOR_PLUGINS |= {"igo.licensing"}  # which fetches it with its card
 FOR_PLUGINS |= {"igo.files"}  # which tell what is no file

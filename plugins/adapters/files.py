@@ -106,6 +106,12 @@ def identity(file: Path, kind: str, check: Callable[[Weights], None], runtime: i
     return found
 
 
+def described(file: Path, kind: str) -> Weights:
+    """The same without tensors, which take no time then where the file is a ``.safetensors``. Raises
+    ``CheckpointError``."""
+    return _read_safe(file, kind, tensors=False) if file.suffix.lower() == SAFE else read(file, kind)
+
+
 def read(file: Path, kind: str) -> Weights:
     """The file's tensors on the CPU, in the precision of the file. Raises ``CheckpointError``."""
     if file.suffix.lower() == SAFE:
@@ -124,7 +130,7 @@ def read(file: Path, kind: str) -> Weights:
     return Weights(file, _tensors(found), name=name if isinstance(name, str) else "", config=_config(file))
 
 
-def _read_safe(file: Path, kind: str) -> Weights:
+def _read_safe(file: Path, kind: str, tensors: bool = True) -> Weights:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -134,7 +140,7 @@ def _read_safe(file: Path, kind: str) -> Weights:
                 raise CheckpointError(f"{file} holds {len(keys)} tensors; expected those of one {kind}")
             return Weights(
                 file,
-                {key: opened.get_tensor(key) for key in keys},
+                {key: opened.get_tensor(key) for key in keys if tensors},
                 opened.metadata() or {},
                 _config(file),
             )
