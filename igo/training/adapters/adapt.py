@@ -109,8 +109,8 @@ def train_lora(
     if zones is not None:
         buckets = [replace(bucket, zones=_importance(own, bucket)) for bucket, own in zip(buckets, zones, strict=True)]
     add_lora(pipeline, adaptation.lora, text=adaptation.text_rate > 0)
-    conditions = None if adaptation.text_rate > 0 else _conditions(pipeline, buckets, work)
-    _lighten(pipeline, precision(effort.precision), adaptation.gradient_checkpointing)
+    conditions = None if adaptation.text_rate > 0 else conditions_of(pipeline, buckets, work)
+    lighten(pipeline, precision(effort.precision), adaptation.gradient_checkpointing)
     task = DiffusionTask(
         pipeline,
         buckets,
@@ -126,7 +126,7 @@ def train_lora(
     source = digest(base.identity, adaptation.lora, *data, *(weights or ()), *(zones or ()))
     report = effort.train(task, work, source)
     settings = {**vars(adaptation), "lora": vars(adaptation.lora)}
-    _write(base, pipeline, out, adaptation.layout, settings, metadata or {})
+    write_adapter(base, pipeline, out, adaptation.layout, settings, metadata or {})
     return report
 
 
@@ -161,16 +161,16 @@ def train_inpaint_lora(
     torch.manual_seed(effort.seed)
     pipeline = inpainting(base.pipeline)
     add_lora(pipeline, lora, text=False)
-    _lighten(pipeline, precision(effort.precision), gradient_checkpointing=False)
+    lighten(pipeline, precision(effort.precision), gradient_checkpointing=False)
     steps, guidance = min(base.defaults.num_inference_steps, 30), base.defaults.guidance_scale
     task = InpaintTask(pipeline, masks, held_out, steps=steps, guidance_scale=guidance)
     task.name = "inpaint lora"
     report = effort.train(task, work, digest(base.identity, lora, masks))
-    _write(base, pipeline, out, "diffusers", {"lora": vars(lora)}, {})
+    write_adapter(base, pipeline, out, "diffusers", {"lora": vars(lora)}, {})
     return report
 
 
-def _write(
+def write_adapter(
     base: checkpoint.Loaded,
     pipeline: Any,
     out: Path,
@@ -190,7 +190,7 @@ def check_file(out: Path) -> None:
         raise SettingsError(f"{out} is no .safetensors file; give the adapter such a name")
 
 
-def _conditions(pipeline: Any, buckets: Sequence[Latents], work: Path) -> Conditions:
+def conditions_of(pipeline: Any, buckets: Sequence[Latents], work: Path) -> Conditions:
     """All captions as the text encoders say them: encoded once for the same captions and encoders."""
     conditioner = TextConditioner(pipeline)
     length = buckets[0].tokens.shape[2:]
@@ -204,7 +204,7 @@ def _conditions(pipeline: Any, buckets: Sequence[Latents], work: Path) -> Condit
     return Conditions.load(path)
 
 
-def _lighten(pipeline: Any, used: Literal["no", "fp16", "bf16"], gradient_checkpointing: bool) -> None:
+def lighten(pipeline: Any, used: Literal["no", "fp16", "bf16"], gradient_checkpointing: bool) -> None:
     """Hold what is frozen in the precision that is computed in; what learns stays in 32 bit."""
     if used != "no":
         half = torch.bfloat16 if used == "bf16" else torch.float16
