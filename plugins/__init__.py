@@ -14,6 +14,7 @@ from igo_plugins.pose import Pose
 from igo_plugins.reference import Reference
 from igo_plugins.remote import Remote
 from igo_plugins.text_mask import TextMask
+from igo_plugins.tiny_decoder import TinyDecoder
 from igo_plugins.try_on import TryOn
 from igo_plugins.upscaling import Upscaling
 from igo_plugins.virtual_styling import VirtualStyling
@@ -33,6 +34,7 @@ __all__ = [
     "Reference",
     "Remote",
     "TextMask",
+    "TinyDecoder",
     "TryOn",
     "Upscaling",
     "VirtualStyling",

@@ -35,7 +35,7 @@ SUMMARIES = {
     "mini": "Draw the world of `mini`, or train it anew.",
 }
 """What each command does, in a line that fits beside its name."""
-MODULES = {"train": ("train", "train_lora", "train_parser", "train_tryon", "train_turbo")}
+MODULES = {"train": ("train", "train_lora", "train_parser", "train_tryon", "train_turbo", "train_decoder")}
 """Where a command stands that has more than the module of its name."""
 
 

@@ -36,6 +36,7 @@ from igo.training.loop.effort import Effort, digest
 from igo.training.loop.hardware import processes
 from igo.training.loop.loop import TrainingReport
 from igo.training.tasks.clipseg import ClipsegTask, export_clipseg
+from igo.training.tasks.decoder import DecoderTask, build_decoder, decoded, export_decoder
 from igo.training.tasks.diffusion import DiffusionTask, SampleSettings
 from igo.training.tasks.encoding import encoded
 from igo.training.tasks.inpaint import InpaintTask, inpainting
@@ -185,6 +186,24 @@ def train_upscaler(
         report = effort.train(task, work, digest(weights_digest(network), tiles))
     if processes().is_main_process:
         export_srvgg(network, out)
+    return report
+
+
+def train_decoder(
+    base: checkpoint.Loaded, data: CaptionedSet, out: Path, work: Path, effort: Effort, channels: int, held_out: int
+) -> TrainingReport:
+    """Train a small decoder, of ``channels`` throughout, for the latents of ``base``'s VAE on what that paints."""
+    check_replaceable(out)
+    torch.manual_seed(effort.seed)
+    vae = base.pipeline.vae
+    latents = encoded(base.pipeline, data, work).mean.float()
+    pictures = decoded(vae, latents, work / f"decoded-{weights_digest(vae)}-{digest(data.pictures)}.npy")
+    tiny = build_decoder(vae, channels)
+    shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
+    task = DecoderTask(tiny, (latents - shift) * float(vae.config.scaling_factor), pictures, held_out)
+    report = effort.train(task, work, digest(base.identity, channels, held_out, data))
+    if processes().is_main_process:
+        export_decoder(tiny, out)
     return report
 
 

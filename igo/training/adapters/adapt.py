@@ -177,11 +177,12 @@ def write_adapter(
     layout: Format,
     settings: Mapping[str, object],
     metadata: Mapping[str, str],
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write the adapter, by the main process alone, with what it was made of."""
     if processes().is_main_process:
         told = {"base": base.identity, "settings": json.dumps(settings), **metadata}
-        write_lora(pipeline, out, layout, {f"igo_{name}": value for name, value in told.items()})
+        write_lora(pipeline, out, layout, {f"igo_{name}": value for name, value in told.items()}, dtype)
 
 
 def check_file(out: Path) -> None:

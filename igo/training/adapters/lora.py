@@ -108,8 +108,9 @@ def write_lora(
     path: Path,
     layout: Format = "diffusers",
     metadata: Mapping[str, str] | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> int:
-    """Write the pipeline's adapters to ``path``, a ``.safetensors`` file in 32 bit; return its size in bytes.
+    """Write the pipeline's adapters to ``path``, a ``.safetensors`` file; return its size in bytes.
 
     ``layout`` is ``"diffusers"`` (peft's keys, and the configuration among the metadata) or ``"kohya"`` (the keys of
     kohya's sd-scripts, which A1111, ComfyUI and others read, diffusers too; not for DoRA, of which diffusers drops a
@@ -124,14 +125,14 @@ def write_lora(
     if layout == "kohya":
         check_format(layout, any(config["use_dora"] for config in configs.values()))
         alphas = {name: float(config["lora_alpha"]) for name, config in configs.items()}
-        return write_weights(_kohya(state, alphas), path, torch.float32, metadata)
+        return write_weights(_kohya(state, alphas), path, dtype, metadata)
     flat = {
         f"{name}.{key}": sorted(value) if isinstance(value, set) else value
         for name, config in configs.items()
         for key, value in config.items()
     }
     told = {"lora_adapter_metadata": json.dumps(flat, sort_keys=True), **(metadata or {})}
-    return write_weights(state, path, torch.float32, told)
+    return write_weights(state, path, dtype, told)
 
 
 def _kohya(state: Mapping[str, Tensor], alphas: Mapping[str, float]) -> dict[str, Tensor]:

@@ -37,8 +37,9 @@ def train_turbo(
     mirror: bool = False,
     gradient_checkpointing: bool = False,
 ) -> TrainingReport:
-    """Distil ``base`` on ``data`` and write it to ``out``: with ``lora`` an adapter, a ``.safetensors`` file; without,
-    a folder with a whole checkpoint, whose scheduler and defaults are those for few steps.
+    """Distil ``base`` on ``data`` and write it to ``out``: with ``lora`` an adapter, a ``.safetensors`` file (in 16
+    bit, as such are published); without, a folder with a whole checkpoint, whose scheduler and defaults are those for
+    few steps.
 
     A run that was killed goes on in ``work``. Raises ``SettingsError`` for places that can't be written to,
     ``CheckpointError`` for a checkpoint that is none for pictures from text, or was distilled so that it is told the
@@ -65,7 +66,7 @@ def train_turbo(
     report = effort.train(task, work, digest(base.identity, settings, lora, data))
     if lora is not None:
         told = {"distilled": asdict(settings), "lora": asdict(lora)}
-        write_adapter(base, base.pipeline, out, "diffusers", told, {"method": METHOD})
+        write_adapter(base, base.pipeline, out, "diffusers", told, {"method": METHOD}, torch.float16)
     elif processes().is_main_process:
         best = {"width": width, "height": height, "num_inference_steps": STEPS, "guidance_scale": 1.0}
         export(base.pipeline, out, defaults=best)
