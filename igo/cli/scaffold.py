@@ -6,8 +6,6 @@ import importlib.util
 import json
 import keyword
 import re
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +13,7 @@ from string import Template
 
 from igo.chains import registry
 from igo.errors import SettingsError, did_you_mean
-from igo.files import check_folder, refusing
+from igo.files import write_folder
 
 TEMPLATES = Path(__file__).parent / "templates"
 HOOKS = {
@@ -103,9 +101,8 @@ def write_plugin(name: str, folder: Path | None, hook: str, license: str, author
         **{f"after_{name}": "" if hook == "base" else text for name, text in BASE.items()},
     }
     folder = folder or Path(names.distribution)
-    check_folder(folder)
-    with refusing(folder):
-        _write(folder, {_filled(path, values): _content(template, values) for path, template in PACKAGE.items()})
+    files = {_filled(path, values): _content(template, values) for path, template in PACKAGE.items()}
+    write_folder(folder, files, more=" with --output")
     return folder
 
 
@@ -113,25 +110,6 @@ def fitting(here: str) -> str:
     """The versions that a plugin written today fits: ``">=0.1,<0.2"`` as long as minor versions may break it."""
     major, minor = (int(part) for part in re.match(r"(\d+)\.(\d+)", here).groups())  # type: ignore[union-attr]
     return f">={major}.{minor},<{f'0.{minor + 1}' if major == 0 else major + 1}"
-
-
-def _write(folder: Path, files: dict[str, str]) -> None:
-    if folder.exists() and any(folder.iterdir()):
-        raise SettingsError(f"{folder} is not empty; choose another folder with --output")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".new-plugin-", dir=folder.parent))
-    try:
-        package = made / "package"  # not the temporary folder itself, which nobody else may read
-        for path, content in files.items():
-            (package / path).parent.mkdir(parents=True, exist_ok=True)
-            (package / path).write_text(content, "utf-8", newline="\n")
-        if folder.exists():  # and is empty
-            for part in package.iterdir():
-                part.rename(folder / part.name)
-        else:
-            package.rename(folder)
-    finally:
-        shutil.rmtree(made)
 
 
 def _content(template: str, values: dict[str, str]) -> str:

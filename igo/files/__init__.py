@@ -2,7 +2,16 @@
 
 from igo.files.regular import check_regular
 from igo.files.texts import text_of
-from igo.files.writing import at_home, check_file, check_folder, reason, refusing, write_whole, writing_whole
+from igo.files.writing import (
+    at_home,
+    check_file,
+    check_folder,
+    reason,
+    refusing,
+    write_folder,
+    write_whole,
+    writing_whole,
+)
 
 __all__ = [
     "at_home",
@@ -12,6 +21,7 @@ __all__ = [
     "reason",
     "refusing",
     "text_of",
+    "write_folder",
     "write_whole",
     "writing_whole",
 ]

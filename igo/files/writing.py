@@ -6,8 +6,10 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -91,6 +93,34 @@ def write_whole(path: str | os.PathLike[str], data: bytes, kind: type[IGOError] 
     """Put ``data`` under a name as ``writing_whole`` does. Raises ``kind``."""
     with writing_whole(path, kind) as file:
         file.write(data)
+
+
+def write_folder(folder: Path, files: Mapping[str, str], kind: type[IGOError] = SettingsError, more: str = "") -> None:
+    """Write texts under their paths in ``folder``, all or none; one that begins with ``#!`` can be run.
+
+    The folder is made; there may be an empty one. Raises ``kind``, whose line ends in ``more``, for one that isn't.
+    """
+    check_folder(folder, kind)
+    with refusing(folder, kind):
+        folder = _followed(folder, kind)
+        if folder.exists() and any(folder.iterdir()):
+            raise kind(f"{folder} is not empty; choose another folder{more}")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=".igo-", dir=folder.parent))
+        try:
+            whole = made / "folder"  # not the temporary folder itself, which nobody else may read
+            for path, text in files.items():
+                (whole / path).parent.mkdir(parents=True, exist_ok=True)
+                (whole / path).write_text(text, "utf-8", newline="\n")
+                if text.startswith("#!"):
+                    (whole / path).chmod((whole / path).stat().st_mode | 0o111)
+            if folder.exists():  # and is empty
+                for part in whole.iterdir():
+                    part.rename(folder / part.name)
+            else:
+                whole.rename(folder)
+        finally:
+            shutil.rmtree(made)
 
 
 def check_file(path: str | os.PathLike[str], kind: type[IGOError] = SettingsError) -> None:

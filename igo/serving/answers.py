@@ -6,7 +6,6 @@ the instances of a model, work on one id, and the answers outlast a server that 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import time
@@ -72,6 +71,8 @@ class Answers:
     @contextmanager
     def _locked(self, id_: str, wait: bool) -> Iterator[_Kept | None]:
         """The file of an id, locked; None where it is locked elsewhere and isn't waited for."""
+        import fcntl  # which Windows lacks, where a folder can be written all the same that a server runs from
+
         path = self.folder / hashlib.sha256(id_.encode()).hexdigest()
         while True:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -88,6 +89,8 @@ class Answers:
 
     def _forget(self) -> None:
         """Take away what is old, and the oldest of what is too much; never what is being made."""
+        import fcntl
+
         found = []
         for path in self.folder.iterdir():
             with suppress(FileNotFoundError):

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from igo.records.provenance import stack
 from igo.serving import protocol
 from igo.serving.answers import Answers
 from igo.serving.protocol import Answer, Asked
-from igo.values import Request
+from igo.values import Entry, Request
 
 ANSWERS = "IGO_ANSWERS"
 """The environment variable that names the folder in which answers are kept under their ids."""
@@ -31,8 +32,7 @@ class Server:
     """
 
     def __init__(self, chain: Chain, answers: Answers | None = None) -> None:
-        if not any(step.implements("generate") for step in chain.steps):
-            raise ChainError("no step of this chain makes pictures, so there is nothing to serve; put a base first")
+        check_paints(chain)
         self.chain = chain
         self.answers = answers or Answers(Path(os.environ.get(ANSWERS) or _temporary()))
 
@@ -64,9 +64,16 @@ class Server:
 
     def _painted(self, asked: Asked) -> bytes:
         run = Run(self.chain.steps, self.chain.runtime)
-        frames = run.frames(asked.request)
+        lossy = tuple(Entry(step.name, {"lossy": step.lossy}) for step in self.chain.steps if step.lossy)
+        frames = [replace(frame, history=(*lossy, *frame.history)) for frame in run.frames(asked.request)]
         versions = stack({}, self.chain.runtime if run.identities else None)
         return protocol.answer(asked.id, Answer(frames, run.identities, run.licenses, versions))
+
+
+def check_paints(chain: Chain) -> None:
+    """Raise ``ChainError`` for a chain without a base."""
+    if not any(step.implements("generate") for step in chain.steps):
+        raise ChainError("no step of this chain makes pictures, so there is nothing to serve; put a base first")
 
 
 def _read(message: bytes) -> Asked | bytes:
