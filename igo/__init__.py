@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from igo.chains.gathering import together as together
     from igo.chains.progress import ProgressBar as ProgressBar
     from igo.chains.replaying import replay as replay
+    from igo.chains.speed import speed as speed
     from igo.errors import IGOError as IGOError
     from igo.hookspecs import hookimpl as hookimpl
     from igo.painting.text_to_image import TextToImage as TextToImage
@@ -36,6 +37,7 @@ _HOMES = {
     "hookimpl": "hookspecs",
     "load_chain": "chains.config",
     "replay": "chains.replaying",
+    "speed": "chains.speed",
     "together": "chains.gathering",
 }
 

@@ -12,7 +12,7 @@ from igo import hookspecs
 
 PUBLIC = {
     "Chain", "Entry", "Event", "Frame", "IGOError", "Look", "ProgressBar", "Request", "Runtime", "TextToImage",
-    "hookimpl", "load_chain", "replay", "together",
+    "hookimpl", "load_chain", "replay", "speed", "together",
 }  # fmt: skip
 HOOKS = {
     "check": ["runtime"],

@@ -57,11 +57,13 @@ def register(app: Commands) -> None:
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("out/demo"),
     seed: Annotated[int, typer.Option(help="The first seed.")] = 9,
+    speed: options.Speed = "exact",
     quiet: options.Quiet = False,
 ) -> None:
     """Paint some looks with the embedded models, restyle, extend and enlarge them, and put all stages on one sheet."""
     from igo.chains import registry
     from igo.chains.chain import Chain
+    from igo.chains.speed import speed as quicker
     from igo.images import write_image
     from igo.images.sheet import contact_sheet
     from igo.painting.text_to_image import TextToImage
@@ -73,7 +75,7 @@ def demo(
     for number, (prompt, target, to) in enumerate(LOOKS, 1):
         # Guided by a prompt that names the clothes, `mini` hangs scraps of them beside the figure.
         extended = outpainting(to="3:4", prompt=prompt.rpartition(", ")[2], guidance_scale=1.5)
-        steps = (TextToImage("mini"), styling(target, to=to), extended, upscaling(4))
+        steps = (TextToImage("mini"), *quicker(speed), styling(target, to=to), extended, upscaling(4))
         stages = Stages()
         with options.progress(quiet) as observers:
             look = Chain(*steps, runtime=runtime).run(prompt, seed=seed + number - 1, observers=[*observers, stages])
@@ -82,5 +84,5 @@ def demo(
         rows.append([*before, detail(enlarged)])
     captions = [f"generated · {target} to {to} · extended · enlarged 4 times, a part of it" for _, target, to in LOOKS]
     written = write_image(contact_sheet(rows, captions, columns=2, height=HEIGHT), output / "sheet.png")
-    echo(f"{len(LOOKS)} looks are in {output}, all stages of them on one sheet: {written.path}")
+    echo(f"{len(LOOKS)} looks are in {output}, all stages of them on one sheet: {written.path}; speed: {speed}")
     echo(f"how one of them was made: igo show {output / 'look-1.png'}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -44,6 +44,14 @@ Guidance = Annotated[float | None, typer.Option(help="How closely to follow the 
 Strength = Annotated[float | None, typer.Option(help="How much of --image is replaced, 0 to 1.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps …")]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloat16.")]
+Speed = Annotated[
+    Literal["exact", "fast", "turbo"],
+    typer.Option(help="exact; fast: about twice as quick, nearly the same; turbo: a few steps, by an adapter."),
+]
+FewSteps = Annotated[
+    str | None,
+    typer.Option(help="The adapter of --speed turbo, such as latent-consistency/lcm-lora-sdv1-5 [that of mini]."),
+]
 Commercial = Annotated[
     bool,
     typer.Option("--commercial", help="Refuse weights whose licence forbids commercial use or isn't known."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import typer
 
 from igo.chains.settings import Setting, settings_of
+from igo.chains.speed import speed
 from igo.cli import options
 from igo.cli.command import Group
 from igo.painting.text_to_image import TextToImage
@@ -23,6 +24,7 @@ SHORT = {"checkpoint": ("--checkpoint", "-c")}
 MORE = {
     "adapter": options.Adapters,
     "embedding": options.Embeddings,
+    "few_steps": options.FewSteps,
     "device": options.Device,
     "dtype": options.Dtype,
     "commercial": options.Commercial,
@@ -31,13 +33,14 @@ MORE = {
 
 
 class Painting(Group):
-    """The base of a command's chain, its adapters and embeddings, and the runtime."""
+    """The base of a command's chain, its adapters and embeddings, what makes it quicker, and the runtime."""
 
     @staticmethod
     def parameters() -> list[inspect.Parameter]:
         """Each setting of the base as an option, then `MORE`."""
         own = [_option(setting) for setting in settings_of(TextToImage)]
-        return [*own, *(_parameter(name, None, annotation) for name, annotation in MORE.items())]
+        more = (_parameter(name, None, annotation) for name, annotation in MORE.items())
+        return [*own, _parameter("speed", "exact", options.Speed), *more]
 
     @property
     def checkpoint(self) -> str:
@@ -45,15 +48,16 @@ class Painting(Group):
 
     @cached_property
     def steps(self) -> list[object]:
-        """The base, its adapters and embeddings. Raises ``IGOError`` for options that can't be meant, or that name
-        what isn't there."""
+        """The base, its adapters and embeddings, and the steps of the speed. Raises ``IGOError`` for options that can't
+        be meant, or that name what isn't there."""
         for name in ("checkpoint", "inpaint_checkpoint", "config", "inpaint_config"):
             if self.given[name] is not None:
                 options.check_model(self.given[name], f"--{name.replace('_', '-')}")
         settings = {setting.name: setting for setting in settings_of(TextToImage)}
         chosen = {name: _value(setting, self.given[name]) for name, setting in settings.items()}
         adapters = options.adapters_from(self.given["adapter"])
-        return [TextToImage(**chosen), *adapters, *options.embeddings_from(self.given["embedding"])]
+        quicker = speed(self.given["speed"], self.checkpoint, self.given["few_steps"])
+        return [TextToImage(**chosen), *adapters, *options.embeddings_from(self.given["embedding"]), *quicker]
 
     @cached_property
     def runtime(self) -> Runtime:

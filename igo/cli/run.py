@@ -30,6 +30,8 @@ def run(
     num_inference_steps: options.Steps = None,
     guidance_scale: options.Guidance = None,
     strength: options.Strength = None,
+    speed: options.Speed = "exact",
+    few_steps: options.FewSteps = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
     commercial: options.Commercial = False,
@@ -38,11 +40,16 @@ def run(
     """Run the chain of a TOML file. Options win over the file's [request] and [runtime]."""
     from igo.chains.chain import Chain, drawn_seed
     from igo.chains.config import read_chain_file
+    from igo.chains.speed import speed as quicker
+    from igo.painting.text_to_image import TextToImage
 
     file = read_chain_file(chain_file)
     runtime = {**file.chain.runtime.describe().get("runtime", {}), **given(device=device, dtype=dtype)}
+    plugins = [step.plugin for step in file.chain.steps]
+    checkpoint = next((plugin.checkpoint for plugin in plugins if isinstance(plugin, TextToImage)), "of the chain")
     chain = Chain(
-        *(step.plugin for step in file.chain.steps),
+        *plugins,
+        *quicker(speed, checkpoint, few_steps),
         runtime=options.runtime_of(
             runtime.get("device"), runtime.get("dtype"), commercial or runtime.get("commercial", False)
         ),

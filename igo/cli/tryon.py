@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -70,6 +70,9 @@ def tryon(
     seed: options.Seed = None,
     num_inference_steps: options.Steps = None,
     guidance_scale: Annotated[float | None, typer.Option(help="How closely to follow the garment [2.5].")] = None,
+    speed: Annotated[
+        Literal["exact", "fast"], typer.Option(help="exact, or fast: about twice as quick, nearly the same.")
+    ] = "exact",
     device: options.Device = None,
     dtype: options.Dtype = None,
     commercial: options.Commercial = False,
@@ -78,6 +81,7 @@ def tryon(
     """Put garments on somebody: `igo tryon me.png shirt.png`; or each of many on everybody, with --people DIR."""
     from igo.chains import registry
     from igo.chains.chain import Chain, drawn_seed
+    from igo.chains.speed import speed as quicker
 
     whole = people is not None or garments is not None
     if whole and (person is not None or people is None or garments is None):
@@ -107,7 +111,7 @@ def tryon(
     steps = [
         step(reference=name, part=parts[min(number, len(parts) - 1)], **settings) for number, name in enumerate(names)
     ]
-    chain = Chain(*steps, runtime=options.runtime_of(device, dtype, commercial))
+    chain = Chain(*steps, *quicker(speed), runtime=options.runtime_of(device, dtype, commercial))
     seed = drawn_seed() if seed is None else seed  # the same for all
     if people is not None and garments is not None:
         from igo.cli.fittings import everybody
