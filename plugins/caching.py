@@ -19,7 +19,10 @@ class Caching:
     garments on), with adapters, ControlNets and batches. Pictures are others than without it, so it is on their record
     as ``lossy``; a seed gives the same bytes each time. With few steps little is gained and more is lost.
 
-    Raises ``SettingsError`` for settings that can't be meant, ``CheckpointError`` for a checkpoint without such a UNet.
+    Of transformers, such as Flux and Qwen-Image, the attention is kept, by diffusers' own cache; ``branch`` and
+    ``last`` do nothing with them.
+
+    Raises ``SettingsError`` for settings that can't be meant, ``CheckpointError`` for a checkpoint with neither.
     """
 
     interval: int = 3
@@ -40,22 +43,25 @@ class Caching:
     @property
     def lossy(self) -> str:
         """What is lost."""
-        return f"deep features of one in {self.interval} steps" if self.interval > 1 else ""
+        return f"features of one in {self.interval} steps" if self.interval > 1 else ""
 
     @igo.hookimpl
     def prepare(self, pipeline: Any) -> Any:
-        """The pipeline with a UNet that keeps features."""
+        """The pipeline with a UNet, or a transformer, that keeps features."""
         from diffusers import UNet2DConditionModel
 
+        from igo_plugins.steps import attention
         from igo_plugins.steps.features import Features
 
         unet = getattr(pipeline, "unet", None)
-        if not isinstance(unet, UNet2DConditionModel):
+        if not isinstance(unet, UNet2DConditionModel) and not attention.keeps(pipeline):
             raise CheckpointError(
-                f"a {type(pipeline).__name__} has no UNet whose features could be kept between steps; use a checkpoint "
-                "that is shaped like Stable Diffusion 1.5, 2 or XL, or leave Caching out"
+                f"a {type(pipeline).__name__} has nothing that could be kept between steps; use a checkpoint with a "
+                "UNet, such as Stable Diffusion 1.5 or XL, or a transformer that diffusers caches, such as Flux"
             )
-        if self.interval > 1:
+        if self.interval > 1 and unet is None:
+            attention.keep(pipeline, self.interval, self.first)
+        elif self.interval > 1:
             Features(
                 unet,
                 lambda: pipeline.scheduler.timesteps,

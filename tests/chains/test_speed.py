@@ -72,7 +72,7 @@ def test_every_command_that_paints_takes_one(run, tiny_checkpoint, tmp_path):
     for name, command in commands.items():
         code, errors = run(*command, "--speed", "fast", "-o", f"{name}.png")
         assert code == 0, errors
-        assert lossy(f"{name}.png") == {"caching": "deep features of one in 5 steps"}
+        assert lossy(f"{name}.png") == {"caching": "features of one in 5 steps"}
     code, errors = run(*commands["run"], "-o", "exact.png")
     assert (code, lossy("exact.png")) == (0, {})
 

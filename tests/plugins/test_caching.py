@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from threading import Thread
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from igo.images import digest
 from igo_plugins import Adapter, Caching, ControlNet, Edges
 from igo_plugins.steps.features import Features
 from tests.builders.controls import make_controlnet
+from tests.builders.families import make_flux, make_sd3
 from tests.builders.tiny import make_unet
 from tests.plugins.test_adapter import acting
 
@@ -183,6 +183,40 @@ def test_threads_have_what_is_kept_for_themselves():
     assert all(torch.equal(one, two) for one, two in zip(found[0], alone[0], strict=True))
 
 
+def test_of_transformers_the_attention_is_kept(tmp_path):
+    make_flux(tmp_path / "parts").save_pretrained(tmp_path / "flux")
+    runtime, computed = igo.Runtime(device="cpu"), []
+
+    class Watching:
+        @igo.hookimpl
+        def prepare(self, pipeline):
+            attention = pipeline.transformer.transformer_blocks[0].attn
+            attention.to_q.register_forward_hook(lambda *_: computed.append(1))
+
+    class Breaking:
+        @igo.hookimpl
+        def observe(self, event):
+            if event.kind == "progress" and event.done == 4:
+                raise RuntimeError("broken off")
+
+    def paint(*steps):
+        chain = igo.Chain(igo.TextToImage(str(tmp_path / "flux")), Watching(), *steps, runtime=runtime)
+        computed.clear()
+        return digest(chain.run("a coat", seed=1, width=16, height=16, num_inference_steps=7).image)
+
+    exact, watched = paint(), len(computed)
+    cached = paint(CACHING)
+    assert watched == 7
+    assert len(computed) < 7
+    assert cached != exact
+    assert paint(Caching(3, first=9)) == paint(Caching(1)) == exact
+    with pytest.raises(PluginError, match="broken off"):
+        paint(CACHING, Breaking())
+    assert paint(CACHING) == cached
+    with pytest.raises(CheckpointError, match="kept between steps twice"):
+        paint(Caching(), Caching(2))
+
+
 def test_it_is_on_record_and_replays(tiny_checkpoint, tmp_path, capsys):
     chain = igo.Chain(igo.TextToImage(str(tiny_checkpoint)), CACHING)
     chain.run(**ASKED).save(tmp_path / "look.png")
@@ -190,7 +224,7 @@ def test_it_is_on_record_and_replays(tiny_checkpoint, tmp_path, capsys):
     assert again.identical
     assert again.differences == ()
     assert cli.run_command(["show", str(tmp_path / "look.png")]) == 0
-    assert "# given up for speed\ncaching: deep features of one in 3 steps" in capsys.readouterr().out
+    assert "# given up for speed\ncaching: features of one in 3 steps" in capsys.readouterr().out
     exact = igo.Chain(igo.TextToImage(str(tiny_checkpoint)), Caching(1)).run(**ASKED)
     assert not any("lossy" in entry.report for entry in exact.frames[0].history)
 
@@ -201,9 +235,11 @@ def test_settings_that_can_not_be_meant(wrong):
         Caching(**wrong)
 
 
-def test_what_has_no_such_features_is_refused(paint):
-    with pytest.raises(CheckpointError, match="a SimpleNamespace has no UNet whose features could be kept"):
-        Caching().prepare(SimpleNamespace(transformer=None))
+def test_what_has_no_such_features_is_refused(paint, tmp_path):
+    with pytest.raises(
+        CheckpointError, match="a StableDiffusion3Pipeline has nothing that could be kept between steps"
+    ):
+        Caching().prepare(make_sd3(tmp_path))
     with pytest.raises(SettingsError, match="branch is 2; expected at most 1, the outermost"):
         paint(Caching(branch=2))
     with pytest.raises(CheckpointError, match="kept between steps twice"):
