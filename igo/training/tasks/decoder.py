@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from igo.errors import CheckpointError
+from igo.errors import CheckpointError, SettingsError
 from igo.files import writing_whole
 from igo.training.data.latents import load_pictures, to_model, to_pictures
 from igo.training.data.weights import replacing, write_weights
@@ -27,6 +27,8 @@ the checkpoint paints that it was made for, whose licence holds for it too. Its 
 """
 EDGE = 2
 """Cells at the border of a crop that nothing is learned from, where the whole picture would say more."""
+FLAT = 8
+"""Pixels a side of what a colour's mean is taken of."""
 
 
 def build_decoder(vae: AutoencoderKL, channels: int) -> AutoencoderTiny:
@@ -72,13 +74,16 @@ class DecoderObjective(nn.Module):
         error = (self.decoder(latents).float() - pictures)[..., edge:-edge, edge:-edge]
         pixel = error.abs().mean()
         edges = sum(error.diff(dim=side).abs().mean() for side in (-1, -2))
-        flat = functional.avg_pool2d(error, 8).abs().mean()
+        flat = functional.avg_pool2d(error, FLAT).abs().mean()
         return {"loss": pixel + 0.5 * edges + flat, "pixel": pixel}
 
 
 class DecoderTask(Task):
     """Learn to paint ``pictures`` (N×H×W×3 uint8) from ``latents`` (N×C×h×w, scaled) in crops of ``crop`` cells a side;
-    the last ``held_out`` are for measuring. Mirrored ones are of other latents, and not learned."""
+    the last ``held_out`` are for measuring. Mirrored ones are of other latents, and not learned.
+
+    Raises ``SettingsError`` for pictures that are too small.
+    """
 
     name = "tiny decoder"
 
@@ -88,6 +93,11 @@ class DecoderTask(Task):
         self.shown = latents[-held_out:], pictures[-held_out:]
         self.factor = pictures.shape[1] // latents.shape[2]
         self.crop = [min(crop, side) for side in latents.shape[2:]]
+        if (min(self.crop) - 2 * EDGE) * self.factor < FLAT:
+            least = (2 * EDGE + -(-FLAT // self.factor)) * self.factor
+            raise SettingsError(
+                f"a side of the pictures is {min(pictures.shape[1:3])} pixels; expected {least} or more"
+            )
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         device = generator.device
