@@ -17,10 +17,11 @@ A plugin is any object, by custom a dataclass whose fields are its settings. It 
 
 Optional class attributes: ``needs`` and ``provides``, tuples of layer names, checked before any model is loaded;
 ``shows``, layers that are made for the user alone, who asks by ``Chain.layer``; ``needs_references``, the names of the
-pictures in ``request.references`` that it can't do without, checked too, and a property where a setting names them; and
+pictures in ``request.references`` that it can't do without, checked too, and a property where a setting names them;
 ``resizes = True`` for a plugin that changes the picture's size; ``lossy``, a text or a property that gives one, for a
-plugin that gives something of the picture up for speed: what that is goes on record (empty: nothing).
-``igo.testing.check_plugin`` holds plugins to them.
+plugin that gives something of the picture up for speed: what that is goes on record (empty: nothing); and
+``libraries``, the distributions beside torch and diffusers that a picture's bytes depend on, whose versions go on
+record. ``igo.testing.check_plugin`` holds plugins to them.
 Each hook is called for one step at a time; the chain combines the answers (see ``igo.chains.chain``).
 """
 

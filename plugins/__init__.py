@@ -1,5 +1,6 @@
 """IGO's bundled plugins, written against the interface that everybody gets."""
 
+from igo_plugins.acceleration import Acceleration
 from igo_plugins.adapter import Adapter
 from igo_plugins.caching import Caching
 from igo_plugins.captioning import Captioning
@@ -20,6 +21,7 @@ from igo_plugins.upscaling import Upscaling
 from igo_plugins.virtual_styling import VirtualStyling
 
 __all__ = [
+    "Acceleration",
     "Adapter",
     "Caching",
     "Captioning",

@@ -28,6 +28,7 @@ class Asking:
         self.runtime = runtime
         self.listeners = [step for step in (*steps, *observers) if step.implements("observe")]
         self.preparing = [step for step in steps if step.implements("prepare")]
+        self.prepare_key = tuple(map(_key, self.preparing))
         self.identities: dict[str, str] = {}  # of the models that take part
         self.licenses: dict[str, str] = {}  # of those of them that tell
 
@@ -105,7 +106,8 @@ class Asking:
         """Fold a loaded pipeline through the steps."""
         for step in self.preparing:
             with self.told(step, "prepare"):
-                answer = step.ask("prepare", pipeline=pipeline, runtime=self.runtime.bound(step.name))
+                runtime = self.runtime.bound(step.name, prepare_key=self.prepare_key)
+                answer = step.ask("prepare", pipeline=pipeline, runtime=runtime)
             if answer is not None and hasattr(pipeline, "components") and not hasattr(answer, "components"):
                 got = type(answer).__name__
                 raise PluginError(f"returned {got}; expected a diffusers pipeline or None").at(step.name, "prepare")
@@ -122,7 +124,7 @@ class Asking:
             step.name,
             progress=partial(self.progress, step.name, hook),
             prepare=self.prepare if self.preparing else None,
-            prepare_key=tuple(map(_key, self.preparing)),
+            prepare_key=self.prepare_key,
             identities=self.identities,
             licenses=self.licenses,
         )

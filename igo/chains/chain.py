@@ -128,7 +128,8 @@ class Chain:
         except ConfigError as error:
             why = str(error)
         offered = filter(None, (registry.distribution_of(type(step.plugin)) for step in self.steps))
-        stacked = stack(dict(offered), self.runtime if models else None)
+        libraries = [name for step in self.steps for name in step.libraries]
+        stacked = stack(dict(offered), self.runtime if models else None, libraries)
         return Making(request, origins, models, chain, why, stacked, licenses=dict(run.licenses))
 
     def caption(

@@ -72,6 +72,7 @@ class Step:
         self.shows = self._names("shows")
         self.resizes = self._flag("resizes")
         self.lossy = self._text("lossy")
+        self.libraries = self._names("libraries")
         self._check_settings()
 
     def __repr__(self) -> str:

@@ -54,6 +54,7 @@ def doctor(
         _describe(checkpoint, revision, variant, options.runtime_of(device, dtype))
         return
     problems = [*_stack(), *_plugins(), *_checkpoints()]
+    _engines()
     for problem in problems:
         echo(f"wrong: {problem}")
     if problems:
@@ -181,6 +182,14 @@ def _checkpoints() -> list[str]:
     for name, size in _cached():
         echo(f"checkpoint {name} ({_megabytes(size)}, in the hub's cache)")
     return problems
+
+
+def _engines() -> None:
+    """What ``igo cache`` keeps, where there is something."""
+    from igo.painting.engines import cache
+
+    if sizes := cache.sizes():
+        echo(f"engines keep {len(sizes)} converted models ({_megabytes(sum(sizes.values()))}; igo cache clear)")
 
 
 def _cached() -> list[tuple[str, int]]:

@@ -27,6 +27,7 @@ SUMMARIES = {
     "prompt": "Print how a prompt is read: tokens, weights.",
     "show": "Print how a picture was made.",
     "replay": "Make a picture again from its record.",
+    "cache": "Say what engines keep on disk, or clear it.",
     "doctor": "Print versions, devices, and what is wrong.",
     "demo": "Paint, restyle, extend and enlarge some looks.",
     "caption": "Caption a folder of pictures.",

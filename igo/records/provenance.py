@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -206,10 +206,10 @@ def _without(table: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in table.items() if key != name}
 
 
-def stack(plugins: Mapping[str, str], runtime: Runtime | None = None) -> dict[str, str]:
-    """What the bytes may depend on: versions of libraries and of ``plugins`` (name to version), the machine, and, given
-    the ``runtime`` of models that took part, what they ran on."""
-    found = {"igo": version("igo"), **_installed(), **plugins}
+def stack(plugins: Mapping[str, str], runtime: Runtime | None = None, libraries: Iterable[str] = ()) -> dict[str, str]:
+    """What the bytes may depend on: versions of libraries, those that steps name too, and of ``plugins`` (name to
+    version), the machine, and, given the ``runtime`` of models that took part, what they ran on."""
+    found = {"igo": version("igo"), **_installed(), **_versions(libraries), **plugins}
     if runtime is not None:
         import torch
 
@@ -224,8 +224,12 @@ def stack(plugins: Mapping[str, str], runtime: Runtime | None = None) -> dict[st
 @cache
 def _installed() -> dict[str, str]:
     """What doesn't change while a program runs."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in LIBRARIES:
+    return {"python": platform.python_version(), "machine": platform.machine(), **_versions(LIBRARIES)}
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -1,0 +1,171 @@
+"""A network of a pipeline that an engine computes, and how it gets there and away again."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from copy import deepcopy
+from threading import RLock
+from types import MethodType
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from torch import nn
+
+from igo.painting.engines.calls import Call
+from igo.painting.engines.state import State, Watch
+
+STATES = 4
+"""How many states of weights and adapters a network is compiled in; a fifth is computed by plain torch."""
+ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+DENOISERS = ("unet", "transformer", "transformer_2", "prior")
+
+
+class NotServed(Exception):  # noqa: N818  (no error: plain torch computes it)
+    """Why an engine can't compute a call, in some words."""
+
+
+class Ledger:
+    """What the parts of an engine did: by the name of a part, how many calls it computed (""), and how many plain torch
+    did, by the reason."""
+
+    def __init__(self) -> None:
+        self.pipelines: WeakSet[Any] = WeakSet()
+        """Those that parts were put into."""
+        self.left: dict[str, str] = {}
+        """Those of the networks that were left as they are, and why."""
+        self._counted: Counter[tuple[str, str]] = Counter()
+
+    def standing(self) -> set[str]:
+        """The names of the networks whose places parts have now."""
+        every = [named for pipeline in self.pipelines for named in networks(pipeline)]
+        return {name for name, network in every if isinstance(vars(network).get("forward"), Part)}
+
+    def count(self, part: str, reason: str = "") -> None:
+        """One call."""
+        self._counted[part, reason] += 1
+
+    def counted(self) -> Counter[tuple[str, str]]:
+        """As it is now."""
+        return Counter(self._counted)
+
+    def since(self, before: Counter[tuple[str, str]] | None = None) -> dict[str, dict[str, int]]:
+        """The calls since then, or all: by part, and by reason."""
+        found: dict[str, dict[str, int]] = {}
+        for (part, reason), number in sorted((self._counted - (before or Counter())).items()):
+            found.setdefault(part, {})[reason] = number
+        return found
+
+
+class Part:
+    """The ``forward`` of a network that an engine computes where it can, and the network's class elsewhere.
+
+    It stands in the network itself, which keeps its class, weights, hooks and attributes. Subclasses say in ``serve``
+    how a call is computed.
+    """
+
+    def __init__(self, name: str, network: nn.Module, ledger: Ledger) -> None:
+        self.name, self.network, self.ledger = name, network, ledger
+        self.plain = MethodType(type(network).forward, network)
+        self.signature = inspect.signature(self.plain)
+        self.watch = Watch(network)
+        self._states: list[Hashable] = []
+        self._kept: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
+        self._lock = RLock()
+        functools.update_wrapper(self, self.plain)  # for those who look at the signature of ``network.forward``
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What ``network.forward`` gives."""
+        try:
+            with self._lock:
+                call = self._fit(Call.of(self.signature, args, kwargs))
+                output = self.serve(call)
+        except NotServed as reason:
+            self.ledger.count(self.name, str(reason))
+            return self.plain(*args, **kwargs)
+        self.ledger.count(self.name)
+        return output
+
+    def serve(self, call: Call) -> Any:
+        """What the network gives. Raises ``NotServed``."""
+        raise NotImplementedError
+
+    def placed(self) -> None:
+        """Told when it stands in its network."""
+
+    def removed(self) -> None:
+        """Told when it stands there no more."""
+
+    def look(self, weights: bool) -> State:
+        """The network's state. Raises ``NotServed`` where it isn't what its class says."""
+        state = self.watch.look(weights)
+        if state.patched is not None:
+            raise NotServed(f"'{state.patched}' in it is hooked or replaced")
+        return state
+
+    def admit(self, state: Hashable) -> None:
+        """Raise ``NotServed`` for one state too many."""
+        if state not in self._states:
+            if len(self._states) == STATES:
+                raise NotServed(f"its weights or adapters' scales are at more than {STATES} states")
+            self._states.append(state)
+
+    def kept(self, key: Hashable, room: int, build: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+        """What was built under ``key``, and is kept for the ``room`` keys that were asked for last."""
+        if key not in self._kept:
+            while len(self._kept) >= room:
+                self._kept.popitem(last=False)
+            self._kept[key] = build()
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _fit(self, call: Call) -> Call:
+        if call.refusal:
+            raise NotServed(call.refusal)
+        tensors = (*call.tensors, *self.network.parameters()) if torch.is_grad_enabled() else ()
+        if any(one.requires_grad for one in tensors):
+            raise NotServed("gradients are asked for")
+        return call
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Part:
+        """For a copy of the network, which compiles anew."""
+        return type(self)(self.name, deepcopy(self.network, memo), self.ledger)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process compiles anew."""
+        return type(self), (self.name, self.network, Ledger())
+
+
+def networks(pipeline: Any) -> Iterator[tuple[str, nn.Module]]:
+    """The networks of a pipeline that take its time, and what they are called: text encoders, denoisers, and both sides
+    of the VAE."""
+    vae = getattr(pipeline, "vae", None)
+    for name in (*ENCODERS, *DENOISERS):
+        if isinstance(network := getattr(pipeline, name, None), nn.Module):
+            yield name, network
+    for side in ("encoder", "decoder"):
+        if isinstance(network := getattr(vae, side, None), nn.Module):
+            yield f"vae.{side}", network
+
+
+def put_in(pipeline: Any, part: Callable[[str, nn.Module, Ledger], Part], ledger: Ledger) -> None:
+    """Put parts into the places of a pipeline's networks, which the ledger tells; one whose ``forward`` something else
+    has replaced already stays as it is."""
+    for name, network in networks(pipeline):
+        if "forward" in vars(network):
+            ledger.left[name] = "a step before has replaced its forward"
+            continue
+        network.forward = made = part(name, network, ledger)
+        made.placed()
+    ledger.pipelines.add(pipeline)
+
+
+def take_out(pipeline: Any) -> None:
+    """Take all parts out of a pipeline again, which is then as it was before."""
+    for _, network in networks(pipeline):
+        if isinstance(part := vars(network).get("forward"), Part):
+            del network.forward
+            part.removed()

@@ -1,0 +1,101 @@
+"""What a network's answer depends on beside its input, cheap enough to be looked at in each step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+_OF_TORCH = frozenset(vars(nn.Module())) | {"name_or_path"}
+"""What every module has, or what only says where it came from."""
+_SIMPLE = (bool, int, float, str, type(None))
+
+
+@dataclass(frozen=True)
+class State:
+    """``told``: kinds and settings of all modules, the scales of adapters and the processors of attentions among them.
+    ``weights``: which tensors they hold, and the first and last number of each parameter, in which any dense change
+    shows. ``patched`` names a module within that does other than its class says."""
+
+    told: Hashable
+    weights: Hashable
+    patched: str | None = None
+
+
+class Watch:
+    """A network's state, looked at again and again."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+        self._places: tuple[int, ...] = ()
+        self._corners: list[torch.Tensor] = []
+
+    def look(self, weights: bool = True) -> State:
+        """The state as it is now; without the ``weights`` where what computes reads them anew each time."""
+        told: list[Hashable] = []
+        parameters: list[torch.Tensor] = []
+        left = [self.network]
+        while left:
+            module = left.pop()
+            if module is not self.network and _is_patched(module):
+                return State((), (), next(name for name, one in self.network.named_modules() if one is module))
+            told += [id(type(module)), *_settings(module)]
+            parameters += [one for one in module._parameters.values() if one is not None]
+            left += [one for one in module._modules.values() if one is not None]
+        return State(tuple(told), self._seen(parameters) if weights else ())
+
+    def _seen(self, parameters: list[torch.Tensor]) -> Hashable:
+        places = tuple([one.data_ptr() for one in parameters])
+        if places != self._places:
+            self._places = places
+            self._corners = [one.detach()[(end,) * one.ndim] for one in parameters if one.numel() for end in (0, -1)]
+        versions = tuple([0 if one.is_inference() else one._version for one in parameters])
+        kinds = {one.dtype for one in self._corners}
+        numbers = [torch.stack([one for one in self._corners if one.dtype == kind]) for kind in kinds]
+        return places, versions, b"".join(one.view(torch.uint8).numpy().tobytes() for one in numbers)
+
+
+def digest(network: nn.Module) -> str:
+    """SHA-256 over kinds, settings and all numbers of a network on the CPU: equal for those that compute the same."""
+    total = hashlib.sha256()
+    config = getattr(network, "config", {})
+    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    total.update(repr(sorted((key, repr(value)) for key, value in config.items() if key[0] != "_")).encode())
+    for name, module in network.named_modules():
+        kind = type(module)
+        total.update(f"{name} {kind.__module__}.{kind.__qualname__} {_settings(module)!r}\n".encode())
+        for key, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                total.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+                total.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return total.hexdigest()
+
+
+def _is_patched(module: nn.Module) -> bool:
+    return bool("forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks)
+
+
+def _settings(module: nn.Module) -> list[Hashable]:
+    """What a module knows beside weights and modules: numbers and words, and lists and tables of them."""
+    found: list[Hashable] = [module.training]
+    for key, value in vars(module).items():
+        if key in _OF_TORCH:
+            continue
+        kind = type(value)
+        if kind in _SIMPLE:
+            found.append(value)
+        elif kind in (list, tuple, set, dict):
+            inner = [*value, *value.values()] if kind is dict else value
+            found.append(repr(value) if all(_is_simple(one) for one in inner) else len(value))
+        elif key == "processor":  # of an attention, whose computation it is
+            found.append(f"{kind.__module__}.{kind.__qualname__}")
+            found.extend(repr(one) for one in getattr(value, "__dict__", {}).values() if _is_simple(one))
+    return found
+
+
+def _is_simple(value: Any) -> bool:
+    return type(value) in _SIMPLE or (type(value) in (list, tuple) and all(type(one) in _SIMPLE for one in value))
