@@ -33,7 +33,7 @@ JUDGED = {"colours": ("top colour", "bottom colour"), "types": ("top type", "bot
 
 def ways(options):
     """Each way's steps, by its name."""
-    turbo = igo.speed("turbo") if options.few_steps is None else [FewSteps(options.few_steps)]
+    turbo = [FewSteps(options.few_steps or "mini/turbo")]
     small = [] if options.decoder is None else [TinyDecoder(options.decoder)]
     every = {
         "Caching(2)": [Caching(2)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
+from igo import embedded
 from igo.chains import registry
 from igo.errors import SettingsError, did_you_mean
 
@@ -19,8 +20,8 @@ SPEEDS: dict[Speed, Steps] = {
     "turbo": ENGINE,
 }
 """What each is made of; ``"turbo"`` of an adapter for few steps too, which is the checkpoint's."""
-ADAPTERS = {"mini": "mini/turbo"}
-"""Adapters for few steps, by the checkpoint that each was made for."""
+ADAPTERS = {"mini": ("mini/turbo", embedded.WEIGHTS / "turbo")}
+"""Adapters for few steps, by the checkpoint that each was made for, and where this installation has them."""
 SUCH_AS = (
     "latent-consistency/lcm-lora-sdv1-5 (for the shape of Stable Diffusion 1.5), latent-consistency/lcm-lora-sdxl (XL) "
     "or what igo train turbo makes"
@@ -42,7 +43,8 @@ def speed(name: Speed, checkpoint: str = "mini", few_steps: str | None = None) -
         raise SettingsError(f"few_steps is {few_steps!r}, which is for speed='turbo'; this is {name!r}")
     made = [registry.load(use)(**settings) for use, settings in SPEEDS[name]]
     if name == "turbo":
-        adapter = few_steps or ADAPTERS.get(checkpoint)
+        own, place = ADAPTERS.get(checkpoint, (None, None))
+        adapter = few_steps or (own if place is not None and place.is_dir() else None)
         if adapter is None:
             raise SettingsError(
                 f"speed='turbo' knows no adapter for {checkpoint!r}; give few_steps=..., such as {SUCH_AS}"

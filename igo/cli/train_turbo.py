@@ -82,11 +82,12 @@ def turbo(
         raise SettingsError(f"--out is {out}; expected a folder, for --whole makes a checkpoint")
     from igo.training import finetune
     from igo.training.adapters.lora import LoraSettings
-    from igo.training.adapters.turbo import train_turbo
+    from igo.training.adapters.turbo import check_distillable, train_turbo
     from igo.training.tasks.turbo import TurboSettings
 
     lora = None if whole else LoraSettings(rank, alpha, targets)
     loaded, work = finetune.load_base(base, options.permit_of(commercial)), work or beside(out)
+    check_distillable(loaded)
     own = max(loaded.defaults.guidance_scale, 1.0)
     low = max(own * 2 / 3, 1.0) if guidance_low is None else guidance_low
     high = max(own * 4 / 3, low) if guidance_high is None else guidance_high

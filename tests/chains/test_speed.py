@@ -13,7 +13,8 @@ from igo_plugins import Caching, FewSteps
 from tests.plugins.test_adapter import acting
 
 
-def test_each_is_made_of_plugins():
+def test_each_is_made_of_plugins(tmp_path, monkeypatch):
+    monkeypatch.setitem(speeds.ADAPTERS, "mini", ("mini/turbo", tmp_path))
     assert igo.speed("exact") == []
     assert igo.speed("fast", "any") == [Caching(5, last=0)]
     assert igo.speed("turbo") == [FewSteps("mini/turbo")]
@@ -35,6 +36,12 @@ def test_each_is_made_of_plugins():
 def test_what_can_not_be_meant(given, message):
     with pytest.raises(SettingsError, match=message):
         igo.speed(**given)
+
+
+def test_an_installation_without_minis_adapter_asks_for_one(tmp_path, monkeypatch):
+    monkeypatch.setitem(speeds.ADAPTERS, "mini", ("mini/turbo", tmp_path / "none"))
+    with pytest.raises(SettingsError, match="knows no adapter for 'mini'; give"):
+        igo.speed("turbo")
 
 
 @pytest.fixture

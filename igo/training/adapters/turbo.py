@@ -25,6 +25,15 @@ METHOD = "lcm"
 """What an adapter's file says that it is made by, for who loads it."""
 
 
+def check_distillable(base: checkpoint.Loaded) -> None:
+    """Raise ``CheckpointError`` for a checkpoint that is none for pictures from text, or was distilled so that it is
+    told the guidance."""
+    unet = base.pipeline.unet.config
+    if unet.in_channels != unet.out_channels or unet.time_cond_proj_dim is not None:
+        why = f"has {unet.in_channels} channels" if unet.time_cond_proj_dim is None else "is told its guidance already"
+        raise CheckpointError(f"the checkpoint {why}, and can't be distilled; name one that paints from text in 4")
+
+
 def train_turbo(
     base: checkpoint.Loaded,
     data: CaptionedSet,
@@ -41,15 +50,11 @@ def train_turbo(
     bit, as such are published); without, a folder with a whole checkpoint, whose scheduler and defaults are those for
     few steps.
 
-    A run that was killed goes on in ``work``. Raises ``SettingsError`` for places that can't be written to,
-    ``CheckpointError`` for a checkpoint that is none for pictures from text, or was distilled so that it is told the
-    guidance.
+    A run that was killed goes on in ``work``. Raises ``SettingsError`` for places that can't be written to, and
+    what ``check_distillable`` raises.
     """
     (check_file if lora is not None else check_replaceable)(out)
-    unet = base.pipeline.unet.config
-    if unet.in_channels != unet.out_channels or unet.time_cond_proj_dim is not None:
-        why = f"has {unet.in_channels} channels" if unet.time_cond_proj_dim is None else "is told its guidance already"
-        raise CheckpointError(f"the checkpoint {why}, and can't be distilled; name one that paints from text in 4")
+    check_distillable(base)
     torch.manual_seed(effort.seed)
     latents = encoded(base.pipeline, data, work)
     conditions = conditions_of(base.pipeline, [latents], work)
