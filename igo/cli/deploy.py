@@ -20,6 +20,7 @@ Name = Annotated[str, typer.Option(help="What the model is called on the server.
 
 def register(app: Commands) -> None:
     deploy_app.command()(triton)
+    deploy_app.command()(neuron)
     app.add_typer(deploy_app, name="deploy")
 
 
@@ -37,6 +38,23 @@ def triton(
 
     named = write_triton(output, load_chain(chain), name, batch_size, delay, instances)
     _tell(output, named)
+
+
+def neuron(
+    output: Output,
+    chain: ChainFile,
+    name: Name = "igo",
+    width: Annotated[
+        int | None,
+        typer.Option(help="Pixels of all pictures; by default 512, for mini its own.", show_default=False),
+    ] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels, too.", show_default=False)] = None,
+) -> None:
+    """For AWS Inferentia2, on which it has not run yet: scripts to compile and serve, requirements, a Dockerfile."""
+    from igo.chains.config import load_chain
+    from igo.serving.deploy import write_neuron
+
+    _tell(output, write_neuron(output, load_chain(chain), name, width, height))
 
 
 def _tell(output: Path, named: list[str]) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 from igo.chains import registry
 from igo.chains.chain import Chain
-from igo.errors import SettingsError
+from igo.embedded import DEFAULTS
+from igo.errors import ChainError, SettingsError
 from igo.files import write_folder
+from igo.painting.text_to_image import TextToImage
 from igo.serving.protocol import ANSWER, MAX_MESSAGE, REQUEST
 from igo.serving.server import check_paints
 
@@ -27,6 +29,10 @@ TRITON = {
     "models/@{name}/1/model.py": "model.py",
 }
 """Each file of a model repository, and its template."""
+
+NEURON = ("README.md", "requirements.txt", "Dockerfile", "compile.py", "serve.py")
+COMPILED = ("checkpoint", "revision", "variant")
+"""Settings of ``TextToImage`` that a compiled base has too."""
 
 
 class _Text(Template):
@@ -65,6 +71,37 @@ def write_triton(
     }
     files = {filled(path, values): template("triton", name, values) for path, name in TRITON.items()}
     write_folder(folder, {**files, f"models/{name}/1/chain.toml": chain.to_toml()})
+    return list(places(chain))
+
+
+def write_neuron(
+    folder: Path, chain: Chain, name: str = "igo", width: int | None = None, height: int | None = None
+) -> list[str]:
+    """Write what serves ``chain``, a ``TextToImage`` alone, from an AWS Inferentia2, at ``width`` x ``height`` pixels;
+    by default 512x512, for `mini` its own. Returns what the chain names of this machine (see ``places``).
+
+    Raises ``ChainError`` for other chains, ``SettingsError`` for settings that a compiled base hasn't got, a size that
+    it can't have, or a folder that isn't empty.
+    """
+    check_deployable(chain, name)
+    from igo.serving.neuron.base import NeuronTextToImage
+
+    others = [step for step in chain.steps if type(step.plugin) is not TextToImage]
+    if others or len(chain) != 1:
+        which = f"'{others[0].name}'" if others else "a second text-to-image"
+        raise ChainError(f"{which} can't be compiled; deploy a text-to-image alone, and keep other steps in your chain")
+    (step,) = chain.steps
+    asked = step.settings()
+    for setting in asked:
+        if setting not in COMPILED:
+            raise SettingsError(f"{setting} is not for a compiled base, which has: {', '.join(COMPILED)}; leave it out")
+    size = {key: value for key, value in (("width", width), ("height", height)) if value is not None}
+    usual = DEFAULTS if asked.get("checkpoint", "mini") == "mini" else {}
+    base = NeuronTextToImage(**{**usual, **asked, **size})
+    compiled = Chain(base)
+    values = {**common(chain, name), "width": base.width, "height": base.height}
+    files = {path: template("neuron", path, values) for path in NEURON}
+    write_folder(folder, {**files, "chain.toml": compiled.to_toml()})
     return list(places(chain))
 
 
