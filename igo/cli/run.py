@@ -46,7 +46,7 @@ def run(
     file = read_chain_file(chain_file)
     runtime = {**file.chain.runtime.describe().get("runtime", {}), **given(device=device, dtype=dtype)}
     plugins = [step.plugin for step in file.chain.steps]
-    checkpoint = next((plugin.checkpoint for plugin in plugins if isinstance(plugin, TextToImage)), "of the chain")
+    checkpoint = next((plugin.checkpoint for plugin in plugins if isinstance(plugin, TextToImage)), "this chain")
     chain = Chain(
         *plugins,
         *quicker(speed, checkpoint, few_steps),
