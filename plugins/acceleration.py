@@ -28,9 +28,10 @@ class Acceleration:
     Raises ``SettingsError`` for an engine that isn't installed, or doesn't compute on the device.
     """
 
-    engine: Literal["auto", "openvino", "none"] = "auto"
-    """"openvino" for CPUs (``pip install 'igo[openvino]'``), "none" is plain torch; "auto" takes OpenVINO on a CPU if
-    it is installed."""
+    engine: Literal["auto", "compile", "openvino", "tensorrt", "none"] = "auto"
+    """"openvino" for CPUs (``pip install 'igo[openvino]'``), "compile" is torch.compile, "tensorrt" for NVIDIA's GPUs
+    by torch-tensorrt, "none" is plain torch; "auto" takes OpenVINO on a CPU if it is installed, torch.compile on
+    CUDA."""
 
     def __post_init__(self) -> None:
         choices = get_args(get_type_hints(type(self))["engine"])
@@ -40,7 +41,7 @@ class Acceleration:
     @property
     def libraries(self) -> tuple[str, ...]:
         """What the picture's numbers depend on beside torch."""
-        return () if self.engine == "none" else ("openvino",)
+        return {"auto": ("openvino",), "openvino": ("openvino",), "tensorrt": ("torch_tensorrt",)}.get(self.engine, ())
 
     @igo.hookimpl
     def check(self, runtime: igo.Runtime) -> None:
@@ -94,7 +95,7 @@ class Acceleration:
         counted = ledger.since(before)
         if not counted:
             return {}
-        told = choosing.described(engine)
+        told = choosing.described(engine, runtime.dtype)
         served = {part for part, reasons in counted.items() if "" in reasons}
         told["parts"] = sorted(served | (ledger.standing() - counted.keys()))
         plain = {

@@ -7,33 +7,10 @@ import torch
 from torch import nn
 
 from igo.painting.engines import cache, choosing, part
+from tests.builders.networks import Network, Pipeline, both, picture
 
 openvino = pytest.importorskip("igo.painting.engines.openvino")
 pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install 'igo[openvino]'")
-
-
-class Network(nn.Module):
-    """A picture and a scale to a picture; what is odd in height takes another way, as in a UNet."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.first, self.inner = nn.Conv2d(3, 4, 3, padding=1), nn.Sequential(nn.SiLU(), nn.Conv2d(4, 4, 1))
-        self.strength = 1.0
-
-    def forward(self, picture, scale, extra=None, return_dict=True):
-        found = self.inner(self.first(picture)) * scale * self.strength
-        if picture.shape[-2] % 2:
-            found = found.flip(-2)
-        found = found if extra is None else found + extra["one"]
-        return [found, (None, found.mean())] if return_dict else (found,)
-
-
-class Pipeline:
-    """What holds it."""
-
-    def __init__(self, unet):
-        self.unet = unet
 
 
 @pytest.fixture(autouse=True)
@@ -53,18 +30,6 @@ def ledger(network):
     made = part.Ledger()
     choosing.put_in(Pipeline(network), "openvino", made)
     return made
-
-
-def picture(height=6, width=4, batch=1):
-    return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(height)), torch.tensor(0.5)
-
-
-def both(network, *given, **options):
-    """What the network gives as it is, and what its class gives."""
-    given = given or picture()
-    with torch.no_grad():
-        found, expected = network(*given, **options), type(network).forward(network, *given, **options)
-    return found[0], expected[0]
 
 
 def test_all_sizes_and_kinds_of_call(network, ledger):

@@ -29,9 +29,6 @@ from igo.painting.engines.state import State, digest
 FORMAT = 1
 """Of what is kept on disk; raised with each change of how it is made."""
 FILE = "model.xml"
-CLOSE = 1e-4
-"""How far a compiled model may lie from plain torch when it is first used, as a share of the largest number (of at
-least 1). What is right lies at 1e-5 and below; a conversion that is wrong for a size lies far beyond."""
 ROOM = 8e9
 """Bytes of weights that a network's compiled models may hold, each its own."""
 
@@ -91,7 +88,7 @@ class OpenVINOPart(Part):
                 continue
             try:
                 run = _compiled(model, call.shapes, structure)
-                right = mark.says or self._is_right(run, call)
+                right = mark.says or self.is_right(run(call.tensors), call)
             except RuntimeError as error:  # it can't have this size
                 if out_of_memory(error):
                     raise
@@ -100,18 +97,6 @@ class OpenVINOPart(Part):
             if right:
                 return run
         raise NotServed("OpenVINO computes it otherwise than torch")
-
-    def _is_right(self, run: Callable[[Sequence[torch.Tensor]], Any], call: Call) -> bool:
-        args, kwargs = call.with_tensors(call.tensors)
-        with torch.no_grad():
-            expected, _ = taken_apart(self.plain(*args, **kwargs))
-        found, _ = taken_apart(run(call.tensors))
-        return all(
-            one.shape == other.shape
-            and one.dtype == other.dtype
-            and float((one.float() - other.float()).abs().max()) <= CLOSE * max(1.0, float(other.float().abs().max()))
-            for one, other in zip(found, expected, strict=True)
-        )
 
     def _model(self, identity: str, call: Call, which: Any) -> tuple[Any, Path | None, Any]:
         """The converted model as it is read anew, where it is kept on disk, and what its answer is made of."""

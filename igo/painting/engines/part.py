@@ -15,11 +15,14 @@ from weakref import WeakSet
 import torch
 from torch import nn
 
-from igo.painting.engines.calls import Call
+from igo.painting.engines.calls import Call, taken_apart
 from igo.painting.engines.state import State, Watch
 
 STATES = 4
 """How many states of weights and adapters a network is compiled in; a fifth is computed by plain torch."""
+CLOSE = 1e-4
+"""How far what is compiled may lie from plain torch when it is first used, as a share of the largest number (of at
+least 1). What is right lies at 1e-5 and below; a conversion that is wrong for a size lies far beyond."""
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 DENOISERS = ("unet", "transformer", "transformer_2", "prior")
 
@@ -98,6 +101,19 @@ class Part:
 
     def removed(self) -> None:
         """Told when it stands there no more."""
+
+    def is_right(self, output: Any, call: Call) -> bool:
+        """Whether plain torch gives the same, to rounding in fp32."""
+        args, kwargs = call.with_tensors(call.tensors)
+        with torch.no_grad():
+            expected, _ = taken_apart(self.plain(*args, **kwargs))
+        found, _ = taken_apart(output)
+        return all(
+            one.shape == other.shape
+            and one.dtype == other.dtype
+            and float((one.float() - other.float()).abs().max()) <= CLOSE * max(1.0, float(other.float().abs().max()))
+            for one, other in zip(found, expected, strict=True)
+        )
 
     def look(self, weights: bool) -> State:
         """The network's state. Raises ``NotServed`` where it isn't what its class says."""
