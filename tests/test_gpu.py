@@ -17,7 +17,7 @@ from igo.runtime import Runtime
 from igo.training import finetune
 from igo.training.adapters import adapt
 from igo.training.loop.effort import Effort
-from igo_plugins import Outpainting, Upscaling, VirtualStyling
+from igo_plugins import Acceleration, Outpainting, Upscaling, VirtualStyling
 
 PROMPT = "fashion photo of a woman in a white t-shirt and blue jeans, street background"
 EFFORT = Effort(steps=3, batch_size=4, quiet=True)
@@ -34,6 +34,17 @@ def pixels(look):
 
 def chain(*plugins, device="cuda", dtype="auto"):
     return igo.Chain(igo.TextToImage("mini"), *plugins, runtime=Runtime(device, dtype))
+
+
+@pytest.mark.parametrize("engine", ["compile", "tensorrt"])
+def test_engines_paint_what_torch_paints(engine):
+    if engine == "tensorrt":
+        pytest.importorskip("torch_tensorrt", reason="torch-tensorrt is not installed: pip install torch-tensorrt")
+    look = chain(Acceleration(engine)).run(PROMPT, seed=3)
+    (report,) = [entry.report for entry in look.frames[0].history if "engine" in entry.report]
+    assert report["exactness"] == "lossy"
+    assert "unet" in report["parts"]
+    assert np.abs(pixels(look) - pixels(chain().run(PROMPT, seed=3))).mean() < 2
 
 
 def test_a_picture_repeats():

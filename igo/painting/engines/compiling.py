@@ -26,6 +26,8 @@ class CompiledPart(Part):
     """A network that torch.compile computes, by inductor."""
 
     backend = "inductor"
+    options: Any = None
+    """Of the backend on a GPU."""
 
     def __init__(self, name: str, network: nn.Module, ledger: Ledger) -> None:
         super().__init__(name, network, ledger)
@@ -62,7 +64,7 @@ class CompiledPart(Part):
                 run = self._compiled(on_cpu)
                 output = run(*args, **kwargs)
             half = any(one.dtype in (torch.float16, torch.bfloat16) for one in call.tensors)
-            if not half and not self.is_right(output, call):
+            if on_cpu and not half and not self.is_right(output, call):  # on GPUs torch itself rounds to TF32
                 return _refusing("torch.compile computes it otherwise than torch")
         except Exception as error:
             if out_of_memory(error):
@@ -79,7 +81,7 @@ class CompiledPart(Part):
         # dynamo counts what it has compiled by the code, which here is this network's and this size's alone
         code, defaults = run.__code__.replace(), run.__defaults__
         own = FunctionType(code, run.__globals__, run.__name__, defaults, run.__closure__)
-        options: Any = {"freezing": True} if on_cpu and self.backend == "inductor" else None
+        options: Any = {"freezing": True} if on_cpu else self.options
         compiled: Callable[..., Any] = torch.compile(own, backend=self.backend, dynamic=False, options=options)
         return compiled
 
@@ -95,6 +97,7 @@ class TensorRTPart(CompiledPart):
     """The same by TensorRT."""
 
     backend = "tensorrt"
+    options = {"disable_tf32": True}  # noqa: RUF012  (nobody writes into it)
 
     def __init__(self, name: str, network: nn.Module, ledger: Ledger) -> None:
         import torch_tensorrt  # noqa: F401  which tells torch of its backend

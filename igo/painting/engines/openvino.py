@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -47,7 +47,7 @@ class OpenVINOPart(Part):
 
     def serve(self, call: Call) -> Any:
         """Compiled for the sizes of the call, for the weights as they are, and for as many threads as torch has."""
-        self._check(call)
+        _check(call.tensors)
         identity = self._identity()
         self.admit(identity)
         key = identity, call.rest, call.shapes, torch.get_num_threads()
@@ -62,16 +62,10 @@ class OpenVINOPart(Part):
             raise
         return run(call.tensors)
 
-    def _check(self, call: Call) -> None:
-        tensors = [*call.tensors, *self.network.parameters()]
-        if devices := {one.device.type for one in tensors} - {"cpu"}:
-            raise NotServed(f"it is on {devices.pop()}, and OpenVINO computes on the CPU")
-        if dtypes := {one.dtype for one in tensors if one.is_floating_point()} - {torch.float32}:
-            raise NotServed(f"it is in {str(dtypes.pop()).removeprefix('torch.')}, and OpenVINO is given float32")
-
     def _identity(self) -> str:
         state = self.look(weights=True)
         if state not in self._known:
+            _check(self.network.parameters())
             if len(self._known) == 2 * len(self._states) + 8:
                 self._known.clear()
             self._known[state] = digest(self.network)
@@ -147,6 +141,14 @@ class OpenVINOPart(Part):
         if len(model.inputs) != len(call.tensors):
             raise NotServed("OpenVINO takes others of its inputs than torch")
         return model, flat.structure
+
+
+def _check(tensors: Iterable[torch.Tensor]) -> None:
+    for one in tensors:
+        if one.device.type != "cpu":
+            raise NotServed(f"it is on {one.device.type}, and OpenVINO computes on the CPU")
+        if one.is_floating_point() and one.dtype != torch.float32:
+            raise NotServed(f"it is in {str(one.dtype).removeprefix('torch.')}, and OpenVINO is given float32")
 
 
 class _Flat(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,9 @@ class Watch:
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
+        self._names: dict[nn.Module, tuple[int, list[str]]] = {}
         self._places: tuple[int, ...] = ()
-        self._corners: list[torch.Tensor] = []
+        self._ends: list[torch.Tensor] = []
 
     def look(self, weights: bool = True) -> State:
         """The state as it is now; without the ``weights`` where what computes reads them anew each time."""
@@ -43,20 +44,27 @@ class Watch:
             module = left.pop()
             if module is not self.network and _is_patched(module):
                 return State((), (), next(name for name, one in self.network.named_modules() if one is module))
-            told += [id(type(module)), *_settings(module)]
-            parameters += [one for one in module._parameters.values() if one is not None]
-            left += [one for one in module._modules.values() if one is not None]
+            told.append(id(type(module)))
+            told.append(module.training)
+            own = vars(module)
+            if (known := self._names.get(module)) is None or known[0] != len(own):
+                known = self._names[module] = len(own), _names(module)
+            if known[1]:
+                told += _settings(own, known[1])
+            if module._parameters:
+                parameters += [one for one in module._parameters.values() if one is not None]
+            if module._modules:
+                left += [one for one in module._modules.values() if one is not None]
         return State(tuple(told), self._seen(parameters) if weights else ())
 
     def _seen(self, parameters: list[torch.Tensor]) -> Hashable:
         places = tuple([one.data_ptr() for one in parameters])
         if places != self._places:
-            self._places = places
-            self._corners = [one.detach()[(end,) * one.ndim] for one in parameters if one.numel() for end in (0, -1)]
+            self._places, self._ends = places, [end for one in parameters for end in _ends(one.detach())]
         versions = tuple([0 if one.is_inference() else one._version for one in parameters])
-        kinds = {one.dtype for one in self._corners}
-        numbers = [torch.stack([one for one in self._corners if one.dtype == kind]) for kind in kinds]
-        return places, versions, b"".join(one.view(torch.uint8).numpy().tobytes() for one in numbers)
+        kinds = {(one.dtype, one.device) for one in self._ends}
+        numbers = [torch.cat([one for one in self._ends if (one.dtype, one.device) == kind]) for kind in kinds]
+        return places, versions, b"".join(one.cpu().view(torch.uint8).numpy().tobytes() for one in numbers)
 
 
 def digest(network: nn.Module) -> str:
@@ -67,7 +75,8 @@ def digest(network: nn.Module) -> str:
     total.update(repr(sorted((key, repr(value)) for key, value in config.items() if key[0] != "_")).encode())
     for name, module in network.named_modules():
         kind = type(module)
-        total.update(f"{name} {kind.__module__}.{kind.__qualname__} {_settings(module)!r}\n".encode())
+        settings = [module.training, *_settings(vars(module), _names(module))]
+        total.update(f"{name} {kind.__module__}.{kind.__qualname__} {settings!r}\n".encode())
         for key, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None:
                 total.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -79,22 +88,35 @@ def _is_patched(module: nn.Module) -> bool:
     return bool("forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks)
 
 
-def _settings(module: nn.Module) -> list[Hashable]:
+def _names(module: nn.Module) -> list[str]:
+    """What it has beside what every module has."""
+    return [name for name in vars(module) if name not in _OF_TORCH]
+
+
+def _settings(own: Mapping[str, Any], names: Sequence[str]) -> list[Hashable]:
     """What a module knows beside weights and modules: numbers and words, and lists and tables of them."""
-    found: list[Hashable] = [module.training]
-    for key, value in vars(module).items():
-        if key in _OF_TORCH:
-            continue
-        kind = type(value)
+    found: list[Hashable] = []
+    for name in names:
+        value: Any = own.get(name)
+        kind: Any = type(value)
         if kind in _SIMPLE:
             found.append(value)
         elif kind in (list, tuple, set, dict):
             inner = [*value, *value.values()] if kind is dict else value
             found.append(repr(value) if all(_is_simple(one) for one in inner) else len(value))
-        elif key == "processor":  # of an attention, whose computation it is
+        elif name == "processor":  # of an attention, whose computation it is
             found.append(f"{kind.__module__}.{kind.__qualname__}")
             found.extend(repr(one) for one in getattr(value, "__dict__", {}).values() if _is_simple(one))
     return found
+
+
+def _ends(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """Views of the first and the last number."""
+    if tensor.is_meta:  # what is offloaded has its numbers elsewhere
+        return []
+    if tensor.is_contiguous() and tensor.numel() > 1:
+        return [tensor.as_strided((2,), (tensor.numel() - 1,), tensor.storage_offset())]
+    return [tensor[(end,) * tensor.ndim].reshape(1) for end in (0, -1)] if tensor.numel() else []
 
 
 def _is_simple(value: Any) -> bool:
