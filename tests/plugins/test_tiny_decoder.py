@@ -117,8 +117,10 @@ def test_a_crop_is_of_the_latents_and_their_picture_alike(tmp_path):
     assert batch["latents"].shape == (5, 4, 8, 8)
     assert batch["pictures"].shape == (5, 3, 16, 16)
     assert torch.allclose((batch["pictures"][:, 0, 0, ::2] + 1) * 127.5, 2 * batch["latents"][:, 0, 0], atol=1e-3)
-    with pytest.raises(SettingsError, match="a side of the pictures is 14 pixels; expected 16 or more"):
-        DecoderTask(build_decoder(make_vae(), 2), latents[..., :7, :7], shown[:, :14, :14], 1)
+    for where, seen in zip(batch["latents"][:, 0, 0, 0].tolist(), batch["seen"][:, 0], strict=True):
+        assert int(seen.amax(0).sum()) == 16 - 4 * (where > 0) - 4 * (where < 32), "but at the picture's own border"
+    whole = DecoderTask(build_decoder(make_vae(), 2), latents, shown, 1, crop=64)
+    assert bool((whole.batch(2, torch.Generator().manual_seed(0))["seen"] == 1).all())
     made = decoded(make_vae(), torch.zeros(2, 4, 6, 4), tmp_path / "made.npy")
     assert (made.shape, made.dtype) == ((2, 12, 8, 3), torch.uint8)
 

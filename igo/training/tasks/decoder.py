@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from igo.errors import CheckpointError, SettingsError
+from igo.errors import CheckpointError
 from igo.files import writing_whole
 from igo.training.data.latents import load_pictures, to_model, to_pictures
 from igo.training.data.weights import replacing, write_weights
@@ -26,9 +26,7 @@ A small decoder in the layout of diffusers' AutoencoderTiny, trained by `igo tra
 the checkpoint paints that it was made for, whose licence holds for it too. Its encoder has not learned anything.
 """
 EDGE = 2
-"""Cells at the border of a crop that nothing is learned from, where the whole picture would say more."""
-FLAT = 8
-"""Pixels a side of what a colour's mean is taken of."""
+"""Cells at the border of a crop that nothing is learned from where the picture goes on, and would say more."""
 
 
 def build_decoder(vae: AutoencoderKL, channels: int) -> AutoencoderTiny:
@@ -68,22 +66,18 @@ class DecoderObjective(nn.Module):
         super().__init__()
         self.decoder = tiny.decoder
 
-    def forward(self, latents: Tensor, pictures: Tensor) -> dict[str, Tensor]:
-        """``latents`` N×C×h×w, scaled; ``pictures`` N×3×H×W in -1..1."""
-        edge = EDGE * pictures.shape[-1] // latents.shape[-1]
-        error = (self.decoder(latents).float() - pictures)[..., edge:-edge, edge:-edge]
+    def forward(self, latents: Tensor, pictures: Tensor, seen: Tensor) -> dict[str, Tensor]:
+        """``latents`` N×C×h×w, scaled; ``pictures`` N×3×H×W in -1..1; ``seen`` N×1×H×W, 1 where to learn, else 0."""
+        error = (self.decoder(latents).float() - pictures) * seen / seen.mean()
         pixel = error.abs().mean()
         edges = sum(error.diff(dim=side).abs().mean() for side in (-1, -2))
-        flat = functional.avg_pool2d(error, FLAT).abs().mean()
+        flat = functional.avg_pool2d(error, 8).abs().mean()
         return {"loss": pixel + 0.5 * edges + flat, "pixel": pixel}
 
 
 class DecoderTask(Task):
     """Learn to paint ``pictures`` (N×H×W×3 uint8) from ``latents`` (N×C×h×w, scaled) in crops of ``crop`` cells a side;
-    the last ``held_out`` are for measuring. Mirrored ones are of other latents, and not learned.
-
-    Raises ``SettingsError`` for pictures that are too small.
-    """
+    the last ``held_out`` are for measuring. Mirrored ones are of other latents, and not learned."""
 
     name = "tiny decoder"
 
@@ -93,31 +87,29 @@ class DecoderTask(Task):
         self.shown = latents[-held_out:], pictures[-held_out:]
         self.factor = pictures.shape[1] // latents.shape[2]
         self.crop = [min(crop, side) for side in latents.shape[2:]]
-        if (min(self.crop) - 2 * EDGE) * self.factor < FLAT:
-            least = (2 * EDGE + -(-FLAT // self.factor)) * self.factor
-            raise SettingsError(
-                f"a side of the pictures is {min(pictures.shape[1:3])} pixels; expected {least} or more"
-            )
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         device = generator.device
         chance = torch.rand(3, size, generator=generator, device=device).cpu()
-        height, width = self.crop
-        latents, pictures = [], []
-        for pick, down, right in chance.T.tolist():
-            index = int(pick * len(self.latents))
-            top = int(down * (self.latents.shape[2] - height + 1))
-            left = int(right * (self.latents.shape[3] - width + 1))
-            latents.append(self.latents[index, :, top : top + height, left : left + width])
-            rows, columns = (
-                slice(start * self.factor, (start + side) * self.factor)
-                for start, side in ((top, height), (left, width))
-            )
-            pictures.append(self.pictures[index, rows, columns])
-        return {
-            "latents": torch.stack(latents).float().to(device),
-            "pictures": to_model(torch.stack(pictures)).to(device),
-        }
+        parts: list[Batch] = []
+        for pick, *places in chance.T.tolist():
+            index, cells, pixels = int(pick * len(self.latents)), [], []
+            seen = torch.ones(1, *(side * self.factor for side in self.crop))
+            for axis, (place, side, full) in enumerate(
+                zip(places, self.crop, self.latents.shape[2:], strict=True), start=1
+            ):
+                start = int(place * (full - side + 1))
+                cells.append(slice(start, start + side))
+                pixels.append(slice(start * self.factor, (start + side) * self.factor))
+                edge, length = EDGE * self.factor, side * self.factor
+                if start > 0:
+                    seen.narrow(axis, 0, min(edge, length)).zero_()
+                if start + side < full:
+                    seen.narrow(axis, max(length - edge, 0), min(edge, length)).zero_()
+            pictures = to_model(self.pictures[index, pixels[0], pixels[1]][None])[0]
+            latents = self.latents[index, :, cells[0], cells[1]].float()
+            parts.append({"latents": latents, "pictures": pictures, "seen": seen})
+        return {name: torch.stack([part[name] for part in parts]).to(device) for name in parts[0]}
 
     def measures(self) -> dict[str, float]:
         """PSNR in dB between what both decoders paint of held-out latents."""
