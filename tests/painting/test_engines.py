@@ -1,5 +1,6 @@
 """A network that OpenVINO computes: it follows its weights, refuses what it can't do, and goes without a trace."""
 
+import pickle
 from copy import deepcopy
 
 import pytest
@@ -103,6 +104,7 @@ def test_it_goes_without_a_trace_and_copies_are_their_own(network):
     with torch.no_grad():
         copied.first.bias += 1
     assert torch.allclose(*both(copied), atol=1e-6)
+    assert torch.allclose(*both(pickle.loads(pickle.dumps(network))), atol=1e-6)
     assert torch.allclose(both(network)[0], plain, atol=1e-6)
     choosing.put_in(pipeline, "openvino", ledger)
     assert ledger.left == {"unet": "a step before has replaced its forward"}

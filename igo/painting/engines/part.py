@@ -42,6 +42,10 @@ class Ledger:
         """Those of the networks that were left as they are, and why."""
         self._counted: Counter[tuple[str, str]] = Counter()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process counts anew."""
+        return Ledger, ()
+
     def standing(self) -> set[str]:
         """The names of the networks whose places parts have now."""
         every = [named for pipeline in self.pipelines for named in networks(pipeline)]
