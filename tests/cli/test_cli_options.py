@@ -123,7 +123,7 @@ def test_a_group_is_spread_over_a_command(capsys):
         typer.echo(f"{word} {painting.checkpoint} {sorted(painting.given)}")
 
     typer.main.get_command(app).main(["paint", "--word", "a", "-c", "b/c"], standalone_mode=False)
-    names = sorted([*(setting.name for setting in settings_of(TextToImage)), *MORE])
+    names = sorted([*(setting.name for setting in settings_of(TextToImage)), *MORE, "speed"])
     assert capsys.readouterr().out == f"a b/c {names}\n"
     assert issubclass(Painting, Group)
     assert get_args(Painting.parameters()[0].annotation)[0] is str

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_it_computes_what_torch_does_a_few_times_and_goes_without_a_trace(monkeypatch):
     monkeypatch.setattr(compiling, "COMPILATIONS", 3)
     network, ledger = Network().eval(), part.Ledger()

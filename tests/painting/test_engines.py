@@ -46,6 +46,7 @@ def test_all_sizes_and_kinds_of_call(network, ledger):
     assert len(models) == 4, "two ways, of two kinds of call"
 
 
+@pytest.mark.slow
 def test_weights_and_settings_are_followed(network, ledger):
     def in_place(weight):
         weight.data += 0.5  # which autograd doesn't see
@@ -120,6 +121,7 @@ def conversions(monkeypatch):
     return made
 
 
+@pytest.mark.slow
 def test_a_conversion_is_kept_and_a_broken_one_made_anew(network, kept, monkeypatch):
     made = conversions(monkeypatch)
 

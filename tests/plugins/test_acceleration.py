@@ -78,7 +78,8 @@ def test_pictures_are_those_of_plain_torch(run, photo, changes):
     assert run(Acceleration("openvino"), **changes).image.tobytes() == fast.image.tobytes()
 
 
-@pytest.mark.parametrize("schedule", [(), pytest.param((0, 1), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", [(), (0, 1)])
 def test_adapters_are_followed(run, tiny_checkpoint, tmp_path, schedule):
     from igo.painting.checkpoints import checkpoint
     from igo_plugins import Adapter

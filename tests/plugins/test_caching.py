@@ -121,6 +121,7 @@ def test_schedulers_of_all_kinds_count_their_steps(scheduler, tiny_checkpoint, r
     assert every / 3 < counting.runs < every
 
 
+@pytest.mark.slow
 def test_adapters_and_controlnets_act_beside_it(tiny_checkpoint, paint, photo, tmp_path):
     from igo.painting.checkpoints import checkpoint
 

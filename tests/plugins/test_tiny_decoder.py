@@ -85,6 +85,7 @@ def pictures(count=6):
     return CaptionedSet(canvas, [["a red coat"]] * count)
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_vae_paints_and_goes_on_after_a_kill(tiny_checkpoint, tmp_path, monkeypatch):
     effort = Effort(steps=60, batch_size=4, learning_rate=1e-2, quiet=True)
     curves = []

@@ -52,9 +52,8 @@ def loss(task):
     return found
 
 
-@pytest.mark.parametrize(
-    ("prediction", "lora"), [("v_prediction", True), pytest.param("epsilon", False, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("prediction", "lora"), [("v_prediction", True), ("epsilon", False)])
 def test_the_loss_falls_and_a_killed_run_goes_on_the_same(prediction, lora, pipeline, pictures, tmp_path):
     start = deepcopy(pipeline.components)
     task = task_of(pipeline, pictures, prediction, lora)
