@@ -31,11 +31,12 @@ AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Painter:
-    """Paints pairs with a try-on ``model`` (mini/tryon, or a folder) and a ``parser`` (mini, or a folder)."""
+    """Paints pairs with a try-on ``model`` (mini/tryon, or a folder) and a ``parser`` (mini, or a folder), in
+    ``steps``, or as many as each checkpoint itself says."""
 
     model: str
     parser: str
-    steps: int
+    steps: int | None
     runtime: igo.Runtime = field(default_factory=igo.Runtime)
 
     def chain(

@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = _parser().parse_args(arguments)
     try:
         for name in ("count", "steps", "drawings"):
-            if getattr(chosen, name) < 1:
-                raise SettingsError(f"--{name} is {getattr(chosen, name)}; it must be at least 1")
+            if (value := getattr(chosen, name)) is not None and value < 1:
+                raise SettingsError(f"--{name} is {value}; it must be at least 1")
         lines = measure(chosen, Console(width=None if Console().is_terminal else 150, highlight=False))
     except IGOError as error:
         raise SystemExit(f"error: {error}") from error
@@ -71,7 +71,7 @@ def measure(chosen: argparse.Namespace, console: Console) -> list[Line]:
         "speed": lambda: timed(painter),
     }
     console.print(
-        f"{chosen.count} held-out pairs, {chosen.steps} steps, {chosen.model}, {chosen.parser} parser, "
+        f"{chosen.count} held-out pairs, {chosen.steps or 'their own'} steps, {chosen.model}, {chosen.parser} parser, "
         f"{painter.runtime.device.type}, {torch.get_num_threads()} threads"
     )
     console.print(f"[bold]{'':46}" + "".join(f"{name:>11}" for name in COLUMNS))
@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=200, help="pairs (200)")
     parser.add_argument("--model", default="mini/tryon", metavar="FOLDER", help="as diffusers saves it (mini/tryon)")
     parser.add_argument("--parser", default="mini", metavar="FOLDER", help="as transformers saves it (mini)")
-    parser.add_argument("--steps", type=int, default=20, help="denoising steps (20)")
+    parser.add_argument("--steps", type=int, help="denoising steps (each checkpoint's own)")
     parser.add_argument("--drawings", type=int, default=60, help="for the parser (60)")
     parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS, help="rows of these kinds alone")
     parser.add_argument(

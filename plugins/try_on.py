@@ -57,8 +57,9 @@ class TryOn:
     parser: str = "mini"
     """Human parsing: "mini" for pictures by mini and drawings like them, which doubts what looks like a photograph;
     "mattmdjaga/segformer_b2_clothes" or another, or a folder, for photographs."""
-    guidance_scale: float = 2.5
-    """How closely to follow the garment; CatVTON's colours are distorted above 3.5."""
+    guidance_scale: float | None = None
+    """How closely to follow the garment; by default the model's own, 2.5 for CatVTON's, whose colours are distorted
+    above 3.5."""
     num_inference_steps: int | None = None
     """Denoising steps; by default the chain's, else the model's own."""
     width: int | None = None
@@ -232,6 +233,7 @@ class TryOn:
 
         free = self.mask == "none" and zone.parsed
         steps = self.num_inference_steps or request.num_inference_steps or fitter.steps
+        guidance = fitter.guidance_scale if self.guidance_scale is None else self.guidance_scale
         first, seen = runtime.seed(frame.seed), _seen(frame)
         candidates = painted(
             fitter,
@@ -242,7 +244,7 @@ class TryOn:
             free=free,
             context=fitter.method.context if self.context is None else self.context,
             num_inference_steps=steps,
-            guidance_scale=self.guidance_scale,
+            guidance_scale=guidance,
             on_step=runtime.progress,
         )
         report = {
@@ -257,7 +259,7 @@ class TryOn:
             "area": round(zone.area, 5),
             "confidence": None if zone.confidence is None else round(zone.confidence, 3),
             "num_inference_steps": steps,
-            "guidance_scale": self.guidance_scale,
+            "guidance_scale": guidance,
             "candidates": len(candidates),
         }
         if notes := [note for note in (fitter.note, self._doubt(seen)) if note]:

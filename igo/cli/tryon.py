@@ -69,7 +69,9 @@ def tryon(
     batch_size: Annotated[int, typer.Option(help="How many pictures a GPU paints at once.")] = 4,
     seed: options.Seed = None,
     num_inference_steps: options.Steps = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="How closely to follow the garment [2.5].")] = None,
+    guidance_scale: Annotated[
+        float | None, typer.Option(help="How closely to follow the garment [the model's own].")
+    ] = None,
     speed: Annotated[
         Literal["exact", "fast"], typer.Option(help="exact, or fast: about twice as quick, nearly the same.")
     ] = "exact",

@@ -83,7 +83,8 @@ def train_tryon(
     report = effort.train(task, work, digest(base.identity, learn, name))
     if processes().is_main_process:
         height, width = data.people.shape[1:3]
-        defaults = asdict(base.defaults) | {"width": width, "height": height, "guidance_scale": GUIDANCE}
+        defaults = asdict(base.defaults) | {"width": width, "height": height}
+        defaults["guidance_scale"] = min(base.defaults.guidance_scale, GUIDANCE)
         if learn == "all":
             export(pipeline, out, defaults=defaults)
         else:

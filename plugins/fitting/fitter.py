@@ -40,7 +40,7 @@ class Asked:
 @dataclass(frozen=True, eq=False)
 class Fitter:
     """A model on its device. ``weights`` has identity and licence of each of its checkpoints by name, ``native`` is the
-    width and height of the pictures that it paints best."""
+    width and height of the pictures that it paints best, ``steps`` and ``guidance_scale`` its own."""
 
     name: str
     weights: Mapping[str, tuple[str, License]]
@@ -48,6 +48,7 @@ class Fitter:
     method: Method
     native: tuple[int, int]
     steps: int
+    guidance_scale: float
     device: torch.device
     note: str | None = None
     memo: Memo = field(default_factory=Memo)

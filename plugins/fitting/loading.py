@@ -23,7 +23,7 @@ ATTENTION = "attention/model.safetensors"
 """CatVTON's weights, in a folder or one below it."""
 INDEX, DEFAULTS_FILE = "model_index.json", "igo.json"
 EXPECTED = f"expected '{MINI}', a folder, or a hub's owner/name"
-STEPS = 50
+STEPS, GUIDANCE = 50, 2.5
 """CatVTON's own."""
 SIZES = {"512": (384, 512), "1024": (768, 1024)}
 """Width and height, by the height that the name of CatVTON's weights ends in."""
@@ -133,10 +133,10 @@ def _loaded(
     if place.attention is not None:
         shown = _put_in(models, place, name)
         weights[shown] = place.identity, stated(place.folder, [place.attention])
-        steps, native = STEPS, _size(place.attention)
+        steps, guidance, native = STEPS, GUIDANCE, _size(place.attention)
     else:
         shown = name
-        steps, native = _defaults(parts.folder, models)
+        steps, guidance, native = _defaults(parts.folder, models)
     if vae is not None:
         models["vae"], identity, license_ = _other_vae(vae, runtime)
         weights[vae] = identity, license_
@@ -147,6 +147,7 @@ def _loaded(
         method=Method() if whole else CATVTON,
         native=native,
         steps=steps,
+        guidance_scale=guidance,
         device=runtime.device,
         note=parts.note,
     )
@@ -228,19 +229,20 @@ def _size(attention: str) -> tuple[int, int]:
     return SIZES.get(told[1] if told else "", SIZES["1024"])
 
 
-def _defaults(folder: Path, models: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
-    """Steps and size that a checkpoint's ``igo.json`` says; without it CatVTON's, and that of its UNet."""
+def _defaults(folder: Path, models: Mapping[str, Any]) -> tuple[int, float, tuple[int, int]]:
+    """Steps, guidance and size that a checkpoint's ``igo.json`` says; else CatVTON's, and the size of its UNet."""
     from igo.networks.folders import description
 
     cell = 2 ** (len(models["vae"].config.block_out_channels) - 1)
     cells = int(models["unet"].config.sample_size)
-    told = {"width": cells * 3 // 4 * cell, "height": cells * cell, "num_inference_steps": STEPS}
-    told |= description(folder / DEFAULTS_FILE)
+    told: dict[str, Any] = {"width": cells * 3 // 4 * cell, "height": cells * cell}
+    told |= {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE} | description(folder / DEFAULTS_FILE)
     try:
-        return int(told["num_inference_steps"]), (int(told["width"]), int(told["height"]))
+        size = int(told["width"]), int(told["height"])
+        return int(told["num_inference_steps"]), float(told["guidance_scale"]), size
     except (TypeError, ValueError):
         raise CheckpointError(
-            f"{folder / DEFAULTS_FILE} can't be meant; expected numbers for width, height and num_inference_steps"
+            f"{folder / DEFAULTS_FILE} can't be meant; expected numbers for {', '.join(told)}"
         ) from None
 
 

@@ -76,7 +76,7 @@ def test_the_garment_is_painted_in_its_zone_alone(parser, trying):
     assert told["area"] == pytest.approx((parse == Part.TOP).mean(), abs=0.01)
     assert told["confidence"] == 0.9
     assert told["num_inference_steps"] == 2
-    assert told["guidance_scale"] == 2.5
+    assert told["guidance_scale"] == 2.5  # CatVTON's own
     assert told["seam"] == told["zone"]["seam"] > 0
     assert told["zone"]["outside"] == "unchanged"
     assert look.models == {told["checkpoint"]: told["identity"]}

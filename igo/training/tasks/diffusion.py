@@ -45,18 +45,16 @@ class DenoisingObjective(nn.Module):
         counts."""
         signal, sigma = self.shares(timesteps)
         kept = self.alphas_cumprod[timesteps]
-        snr = kept / (1 - kept)
-        if self.prediction == "epsilon":
-            target, weight = noise, torch.ones_like(snr)
-            if self.snr_gamma is not None:
-                weight = snr.clamp(max=self.snr_gamma) / snr
-        else:
-            target, weight = signal * noise - sigma * latents, torch.ones_like(snr)
-            if self.snr_gamma is not None:
-                weight = snr.clamp(max=self.snr_gamma) / (snr + 1)
+        target = noise if self.prediction == "epsilon" else signal * noise - sigma * latents
         error = (predicted - target).square()
         error = (error if weights is None else error * weights).mean((1, 2, 3))
-        return {"loss": (weight * error).mean(), "unweighted": error.mean()}
+        return {"loss": (self.emphasis(kept / (1 - kept)) * error).mean(), "unweighted": error.mean()}
+
+    def emphasis(self, snr: Tensor) -> Tensor:
+        """How much the errors at timesteps of these signal-to-noise ratios count, N each."""
+        if self.snr_gamma is None:
+            return torch.ones_like(snr)
+        return snr.clamp(max=self.snr_gamma) / (snr if self.prediction == "epsilon" else snr + 1)
 
 
 class DiffusionObjective(DenoisingObjective):
