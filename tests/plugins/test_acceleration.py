@@ -1,5 +1,6 @@
 """Acceleration: the pictures of plain torch by OpenVINO, whatever else stands in the chain, and what is on record."""
 
+import os
 import random
 
 import numpy as np
@@ -159,6 +160,7 @@ def test_a_replay_says_which_engine_it_lacks(run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("IGO_RANDOM_JOBS" not in os.environ, reason="takes tens of minutes; IGO_RANDOM_JOBS=1 runs it")
 @pytest.mark.parametrize("engine", ["openvino", "compile"])
 def test_a_hundred_random_jobs(run, photo, engine):
     rng = random.Random(17)
