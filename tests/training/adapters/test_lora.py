@@ -128,7 +128,7 @@ def test_encoded_captions_teach_what_anew_encoded_ones_do(tiny_checkpoint, tmp_p
     losses = []
     for name in ("cached", "anew"):
         if name == "anew":
-            monkeypatch.setattr(adapt, "_conditions", lambda *_: None)
+            monkeypatch.setattr(adapt, "conditions_of", lambda *_: None)
         base = adapt.load_adaptable(str(tiny_checkpoint))
         adapt.train_lora(base, [captioned()], tmp_path / f"{name}.safetensors", tmp_path / name, EFFORT)
         losses.append(
