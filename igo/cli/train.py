@@ -18,6 +18,7 @@ from igo.licensing import stated
 
 if TYPE_CHECKING:
     from igo.painting.checkpoints.checkpoint import Loaded
+    from igo.training.data.folders import CaptionedSet
     from igo.training.data.masks import MaskSet
     from igo.training.loop.effort import Effort
     from igo.training.loop.loop import TrainingReport
@@ -77,16 +78,9 @@ def base(
     check_source(data, drawn)
     check_places(out, work, base)
     from igo.training import finetune
-    from igo.training.data.folders import load_captioned
 
     loaded, work = finetune.load_base(base, options.permit_of(commercial)), work or beside(out)
-    size = size_for(loaded, width, height)
-    if data is not None:
-        captioned = load_captioned(data, size)
-    else:
-        from igo.mini.drawings import drawn_captioned
-
-        captioned = drawn_captioned(work / "drawings", drawn_figures(drawn, seed), size, processes())
+    captioned = captioned_in(data, drawn, size_for(loaded, width, height), work, seed)
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard)
     tell(finetune.train_base(loaded, captioned, out, work, effort, text_rate), out)
 
@@ -291,6 +285,17 @@ def drawn_figures(drawn: int | None, seed: int) -> list[Figure]:
     from igo.mini.pictures import balanced_figures
 
     return balanced_figures(drawn or 0, seed)
+
+
+def captioned_in(data: Path | None, drawn: int | None, size: tuple[int, int], work: Path, seed: int) -> CaptionedSet:
+    """What ``--data`` or ``--drawn`` ask to learn from, in ``size`` (width, height); drawings are kept in ``work``."""
+    if data is not None:
+        from igo.training.data.folders import load_captioned
+
+        return load_captioned(data, size)
+    from igo.mini.drawings import drawn_captioned
+
+    return drawn_captioned(work / "drawings", drawn_figures(drawn, seed), size, processes())
 
 
 def parted(masks: MaskSet, held_out: int | None) -> tuple[MaskSet, MaskSet]:

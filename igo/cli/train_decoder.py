@@ -16,6 +16,7 @@ from igo.cli.train import (
     Drawn,
     Height,
     HeldOut,
+    LearningRate,
     Minutes,
     Optimizer,
     Out,
@@ -26,12 +27,11 @@ from igo.cli.train import (
     Width,
     Work,
     beside,
+    captioned_in,
     check_places,
     check_source,
     checked_held_out,
-    drawn_figures,
     effort_of,
-    processes,
     size_for,
     tell,
     train_app,
@@ -58,9 +58,7 @@ def decoder(
     minutes: Minutes = 30.0,
     steps: Steps = None,
     batch_size: BatchSize = 8,
-    learning_rate: Annotated[
-        float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")
-    ] = 1e-3,
+    learning_rate: LearningRate = 1e-3,
     accumulation: Accumulation = 1,
     precision: Precision = "auto",
     seed: Seed = 0,
@@ -77,15 +75,7 @@ def decoder(
     from igo.training import finetune
 
     loaded, work = finetune.load_base(base, options.permit_of(commercial)), work or beside(out)
-    size = size_for(loaded, width, height)
-    if data is not None:
-        from igo.training.data.folders import load_captioned
-
-        captioned = load_captioned(data, size)
-    else:
-        from igo.mini.drawings import drawn_captioned
-
-        captioned = drawn_captioned(work / "drawings", drawn_figures(drawn, seed), size, processes())
+    captioned = captioned_in(data, drawn, size_for(loaded, width, height), work, seed)
     count = checked_held_out(len(captioned), held_out)
     wide = max(min(loaded.pipeline.vae.config.block_out_channels) // 2, 1) if channels is None else channels
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)

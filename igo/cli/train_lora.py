@@ -26,11 +26,10 @@ from igo.cli.train import (
     Width,
     Work,
     beside,
+    captioned_in,
     check_places,
     check_source,
-    drawn_figures,
     effort_of,
-    processes,
     size_for,
     tell,
     train_app,
@@ -105,14 +104,12 @@ def lora(
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)
     loaded, work = adapt.load_adaptable(base, options.permit_of(commercial)), work or beside(out)
     size = size_for(loaded, width, height)
-    if data is not None:
-        from igo.training.data.folders import load_buckets, load_captioned
+    if data is not None and buckets:
+        from igo.training.data.folders import load_buckets
 
-        sets = load_buckets(data, size) if buckets else [load_captioned(data, size)]
+        sets = load_buckets(data, size)
     else:
-        from igo.mini.drawings import drawn_captioned
-
-        sets = [drawn_captioned(work / "drawings", drawn_figures(drawn, seed), size, processes())]
+        sets = [captioned_in(data, drawn, size, work, seed)]
     prompts = validation_prompt or ()
     tell(adapt.train_lora(loaded, sets, out, work, effort, adaptation, validation_prompts=prompts), out)
 

@@ -16,6 +16,7 @@ from igo.cli.train import (
     Data,
     Drawn,
     Height,
+    LearningRate,
     Minutes,
     Optimizer,
     Precision,
@@ -25,11 +26,10 @@ from igo.cli.train import (
     Width,
     Work,
     beside,
+    captioned_in,
     check_places,
     check_source,
-    drawn_figures,
     effort_of,
-    processes,
     size_for,
     tell,
     train_app,
@@ -65,9 +65,7 @@ def turbo(
     minutes: Minutes = 30.0,
     steps: Steps = None,
     batch_size: BatchSize = 4,
-    learning_rate: Annotated[
-        float, typer.Option(help="At its highest; it warms up, and falls to 0 along a cosine.")
-    ] = 1e-4,
+    learning_rate: LearningRate = 1e-4,
     accumulation: Accumulation = 1,
     precision: Precision = "auto",
     seed: Seed = 0,
@@ -92,15 +90,7 @@ def turbo(
     low = max(own * 2 / 3, 1.0) if guidance_low is None else guidance_low
     high = max(own * 4 / 3, low) if guidance_high is None else guidance_high
     settings = TurboSettings((low, high), solver_steps, target_decay)
-    size = size_for(loaded, width, height)
-    if data is not None:
-        from igo.training.data.folders import load_captioned
-
-        captioned = load_captioned(data, size)
-    else:
-        from igo.mini.drawings import drawn_captioned
-
-        captioned = drawn_captioned(work / "drawings", drawn_figures(drawn, seed), size, processes())
+    captioned = captioned_in(data, drawn, size_for(loaded, width, height), work, seed)
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)
     given = {"mirror": mirror, "gradient_checkpointing": gradient_checkpointing}
     tell(train_turbo(loaded, captioned, out, work, effort, settings, lora, **given), out)
