@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
@@ -25,10 +25,13 @@ _MODES = {"1": 6, "L": 5, "P": 5, "RGB": 4, "RGBX": 8, "CMYK": 8, "RGBA": 9, "I"
 _SCANS, _MOST_SCANS, _SCANNED = 20, 500, 4_000_000_000
 """Scans of a JPEG that are never too many; that always are; and pixels that all scans together may go over."""
 _STRIPS = 200_000
+_EXIF_DIRECTORY = 0x8769
 _STRIP_OFFSETS, _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 273, 322, 323, 324
 _PLAIN = 32 * 2**20
 """Bytes of a PPM that is written in digits."""
 _HEADER = 2**16
+_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+"""Bytes of one value of each of TIFF's types."""
 
 
 def check_size(size: tuple[int, int], label: str, max_pixels: int) -> None:
@@ -49,11 +52,37 @@ def check_header(data: bytes, kind: str, label: str, max_pixels: int) -> None:
         check_size(size, label, max_pixels)
         if size[0] * size[1] > _ROOM:
             _check_memory(size, len(data), _DECODERS[kind] + 4, "WEBP", label, max_pixels)
+    if kind in ("TIFF", "JPEG"):  # whose directories are read as soon as they are opened
+        try:
+            check_directory(data if kind == "TIFF" else _exif(data))
+        except ValueError as error:
+            raise ImageError(f"{label} is a {kind} with {error}: expected each part once; save it again") from error
     if kind == "PPM":
         if data[1:2] in b"123" and len(data) > _PLAIN:
             raise ImageError(f"{label} is a PPM of {len(data):,} bytes in digits: expected a binary one; save it again")
         if len(data) > _HEADER and len(re.sub(rb"#[^\r\n]*", b"", data[:_HEADER]).split(None, 3)) < 3:
             raise ImageError(f"{label} is a PPM with a header of more than {_HEADER:,} bytes: expected a short one")
+
+
+def check_directory(block: bytes) -> None:
+    """Raise ``ValueError`` for a TIFF, or an EXIF block, whose tags say that they hold more than there is of it: they
+    point to the same bytes, and Pillow before 13 keeps a copy for each of them. What is no such block passes."""
+    block = block.removeprefix(b"Exif\0\0")
+    order: Literal["little", "big"] = "little" if block.startswith(b"II") else "big"
+    big = block[2:4] in (b"+\0", b"\0+")
+    pointer, counter, entry = (8, 8, 20) if big else (4, 2, 12)
+    directories, held = [int.from_bytes(block[8:16] if big else block[4:8], order)], 0
+    for at in directories:
+        start = at + counter
+        count = min(int.from_bytes(block[at:start], order), (len(block) - start) // entry)
+        for here in range(start, start + count * entry, entry):
+            tag, kind = (int.from_bytes(block[place : place + 2], order) for place in (here, here + 2))
+            size = int.from_bytes(block[here + 4 : here + 4 + pointer], order) * _WIDTHS.get(kind, 0)
+            held += size if pointer < size <= len(block) else 0
+            if tag == _EXIF_DIRECTORY and len(directories) == 1:
+                directories.append(int.from_bytes(block[here + entry - pointer : here + entry], order))
+    if held > len(block):
+        raise ValueError(f"tags of {held:,} bytes in {len(block):,}")
 
 
 def check_tiff(tags: Any) -> None:
@@ -99,6 +128,16 @@ def _check_memory(
             f"{label} has {shown} ({what}), which take {pixels * bytes_a_pixel / 1e9:.1f} GB to decode: expected at "
             f"most {max_pixels * _MEMORY / 1e9:.1f} GB; shrink it; programs may raise max_pixels for what they trust"
         )
+
+
+def _exif(jpeg: bytes) -> bytes:
+    """The EXIF block of a JPEG, of all its segments, as Pillow joins them."""
+    block, at = b"", 2
+    while (found := _MARKER.search(jpeg, at)) is not None and found[0] not in (b"\xff\xda", b"\xff\xd9"):
+        at = found.end() + int.from_bytes(jpeg[found.end() : found.end() + 2], "big")
+        if found[0] == b"\xff\xe1" and jpeg.startswith(b"Exif\0\0", found.end() + 2):
+            block += jpeg[found.end() + 8 : at]
+    return block
 
 
 def _scans(jpeg: bytes) -> int:

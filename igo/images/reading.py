@@ -19,7 +19,7 @@ from igo.images.kinds import READABLE
 from igo.images.limits import MAX_PIXELS, check_size
 from igo.images.opening import decoding, open_picture, read_bytes
 from igo.images.pixels import flatten, from_array
-from igo.images.texts import text_of
+from igo.images.texts import exif_of, text_of
 from igo.images.transparency import on_white
 
 _ORIENTATION = 0x0112
@@ -258,7 +258,7 @@ def _turned_by_decoder(opened: Image.Image) -> int:
 def _orientation(opened: Image.Image, notes: list[str]) -> int:
     """EXIF orientation, 1 to 8; 1 where there is none or the EXIF data is broken."""
     try:
-        value = opened.getexif().get(_ORIENTATION, 1)
+        value = exif_of(opened).get(_ORIENTATION, 1)
     except Exception as error:  # EXIF parsers raise whatever a damaged block makes them stumble on
         notes.append(f"EXIF data ignored: {reason(error)}")
         return 1

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 from igo.errors import ImageError
+from igo.images.limits import check_directory
 
 PARAMETERS = "parameters"
 """The key that other image generators write and read."""
@@ -91,6 +92,14 @@ def with_comments(jpeg: bytes, text: Mapping[str, str]) -> bytes:
     return jpeg[:at] + comments + jpeg[at:]
 
 
+def exif_of(opened: Image.Image) -> Image.Exif:
+    """The EXIF block of a picture that has been opened. Raises ``ValueError``, or whatever a damaged one makes Pillow
+    stumble on, where it can't be read at a reasonable cost."""
+    if isinstance(block := opened.info.get("exif"), bytes):
+        check_directory(block)
+    return opened.getexif()
+
+
 def text_of(opened: Image.Image) -> dict[str, str]:
     """The text in a picture that has been opened and decoded; whatever EXIF parsers raise for a damaged block."""
     text = {}
@@ -126,7 +135,7 @@ def _from_comments(opened: Image.Image) -> dict[str, str]:
 
 
 def _from_exif(opened: Image.Image) -> dict[str, str]:
-    exif = opened.getexif()
+    exif = exif_of(opened)
     description = exif.get(_DESCRIPTION)
     if isinstance(description, str) and (text := _parse(description)):
         return text

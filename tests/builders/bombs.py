@@ -60,6 +60,13 @@ def overlapping_tags(count=20_000, size=1_000_000):
     return b"II*\0" + struct.pack("<I", start) + bytes(size) + struct.pack("<H", count) + entries + bytes(4)
 
 
+def overlapping_exif_directory(count=20_000, size=1_000_000):
+    """A TIFF with one tag, which points to an EXIF directory of the same kind."""
+    inner, start = overlapping_tags(count, size), 8 + size
+    first = struct.pack("<HHHIII", 1, 0x8769, 4, 1, start, 0)
+    return inner[:4] + struct.pack("<I", len(inner)) + inner[8:] + first
+
+
 def exif_of(count=5000, size=50_000):
     """An EXIF block of the same kind."""
     return b"Exif\0\0" + overlapping_tags(count, size)
@@ -103,6 +110,7 @@ HOSTILE = {
     "100,000 text chunks": lambda: small_png(*[chunk(b"tEXt", b"a\0b")] * 100_000),
     "100,000 empty IDAT": lambda: small_png(*[chunk(b"IDAT", b"")] * 100_000),
     "eXIf of overlapping tags": lambda: small_png(chunk(b"eXIf", exif_of(20_000, 1_000_000)[6:])),
+    "eXIf of overlapping tags of EXIF": lambda: small_png(chunk(b"eXIf", overlapping_exif_directory())),
     "APNG of a billion frames": lambda: small_png(chunk(b"acTL", struct.pack(">II", 2**30, 0))),
     "APNG of no frames": lambda: small_png(chunk(b"acTL", struct.pack(">II", 0, 0))),
     "JPEG of 3,000 scans": lambda: scans(3000),
