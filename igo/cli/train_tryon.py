@@ -59,6 +59,12 @@ def tryon(
     learn: Annotated[
         Literal["attention", "all"], typer.Option(help="The self-attentions alone, for use with --base, or all.")
     ] = "attention",
+    rollout: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=50, help="Learn to paint in so few steps, without guidance, from the model's own estimates."
+        ),
+    ] = None,
     parser: Annotated[
         str, typer.Option(help="The human parser that finds garments on people without a mask.")
     ] = "mini",
@@ -96,7 +102,7 @@ def tryon(
         pairs = drawn_fittings(work / "drawings", drawn or 0, seed + FIRST_DRAWN, processes())
     parts = pairs.hold_out(checked_held_out(len(pairs), held_out))
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)
-    tell(fitting.train_tryon(loaded, *parts, out, work, effort, learn), out)
+    tell(fitting.train_tryon(loaded, *parts, out, work, effort, learn, rollout), out)
 
 
 def _finder(parser: str) -> Callable[[Image, Image], Image]:

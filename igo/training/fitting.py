@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from diffusers import StableDiffusionInpaintPipeline
+from diffusers import LCMScheduler, StableDiffusionInpaintPipeline
 
 from igo import embedded
-from igo.errors import CheckpointError
+from igo.errors import CheckpointError, SettingsError
 from igo.licensing import Permit, permit_all
 from igo.networks.tryon import attentions
 from igo.painting.checkpoints import checkpoint
@@ -64,13 +64,19 @@ def train_tryon(
     work: Path,
     effort: Effort,
     learn: Learn = "attention",
+    rollout: int | None = None,
 ) -> TrainingReport:
-    """Train the UNet's self-attentions, or all of it, on ``data``.
+    """Train the UNet's self-attentions, or all of it, on ``data``; with ``rollout`` to paint in so many steps of
+    ``LCMScheduler`` without guidance, which is then what the folder says of itself.
 
     ``out`` is then a folder: of the self-attentions alone in CatVTON's layout, to be used with ``base``; or of all
-    weights in diffusers'. Latents are kept in ``work``.
+    weights in diffusers'. Latents are kept in ``work``. Raises ``SettingsError`` for a rollout of the former.
     """
     check_replaceable(out)
+    if rollout and learn != "all":
+        raise SettingsError(
+            "self-attentions alone are used with their base's scheduler, and a rollout has another; let all learn"
+        )
     torch.manual_seed(effort.seed)
     pipeline = base.pipeline
     vae: Any = pipeline.vae.eval()
@@ -79,12 +85,20 @@ def train_tryon(
         fittings(vae, part, work / f"latents-{name}-{which}.safetensors")
         for which, part in (("learned", data), ("held-out", held_out))
     )
-    task = TryOnTask(pipeline.unet, vae, pipeline.scheduler, learned, measured, learn=learn)
-    report = effort.train(task, work, digest(base.identity, learn, name))
+    changed: dict[str, Any] = {}
+    if rollout:
+        pipeline.scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
+        changed = {"num_inference_steps": rollout, "guidance_scale": 1.0}
+    task = TryOnTask(
+        pipeline.unet, vae, pipeline.scheduler, learned, measured, learn=learn, rollout=rollout,
+        guidance_scale=changed.get("guidance_scale", GUIDANCE),
+    )  # fmt: skip
+    report = effort.train(task, work, digest(base.identity, learn, rollout, name))
     if processes().is_main_process:
         height, width = data.people.shape[1:3]
         defaults = asdict(base.defaults) | {"width": width, "height": height}
         defaults["guidance_scale"] = min(base.defaults.guidance_scale, GUIDANCE)
+        defaults |= changed
         if learn == "all":
             export(pipeline, out, defaults=defaults)
         else:

@@ -58,25 +58,36 @@ def test_a_base_and_an_inpainting_checkpoint_are_trained(source, command, photos
     assert (loaded.defaults.width, loaded.defaults.height) == (32, 48)
 
 
-@pytest.mark.parametrize("learn", ["attention", "all"])
-def test_try_on_is_trained_on_pairs(learn, command, photos, tiny_checkpoint):
+@pytest.mark.parametrize(
+    ("learn", "rollout", "painted"),
+    [("attention", None, None), ("all", None, ("DDIMScheduler", 50, 2.5)), ("all", 3, ("LCMScheduler", 3, 1.0))],
+)
+def test_try_on_is_trained_on_pairs(learn, rollout, painted, command, photos, tiny_checkpoint):
     code, _, errors = command("inpaint", "--data", photos, "--base", tiny_checkpoint, "--width", 32, "--height", 48,
                               "--out", "repaint", *SHORT)  # fmt: skip
     assert code == 0, errors
     lines = [{"file_name": f"{n}.png", "garment": f"{1 - n}.png", "mask": f"{n}-mask.png"} for n in range(2)]
     (photos / "metadata.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
     given = ["tryon", "--data", photos, "--base", "repaint", "--learn", learn, "--held-out", 1, *SHORT]
+    given += ["--rollout", rollout] if rollout else []
     code, output, errors = command(*given, "--out", "fitting")
     assert code == 0, errors
     assert "fitting: 2 steps, held-out loss " in output
     if learn == "all":
         loaded = fitting.load_base("fitting")
-        assert (loaded.defaults.width, loaded.defaults.guidance_scale) == (32, 2.5)
+        scheduler, steps, guidance = painted
+        assert type(loaded.pipeline.scheduler).__name__ == scheduler
+        assert loaded.defaults.width == 32
+        assert (loaded.defaults.num_inference_steps, loaded.defaults.guidance_scale) == (steps, guidance)
     else:
         with safe_open("fitting/attention/model.safetensors", "pt") as file:
             assert {name.split(".", 1)[1] for name in file.keys()} >= {"to_q.weight", "to_out.0.bias"}  # noqa: SIM118
     code, _, errors = command(*given, "--out", "photos")
     assert (code, len(errors.splitlines())) == (2, 1)
+    if learn == "attention":
+        code, _, errors = command(*given, "--out", "other", "--rollout", 3)
+        assert code == 2
+        assert "let all learn" in errors
 
 
 def test_try_on_is_taught_to_checkpoints_that_repaint_alone(command, photos, tiny_checkpoint):

@@ -38,6 +38,13 @@ class DenoisingObjective(nn.Module):
         kept = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         return kept.sqrt(), (1 - kept).sqrt()
 
+    def split(self, noisy: Tensor, told: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """What of ``noisy`` is latents and what is noise, by what the UNet has ``told`` of it, N×C×h×w each."""
+        signal, sigma = self.shares(timesteps)
+        if self.prediction == "epsilon":
+            return (noisy - sigma * told) / signal, told
+        return signal * noisy - sigma * told, sigma * noisy + signal * told
+
     def losses(
         self, predicted: Tensor, latents: Tensor, noise: Tensor, timesteps: Tensor, weights: Tensor | None = None
     ) -> dict[str, Tensor]:

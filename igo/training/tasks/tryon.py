@@ -24,6 +24,8 @@ from igo.training.tasks.diffusion import DenoisingObjective
 
 OUTSIDE = 0.2
 """How much a place outside the zone counts in the loss, against 1 inside."""
+HUBER = 0.15
+"""Where the loss of unrolled steps turns from the square to the distance: edges stay where an average blurs them."""
 CHUNK = 32
 """Pictures that are encoded at once."""
 
@@ -108,6 +110,35 @@ class TryOnObjective(DenoisingObjective):
         return super().emphasis(snr) if self.prediction == "epsilon" else (snr + 1).clamp(max=2) / (snr + 1)
 
 
+class UnrolledObjective(TryOnObjective):
+    """The loss of what is painted in a few steps, as it is painted, on the person's half.
+
+    One step after another a model is given what it has painted itself, and no longer what a picture with noise looks
+    like: errors of early steps add up. Here it learns on that (as Zhang et al., DREAM: Diffusion Rectification and
+    Estimation-Adaptive Models, do with one step)."""
+
+    def forward(
+        self, people: Tensor, noise: Tensor, timesteps: Tensor, left: Tensor, masks: Tensor, garments: Tensor,
+        shown: Tensor, weights: Tensor,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """``timesteps`` N×S: the first step begins with noise, each other with what the step before has painted, noised
+        anew; what it is given isn't learned through. ``noise`` is N×C×(S+1)h×w, a height for each step, then the
+        garment's; the rest as in ``TryOnObjective``."""
+        *own, fixed = torch.split(noise, people.shape[-2], dim=-2)
+        known = context(left, masks, garments * shown)
+        painted, errors = torch.zeros_like(people), []
+        for number, (now, step) in enumerate(zip(timesteps.unbind(1), own, strict=True)):
+            signal, sigma = self.shares(now)
+            noisy = signal * painted + sigma * step if number else step
+            seen = torch.cat([below(noisy, (signal * garments + sigma * fixed) * shown), known], 1)
+            told = self.unet(seen, now, encoder_hidden_states=None).sample.float()[..., : people.shape[-2], :]
+            clean, _ = self.split(noisy, told, now)
+            distance = ((clean - people).square() + HUBER**2).sqrt() - HUBER
+            errors.append((distance * weights).mean())
+            painted = clean.detach()
+        return {"loss": torch.stack(errors).mean(), "last": errors[-1].detach()}
+
+
 class TryOnTask(Task):
     """Learn to paint people of ``data`` in the garments that they wear; ``held_out`` is for measuring.
 
@@ -131,6 +162,7 @@ class TryOnTask(Task):
         dropout: float = 0.1,
         unmasked: float = 0.15,
         mirror: bool = True,
+        rollout: int | None = None,
         steps: int = 20,
         guidance_scale: float = 2.5,
     ) -> None:
@@ -141,7 +173,11 @@ class TryOnTask(Task):
         for name, weight in unet.named_parameters():
             attention = ".attn1." in name
             weight.requires_grad_(attention or (learn == "all" and ".attn2." not in name))
-        self.module: TryOnObjective = TryOnObjective(unet, scheduler)
+        self.timesteps: Tensor | None = None
+        if rollout:
+            scheduler.set_timesteps(rollout)
+            self.timesteps, self.steps = scheduler.timesteps, rollout
+        self.module = (UnrolledObjective if rollout else TryOnObjective)(unet, scheduler)
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         if self.data.people.device.type != generator.device.type:
@@ -170,13 +206,17 @@ class TryOnTask(Task):
             people, garments, left, masks, weights = (
                 torch.where(flipped, value.flip(-1), value) for value in (people, garments, left, masks, weights)
             )
-        even = (torch.arange(size, device=device) + chance(size)) / size
-        last = int(self.scheduler.config.num_train_timesteps)
-        shape = (size, people.shape[1], 2 * people.shape[2], people.shape[3])
+        if self.timesteps is None:
+            even = (torch.arange(size, device=device) + chance(size)) / size
+            last = int(self.scheduler.config.num_train_timesteps)
+            timesteps, heights = (even * last).long().clamp(max=last - 1), 2
+        else:
+            timesteps, heights = self.timesteps.to(device).expand(size, -1), 1 + len(self.timesteps)
+        shape = (size, people.shape[1], heights * people.shape[2], people.shape[3])
         return {
             "people": people,
             "noise": torch.randn(shape, generator=generator, device=device),
-            "timesteps": (even * last).long().clamp(max=last - 1),
+            "timesteps": timesteps,
             "left": left,
             "masks": masks,
             "garments": garments,

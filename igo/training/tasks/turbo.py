@@ -108,10 +108,7 @@ class ConsistencyObjective(DiffusionObjective):
     ) -> tuple[Tensor, Tensor]:
         """What of ``noisy`` is latents and what is noise, as the UNet says with other ``weights``."""
         told = functional_call(self.unet, weights, (noisy, timesteps, states)).sample.float()
-        signal, sigma = self.shares(timesteps)
-        if self.prediction == "epsilon":
-            return (noisy - sigma * told) / signal, told
-        return signal * noisy - sigma * told, sigma * noisy + signal * told
+        return self.split(noisy, told, timesteps)
 
     def _follow(self) -> None:
         """Let the target's weights follow the student's, in training."""

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import LCMScheduler, UNet2DConditionModel
 
-from igo.networks.tryon import attentions
+from igo.networks.tryon import attentions, try_on
 from igo.training.data.tryon import TryOnSet
 from igo.training.loop.loop import LoopSettings, step_generator, train
 from igo.training.tasks.inpaint import widened
-from igo.training.tasks.tryon import OUTSIDE, TryOnObjective, TryOnTask, fittings
+from igo.training.tasks.tryon import OUTSIDE, TryOnObjective, TryOnTask, UnrolledObjective, fittings
 
 
 def people(count: int = 6, before: bool = True) -> TryOnSet:
@@ -144,3 +144,68 @@ def test_text_is_not_asked_for(task):
     assert isinstance(task.unet, UNet2DConditionModel)
     for name, weight in task.unet.named_parameters():
         assert weight.requires_grad is (".attn2." not in name)
+
+
+@pytest.fixture
+def unrolled(pipeline, wide):
+    data = fittings(pipeline.vae, people())
+    scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
+    return TryOnTask(wide, pipeline.vae, scheduler, data, data, learn="all", rollout=3)
+
+
+def test_unrolled_steps_are_those_that_are_painted_by(unrolled, monkeypatch):
+    """What the objective paints step by step is what ``try_on`` does by diffusers' scheduler, given the same noise."""
+    batch = unrolled.batch(2, step_generator(torch.device("cpu"), 0, 0, 0))
+    batch["shown"] = torch.ones(2, 1, 1, 1)
+    answers = []
+    unrolled.unet.register_forward_hook(lambda _, __, answer: answers.append(answer[0]))
+    unrolled.module(**batch)
+    *own, fixed = batch["noise"].split(12, 2)
+    drawn = iter(own[1:])
+
+    monkeypatch.setattr(
+        "diffusers.schedulers.scheduling_lcm.randn_tensor",
+        lambda *_, **__: torch.cat([step := next(drawn), torch.zeros_like(step)], 2),
+    )
+    expected, answers[:] = list(answers), []
+    try_on(
+        unrolled.unet,
+        LCMScheduler.from_config(unrolled.scheduler.config),
+        batch["left"],
+        batch["masks"],
+        batch["garments"],
+        torch.cat([own[0], fixed], 2),
+        num_inference_steps=3,
+        guidance_scale=1.0,
+    )
+    assert len(answers) == len(expected) == 3
+    for one, other in zip(answers, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_an_exact_answer_costs_nothing_after_any_step(unrolled):
+    batch = unrolled.batch(2, step_generator(torch.device("cpu"), 0, 0, 0))
+
+    class Knowing(torch.nn.Module):
+        def forward(self, x, timesteps, encoder_hidden_states):
+            signal, sigma = objective.shares(timesteps)
+            noisy, people = x[:, :4, :12], batch["people"]
+            told = (noisy - signal * people) / sigma
+            told = told if objective.prediction == "epsilon" else (signal * noisy - people) / sigma
+            return type("Answer", (), {"sample": torch.cat([told, told], 2)})
+
+    objective = UnrolledObjective(Knowing(), unrolled.scheduler)
+    losses = objective(**batch)
+    assert losses["loss"] == pytest.approx(0, abs=1e-5)
+    assert losses["last"] == pytest.approx(0, abs=1e-5)
+
+
+def test_a_rollout_learns_and_paints_in_its_steps(unrolled, tmp_path):
+    with torch.no_grad():
+        before = unrolled.measures()["held-out loss"]
+    report = train(
+        unrolled, LoopSettings(steps=12, batch_size=2, learning_rate=2e-3, warmup=3, ema_decay=0.5), tmp_path / "run",
+        quiet=True,
+    )  # fmt: skip
+    assert report.measures["held-out loss"] < before
+    assert unrolled.steps == 3
