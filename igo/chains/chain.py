@@ -170,7 +170,8 @@ class Chain:
         steps = sorted(run.steps, key=lambda step: name in step.shows)  # what a step makes for all comes first
         made = run.provided(name, steps, Frame(seen), request, target=target)
         if made is None:
-            raise MissingLayerError(f"no step of this chain provides a layer '{name}'; add one that does")
+            of = f" of '{target}'" if target else ""
+            raise MissingLayerError(f"no step of this chain provides a layer '{name}'{of}; add one that does")
         return visible_part(made.convert("L"), picture.alpha) if name == "mask" else made
 
     def check(self, layers: Iterable[str] = (), references: Iterable[str] = ()) -> None:

@@ -105,18 +105,23 @@ def mask(
 
     check_file(folder / METADATA)
     options.without_advice()
+    from igo.chains import registry
     from igo.chains.chain import Chain
+    from igo.chains.settings import settings_of
     from igo.training.data.labelling import mask_folder
 
     chosen: dict[str, Any] = {**given(mask_model=mask_model), **options.settings_from(settings)}
-    chains = [options.chain_of(use, {**chosen, "target": one}, device, dtype, commercial) for one in text]
+    bound = "target" in {setting.name for setting in settings_of(registry.load(use))}  # else it is told when asked
+    chains = [
+        options.chain_of(use, chosen | ({"target": one} if bound else {}), device, dtype, commercial) for one in text
+    ]
     if "mask" not in chains[0].steps[0].provides:
         raise SettingsError(f"--with {use} provides no masks; choose a plugin that does, such as text-mask")
     for one, chain in zip(text, chains, strict=True):
         sharing = Chain(chain.steps[0].plugin, runtime=chains[0].runtime)  # loads the model once
         with options.progress(quiet) as observers:
             progress = options.telling(observers, one, "dataset")
-            done = mask_folder(folder, one, partial(sharing.layer, "mask"), progress)
+            done = mask_folder(folder, one, partial(sharing.layer, "mask", target=one), progress)
         for line in done.skipped:
             echo(f"igo: skipped: {line}", err=True)
         echo(f"{folder}: {done.written} masks of {one}, {done.kept} were there, {len(done.skipped)} skipped")

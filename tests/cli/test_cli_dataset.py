@@ -10,6 +10,7 @@ from PIL import Image
 import igo
 from igo import cli
 from igo.images import read_image
+from igo.wardrobe import draw, sample
 from igo_plugins.styling import mask_models
 from tests.builders import captioners
 from tests.builders.masks import PLACES, SIZE, Boxes
@@ -111,6 +112,19 @@ def test_masks_are_made_by_text_and_shown_on_the_sheet(command):
     assert read_image(sheet).image.width > 4 * 256
     assert command("dataset", "mask", "photos", "coat", "--with", f"{HERE}:Everywhere")[0] == 0
     assert read_image("photos/masks/a.png.coat.png").image.getextrema()[0] == (255, 255)
+
+
+def test_a_parser_masks_what_it_is_asked_for(command):
+    for name, seed in (("a", 1), ("b", 2)):
+        Image.fromarray(draw(sample(seed, top="t-shirt", hat="none", hair="short")).image).save(f"photos/{name}.png")
+    code, output, errors = command("dataset", "mask", "photos", "hair", "top", "--with", "human-parsing")
+    assert code == 0, errors
+    assert output.splitlines() == [f"photos: 2 masks of {part}, 0 were there, 0 skipped" for part in ("hair", "top")]
+    hair, top = (read_image(f"photos/masks/a.png.{part}.png").image.convert("1").getbbox() for part in ("hair", "top"))
+    assert hair[1] < hair[3] <= top[1] < top[3]
+    code, _, errors = command("dataset", "mask", "photos", "umbrella", "--with", "human-parsing")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "no step of this chain provides a layer 'mask' of 'umbrella'" in errors
 
 
 def test_a_look_says_what_is_missing(command):
