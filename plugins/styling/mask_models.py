@@ -89,6 +89,8 @@ def load(name: str, runtime: Runtime) -> MaskModel:
             raise CheckpointError(f"{what} is of the kind {found!r}; {EXPECTED}")
         return found
 
-    parses = name != "mini" and runtime.model(("mask-model", name), kind) == "segformer"
+    if name == "mini":
+        return NamesAndWords(parser.load(name, runtime), text_mask.load(name, runtime))
+    parses = runtime.model(("mask-model", name), kind) == "segformer"
     model: MaskModel = parser.load(name, runtime) if parses else text_mask.load(name, runtime)
     return model
