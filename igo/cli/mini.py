@@ -73,7 +73,8 @@ def draw(
 def train(
     output: Annotated[Path, typer.Argument(help="The folder for the finished family.")],
     part: Annotated[
-        list[str] | None, typer.Option(help="base, inpaint, clipseg, parser, tryon or upscaler [all]. Repeatable.")
+        list[str] | None,
+        typer.Option(help="base, inpaint, clipseg, parser, tryon, turbo, tiny or upscaler [all]. Repeatable."),
     ] = None,
     minutes: Annotated[float, typer.Option(help="Training time of all parts, without the drawing.")] = 150.0,
     work: Annotated[
@@ -85,7 +86,7 @@ def train(
     batch_scale: Annotated[int | None, typer.Option(help="Multiplies all batches [by the device's memory].")] = None,
     seed: Annotated[int, typer.Option(help="Of the whole training.")] = 0,
 ) -> None:
-    """Train the family anew: base, inpaint of it, clipseg, parser, try-on, upscalers. A killed run goes on."""
+    """Train the family anew, each part after what it is made of. A killed run goes on."""
     check_folder(output)
     without_advice()
     from igo.mini.family import PARTS, make

@@ -1,4 +1,4 @@
-"""The whole family of `mini`: base, inpaint, clipseg, parser, try-on and upscaler, trained one after the other."""
+"""The whole family of `mini`, each part trained after what it is made of."""
 
 import hashlib
 import os
@@ -13,6 +13,7 @@ from igo.files import write_whole
 from igo.mini.clipseg import train_clipseg
 from igo.mini.parser import train_parser
 from igo.mini.pictures import balanced_figures
+from igo.mini.quick import train_adapter, train_tiny
 from igo.mini.recipe import BaseTraining, Recipe
 from igo.mini.repaints import drawn_repaints
 from igo.mini.tryon import train_tryon
@@ -22,9 +23,14 @@ from igo.training.data.weights import check_replaceable
 from igo.training.loop.effort import Effort
 from igo.training.loop.hardware import batch_scale
 
-PARTS = ("base", "inpaint", "clipseg", "parser", "tryon", "upscaler")
+PARTS = ("base", "inpaint", "clipseg", "parser", "tryon", "turbo", "tiny", "upscaler")
+MADE_OF = {"inpaint": "base", "tryon": "inpaint", "turbo": "base", "tiny": "base"}
+"""What a part needs to be there, or to be made too."""
 SUMS = "SHA256SUMS"
-SHARES = {"base": 0.36, "inpaint": 0.12, "clipseg": 0.12, "parser": 0.12, "tryon": 0.2, "x4": 0.06, "x2": 0.02}
+SHARES = {
+    "base": 0.33, "inpaint": 0.11, "clipseg": 0.11, "parser": 0.11, "tryon": 0.2, "turbo": 0.03, "tiny": 0.03,
+    "x4": 0.06, "x2": 0.02,
+}  # fmt: skip
 """Of the training time."""
 HELD_OUT = 48
 
@@ -41,17 +47,17 @@ def make(
 
     ``work`` (default: a folder beside ``out``) keeps drawings, latents and checkpoints, 3 GB by default; a killed run
     goes on from there. ``start`` is a base to learn on from, in place of random weights. Raises ``SettingsError`` for
-    other parts, or if ``inpaint`` has no base to start from.
+    other parts, or without what a part is made of.
     """
     unknown = [part for part in parts if part not in PARTS]
     if unknown or not parts:
         raise SettingsError(f"mini has no part {unknown[0] if unknown else None!r}; choose from {', '.join(PARTS)}")
-    if "inpaint" in parts and "base" not in parts and not (out / "base").is_dir():
-        raise SettingsError(f"mini/inpaint is made of mini/base, which is not in {out}; train both")
-    if "tryon" in parts and "inpaint" not in parts and not (out / "inpaint").is_dir():
-        raise SettingsError(f"mini/tryon is made of mini/inpaint, which is not in {out}; train both")
     for part in parts:
-        if part != "upscaler":  # whose files are replaced one by one, not its folder
+        needed = MADE_OF.get(part)
+        if needed and needed not in parts and not (out / needed).is_dir():
+            raise SettingsError(f"mini/{part} is made of mini/{needed}, which is not in {out}; train both")
+    for part in parts:
+        if part not in ("turbo", "upscaler"):  # whose files are replaced one by one, not its folder
             check_replaceable(out / part)
     work = work or out.with_name(out.name + "-training")
     wanted = {share for part in parts for share in (("x4", "x2") if part == "upscaler" else (part,))}
@@ -69,6 +75,10 @@ def make(
     if "tryon" in parts:
         effort = _effort(recipe, minutes["tryon"], 8, 6e-4)
         train_tryon(out / "inpaint", work, out / "tryon", effort, held_out=HELD_OUT, triplets=recipe.pictures)
+    if "turbo" in parts:
+        train_adapter(out / "base", work, out / "turbo", _effort(recipe, minutes["turbo"], 8, 1e-3), recipe)
+    if "tiny" in parts:
+        train_tiny(out / "base", work, out / "tiny", _effort(recipe, minutes["tiny"], 8, 2e-3), recipe, HELD_OUT)
     if "upscaler" in parts:
         folder = out / "upscaler"
         train_upscaler(4, work, folder, _effort(recipe, minutes["x4"], 16, 1e-3))

@@ -38,6 +38,16 @@ def test_what_can_not_be_meant(given, message):
         igo.speed(**given)
 
 
+def test_mini_paints_in_four_steps_by_its_own_adapter():
+    settings = {"seed": 1, "width": 64, "height": 96}
+    exact, turbo = (
+        igo.Chain(igo.TextToImage("mini"), *igo.speed(name)).run("a red hoodie", **settings)
+        for name in ("exact", "turbo")
+    )
+    assert [look.frames[0].told["num_inference_steps"] for look in (exact, turbo)] == [20, 4]
+    assert exact.image != turbo.image
+
+
 def test_an_installation_without_minis_adapter_asks_for_one(tmp_path, monkeypatch):
     monkeypatch.setitem(speeds.ADAPTERS, "mini", ("mini/turbo", tmp_path / "none"))
     with pytest.raises(SettingsError, match="knows no adapter for 'mini'; give"):

@@ -7,11 +7,15 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+import igo
 from igo import cli, embedded
 from igo.errors import SettingsError
 from igo.mini import family, recipe
+from igo.mini.quick import train_adapter, train_tiny
 from igo.mini.recipe import BaseTraining, Recipe, Stage
 from igo.painting.checkpoints import checkpoint
+from igo.training.loop.effort import Effort
+from igo_plugins import FewSteps, TinyDecoder
 
 
 @pytest.fixture
@@ -67,6 +71,8 @@ def made(monkeypatch):
     monkeypatch.setattr(
         family, "train_tryon", lambda inpaint, work, out, effort, **_: write(out, "tryon", effort.minutes)
     )
+    monkeypatch.setattr(family, "train_adapter", lambda base, work, out, effort, _: write(out, "turbo", effort.minutes))
+    monkeypatch.setattr(family, "train_tiny", lambda base, work, out, effort, *_: write(out, "tiny", effort.minutes))
     monkeypatch.setattr(
         family, "train_upscaler", lambda scale, work, out, effort, **_: write(out, f"x{scale}", effort.minutes)
     )
@@ -75,13 +81,15 @@ def made(monkeypatch):
 
 def test_all_parts_share_the_time_and_are_on_record(made, tmp_path):
     size = family.make(tmp_path / "out", Recipe(minutes=100))
-    shared = {"base": 36, "inpaint": 12, "clipseg": 12, "parser": 12, "tryon": 20, "x4": 6, "x2": 2}
+    shared = {
+        "base": 33, "inpaint": 11, "clipseg": 11, "parser": 11, "tryon": 20, "turbo": 3, "tiny": 3, "x4": 6, "x2": 2
+    }  # fmt: skip
     assert dict(made) == shared
     assert size == sum(len(name) for name, _ in made)
     lines = (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()
     assert f"{hashlib.sha256(b'x2').hexdigest()}  upscaler/x2.safetensors" in lines
-    assert len([line for line in lines if line.endswith("/README.md")]) == 6
-    assert len(lines) == 13
+    assert len([line for line in lines if line.endswith("/README.md")]) == 8
+    assert len(lines) == 17
 
 
 def test_one_part_gets_all_of_the_time(made, tmp_path):
@@ -93,11 +101,12 @@ def test_one_part_gets_all_of_the_time(made, tmp_path):
 
 def test_parts_that_cannot_be_made_are_refused(made, tmp_path):
     with pytest.raises(
-        SettingsError, match="no part 'vae'; choose from base, inpaint, clipseg, parser, tryon, upscaler"
+        SettingsError, match="no part 'vae'; choose from base, inpaint, clipseg, parser, tryon, turbo, tiny, upscaler"
     ):
         family.make(tmp_path / "out", Recipe(), parts=["vae"])
-    with pytest.raises(SettingsError, match="is made of mini/base, which is not in"):
-        family.make(tmp_path / "out", Recipe(), parts=["inpaint"])
+    for part, needed in (("inpaint", "base"), ("tryon", "inpaint"), ("turbo", "base"), ("tiny", "base")):
+        with pytest.raises(SettingsError, match=f"mini/{part} is made of mini/{needed}, which is not in"):
+            family.make(tmp_path / "out", Recipe(), parts=[part])
     (tmp_path / "out" / "base").mkdir(parents=True)
     (tmp_path / "out" / "base" / "diary.txt").write_text("dear")
     with pytest.raises(SettingsError, match="would be replaced"):
@@ -111,3 +120,14 @@ def test_the_command_names_its_parts(made, tmp_path, capsys):
     assert "MB of weights" in capsys.readouterr().out
     assert cli.run_command(["mini", "train", str(tmp_path / "out"), "--minutes", "0"]) == 2
     assert "minutes is 0" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_adapter_and_a_small_decoder_are_made_of_the_base(tmp_path):
+    base, effort, few = embedded.path("base"), Effort(steps=1, batch_size=1, quiet=True), Recipe(pictures=65)
+    assert train_adapter(base, tmp_path / "work", tmp_path / "turbo", effort, few).step == 1
+    (adapter,) = (tmp_path / "turbo").iterdir()
+    assert adapter.stat().st_size < 2e6
+    assert train_tiny(base, tmp_path / "work", tmp_path / "tiny", effort, few, held_out=1).step == 1
+    chain = igo.Chain(igo.TextToImage("mini"), FewSteps(str(adapter), steps=1), TinyDecoder(str(tmp_path / "tiny")))
+    assert chain.run("a red hoodie", seed=1, width=64, height=64).image.size == (64, 64)
