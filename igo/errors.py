@@ -108,6 +108,18 @@ class OverflowInVAEError(IGOError):
     """The VAE gave no finite pixels, in fp32 too."""
 
 
+class PlanError(IGOError, ValueError):
+    """A batch's plan that can't be carried out. ``problems`` are all that were found, a line each."""
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class JournalError(IGOError):
+    """A batch's journal that can't be read, is another batch's, or that somebody else writes to just now."""
+
+
 class RemoteError(IGOError):
     """A server that paints for a chain, and can't be reached, isn't ready, or can't do what it was asked."""
 

@@ -28,13 +28,15 @@ FLOORS = (
     ("training",),
     ("mini",),
     ("serving",),
+    ("batch",),
     ("cli",),
     ("__main__",),
 )
 """From the ground up. What stands on one floor may import what lies below it, and its own folder; the package ``igo``
 itself, which only lends names, may be imported from everywhere but by what it lends."""
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "cv2", "numpy", "safetensors", "pydantic"}
-LIGHT = ("errors", "files", "licensing", "values", "hookspecs", "runtime", "chains", "records", "cli")
+HEAVY |= {"pandas", "pyarrow", "ray"}
+LIGHT = ("errors", "files", "licensing", "values", "hookspecs", "runtime", "chains", "records", "batch", "cli")
 """What is imported with these is light; all that is heavy, they import inside functions."""
 ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoints.checkpoint")
 """The same for these files of folders that are not."""

@@ -78,6 +78,7 @@ def test_every_hook_is_documented_with_its_signature_and_an_example(hook):
         ("igo.measures", "measures"),
         ("igo.licensing", "licensing"),
         ("igo.errors", "errors"),
+        ("igo.batch", "batch"),
         ("igo.testing", "testing"),
         ("igo_plugins", "plugins"),
     ],

@@ -21,6 +21,7 @@ SUMMARIES = {
     "outpaint": "Extend a picture to a shape or size.",
     "upscale": "Enlarge a picture by Real-ESRGAN.",
     "run": "Run the chain of a TOML file.",
+    "batch": "Paint a table of requests, to its end.",
     "deploy": "Write what a server needs to paint by a chain.",
     "plugins": "List the installed plugins, or the settings of one.",
     "new-plugin": "Write a plugin's package, ready to be tested.",

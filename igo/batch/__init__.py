@@ -1,0 +1,13 @@
+"""Batches: a table of requests, painted to the end, whatever happens in between.
+
+`read_plan` reads the table, `run` and `stream` paint it into a folder, and `read_journal` tells of each row what became
+of it. torch, pyarrow and Ray are imported when they are needed, and not before.
+"""
+
+from igo.batch.batch import run, stream
+from igo.batch.folder import plan_of
+from igo.batch.journal import JOURNAL, read_journal
+from igo.batch.plan import Plan, Row, read_plan
+from igo.batch.result import Result, Summary
+
+__all__ = ["JOURNAL", "Plan", "Result", "Row", "Summary", "plan_of", "read_journal", "read_plan", "run", "stream"]

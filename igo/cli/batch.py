@@ -1,0 +1,134 @@
+"""``igo batch``: a table of requests, painted to its end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from igo.cli import options
+from igo.cli.command import Commands
+from igo.cli.options import command_group
+from igo.cli.printing import echo, one_line
+from igo.errors import PlanError, SettingsError
+from igo.files import check_file, write_whole
+
+if TYPE_CHECKING:
+    from igo.batch import Summary
+    from igo.batch.batch import Batch
+
+SHOWN = 20
+"""Problems of a plan that are printed."""
+FAILED = 3
+"""The exit code of a batch in which rows have failed."""
+
+batch_app = command_group("Paint a table of requests, to its end, whatever happens in between.")
+
+
+def register(app: Commands) -> None:
+    batch_app.command()(plan)
+    batch_app.command()(run)
+    app.add_typer(batch_app, name="batch")
+
+
+def plan(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of pictures.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The plan to write, a .csv.")] = Path("plan.csv"),
+    prompt: Annotated[str | None, typer.Option("--prompt", "-p", help="The same for each picture.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same for each picture; by default one of its own.")] = None,
+    reference: options.Reference = None,
+) -> None:
+    """Write a plan with a row for each picture of a folder, to be edited and run."""
+    from igo.batch import plan_of
+
+    if output.suffix.lower() != ".csv":
+        raise SettingsError(f"--output is {str(output)!r}; expected a name that ends in .csv")
+    if os.path.lexists(output):
+        raise SettingsError(f"{str(output)!r} is already there; choose another name by --output")
+    check_file(output)
+    references = options.references_from(reference)
+    cells = options.given(prompt=prompt, seed=seed)
+    place = output.absolute().parent
+    cells |= {f"references.{name}": Path(os.path.relpath(file, place)).as_posix() for name, file in references.items()}
+    text = plan_of(folder, place, cells)
+    write_whole(output, text.encode("utf-8"))
+    echo(
+        f"{text.count(chr(10)) - 1} rows are in {output}; to paint them, run: igo batch run {output} --chain CHAIN.toml"
+    )
+
+
+def run(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A table: .csv, .tsv, .jsonl, .parquet or .toml.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the pictures and the journal.")],
+    chain: Annotated[Path | None, typer.Option(help="The chain's file, for rows that name none.")] = None,
+    name: Annotated[str, typer.Option(help="What pictures are called, by {id}, {seed} and {row}.")] = "{id}-{seed}.png",
+    batch_size: Annotated[int, typer.Option(help="How many rows a GPU paints at once.")] = 1,
+    limit: Annotated[int | None, typer.Option(help="Paint no more rows than so many, this time.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try rows again that have failed.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse rows that have changed since.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be painted, and paint nothing.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Paint the rows of a plan. After whatever ended it, the same command goes on."""
+    from igo.batch.batch import Batch
+
+    try:
+        batch = Batch(
+            plan,
+            chain,
+            out,
+            name=name,
+            batch_size=batch_size,
+            limit=limit,
+            retry_failed=retry_failed,
+            strict=strict,
+        )
+    except PlanError as error:
+        for problem in error.problems[1:SHOWN]:
+            echo(f"igo: {one_line(problem)}", err=True)
+        raise
+    if dry_run:
+        _foretell(batch)
+        return
+    _say_changed(batch)
+    with options.progress(quiet) as observers:
+        tell = options.telling(observers, "rows", "paint")
+        total = len(batch.pending().tasks[:limit])
+        for done, _ in enumerate(batch.results(), 1):
+            tell(done, total)
+    _say(batch.summary, out)
+    if batch.summary.failed:
+        raise typer.Exit(FAILED)
+
+
+def _foretell(batch: Batch) -> None:
+    pending = batch.pending()
+    count = len(pending.tasks[: batch.limit])
+    echo(f"to paint: {count}; kept: {pending.kept}; failed before: {len(pending.failed)}; in all: {len(batch.tasks)}")
+    _say_changed(batch)
+    if pending.pace is not None:
+        echo(f"by the pace so far, {pending.pace:.2f} s a row: {_time(count * pending.pace)}")
+
+
+def _say_changed(batch: Batch) -> None:
+    for what, count in batch.pending().changed.items():
+        rows = f"{count} rows have" if count > 1 else "1 row has"
+        echo(f"igo: {rows} changed since, and are painted again: {what}", err=True)
+
+
+def _say(summary: Summary, out: Path) -> None:
+    failed = sum(summary.failed.values())
+    left = f", {summary.left} left for another time" if summary.left else ""
+    echo(f"{out}: {summary.painted} painted, {summary.kept} kept, {failed} failed{left}; {_time(summary.seconds)}")
+    for kind, count in summary.failed.most_common():
+        example = summary.examples[kind]
+        message = one_line(str((example.error or {}).get("message", "")))
+        echo(f"igo: {count} × {kind}, such as row {example.row} ('{example.id}'): {message}", err=True)
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
