@@ -120,6 +120,10 @@ class JournalError(IGOError):
     """A batch's journal that can't be read, is another batch's, or that somebody else writes to just now."""
 
 
+class CancelledError(IGOError):
+    """A run that somebody who watches it has ended: raised by an ``observe`` hook, and by nothing in IGO itself."""
+
+
 class RemoteError(IGOError):
     """A server that paints for a chain, and can't be reached, isn't ready, or can't do what it was asked."""
 

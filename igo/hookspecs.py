@@ -193,7 +193,9 @@ def caption(images: Sequence[Image], prompt: str, runtime: Runtime) -> list[str]
 def observe(event: Event) -> None:
     """Hear what happens: steps that start and end, progress within them. The result is ignored.
 
-    The end of ``generate`` and ``postprocess`` comes with the frames as they are then, for live previews.
+    The end of ``generate`` and ``postprocess`` comes with the frames as they are then, and a base's progress with
+    what makes a preview. An observer that raises ``igo.errors.CancelledError`` ends the run there: between two steps of
+    the chain, or of the denoising; models stay loaded, and the next run is as if this one had not been.
     """
 
 

@@ -21,6 +21,7 @@ from igo.licensing import License, license_of
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
 T = TypeVar("T")
 
@@ -30,9 +31,11 @@ DEVICES = ("auto", "cpu", "cuda", "mps", "xpu", "hpu", "mtia", "xla", "npu", "pr
 
 
 class Progress(Protocol):
-    """Called with units done and units in all."""
+    """Called with units done and units in all, and by bases with what makes a preview (see ``igo.Event``)."""
 
-    def __call__(self, done: int, total: int, message: str = "") -> None: ...
+    def __call__(
+        self, done: int, total: int, message: str = "", preview: Callable[[], Image | None] | None = None
+    ) -> None: ...
 
 
 @dataclass
@@ -262,5 +265,7 @@ def computing_with(threads: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _nobody_listens(done: int, total: int, message: str = "") -> None:
+def _nobody_listens(
+    done: int, total: int, message: str = "", preview: Callable[[], Image | None] | None = None
+) -> None:
     """Progress without observers goes nowhere."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import numbers
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -242,6 +242,9 @@ class Event:
     message: str = ""
     frames: tuple[Frame, ...] = ()
     """What the step has made, in the ``"end"`` event of its ``generate`` or ``postprocess``."""
+    preview: Callable[[], Image | None] | None = None
+    """In a base's ``"progress"`` event: makes what it has painted so far, small (RGB), or None where that can't be
+    shown. To be called before ``observe`` returns; it costs time, and changes no picture."""
 
 
 def check_rgb(image: Any, holder: str, role: str = "") -> None:

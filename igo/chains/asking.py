@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from functools import partial
@@ -129,9 +129,17 @@ class Asking:
             licenses=self.licenses,
         )
 
-    def progress(self, step: str, hook: str, done: int, total: int, message: str = "") -> None:
+    def progress(
+        self,
+        step: str,
+        hook: str,
+        done: int,
+        total: int,
+        message: str = "",
+        preview: Callable[[], Image | None] | None = None,
+    ) -> None:
         """Tell the listeners how far a step has come."""
-        self.tell(Event("progress", step, hook, done, total, message))
+        self.tell(Event("progress", step, hook, done, total, message, preview=preview))
 
     @contextmanager
     def told(self, step: Step, hook: str) -> Iterator[list[Frame]]:

@@ -1,6 +1,5 @@
 """``igo prompt``: how a prompt is read."""
 
-from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -26,34 +25,13 @@ def prompt(
     """Print the tokens, chunks and weights of a prompt, as the checkpoint reads it."""
     if not text.strip():
         raise SettingsError("TEXT is empty; expected a prompt")
-    from igo.painting.checkpoints.checkpoint import tokenizer
-    from igo.painting.prompts.chunks import plan_chunks
-    from igo.painting.prompts.clip import TextEncoder
-    from igo.painting.prompts.foreign import foreign
-    from igo.painting.prompts.presets import get_preset, preset_for
-    from igo.painting.prompts.syntax import parse
+    from igo.painting.prompts.reading import read
 
-    template = preset_for(checkpoint) if preset == "auto" else get_preset(preset)
-    reader = TextEncoder(pipeline=None, tokenizer=tokenizer(checkpoint), model=None, penultimate=False)
-    texts = (text, negative_prompt or "")
-    if template is not None:
-        texts = template.apply(*texts)
-    for title, whole in zip(("prompt", "negative prompt"), texts, strict=True):
-        if not whole:
-            continue
-        plan = plan_chunks(parse(whole), reader.tokenize, comma_id=reader.comma_id)
-        echo(f"{title}: {plan}\n  {whole}")
-        for number, chunk in enumerate(plan.chunks, 1):
-            echo(f"  chunk {number}, {len(chunk)} tokens:")
-            for weight, words in _runs((token.weight, reader.written(token.id)) for token in chunk):
+    for reading in read(text, negative_prompt or "", checkpoint, preset):
+        echo(f"{reading.title}: {reading.summary}\n  {reading.text}")
+        for number, (count, runs) in enumerate(reading.chunks, 1):
+            echo(f"  chunk {number}, {count} tokens:")
+            for weight, words in runs:
                 echo(f"    ×{weight:<6.4g} {words}")
-        for note in foreign(whole):
+        for note in reading.notes:
             echo(f"igo: {note}", err=True)
-
-
-def _runs(tokens: Iterable[tuple[float, str]]) -> Iterator[tuple[float, str]]:
-    """Neighbours of one weight, joined by spaces."""
-    from itertools import groupby
-
-    for weight, group in groupby(tokens, key=lambda token: token[0]):
-        yield weight, " ".join(word for _, word in group)

@@ -18,6 +18,7 @@ from igo.errors import CheckpointError, IGOError, PluginError, SettingsError, ou
 from igo.painting import conditions, families
 from igo.painting.job import Job
 from igo.painting.memory import Memory
+from igo.painting.previews import Preview, preview_of
 from igo.painting.prompts.cache import PromptCache
 from igo.painting.prompts.chunks import TokenReport
 from igo.painting.prompts.encode import encode, supports
@@ -31,7 +32,7 @@ from igo.values import Conditions
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-OnStep = Callable[[int, int], None]
+OnStep = Callable[[int, int, Preview | None], None]
 SPARED = ("width", "height", "strength", "callback_on_step_end")
 """Arguments that a pipeline may lack: it has its size from the image, or doesn't say how far it is; a strength that
 does nothing is noted."""
@@ -75,7 +76,8 @@ class Diffusion:
         memory holds, up to rounding; on a CPU exactly, where they are made one after the other, since there the
         kernels' sums depend on the size of the batch. Among calls made ``together`` (``igo.chains.gathering``), the
         batch is that of all their jobs which differ in texts, pictures (those to paint by, too) and seeds alone.
-        ``on_step`` hears steps done and steps in all, over all pictures.
+        ``on_step`` hears steps done and steps in all, over all pictures, and gets what makes a preview of the first of
+        its pictures that are at work.
 
         Raises ``CheckpointError`` when memory runs out for one picture in the smallest mode, and for any other task
         than "inpaint" with a checkpoint of 9 channels; ``OverflowInVAEError`` when there are no finite pixels in fp32
@@ -105,10 +107,12 @@ class Diffusion:
         images: list[Image] = []
 
         def call(batch: Sequence[_Asked]) -> list[Image]:
-            def tell(done: int, total: int) -> None:
-                for _, on_step in wanted:
+            def tell(done: int, total: int, latents: Any) -> None:
+                for own, on_step in wanted:
                     if on_step is not None:
-                        on_step(len(images) * total + len(batch) * done, len(every) * total)
+                        at = next((at for at, one in enumerate(batch) if any(one is mine for mine in own)), None)
+                        preview = None if at is None else preview_of(self.pipeline, latents, at)
+                        on_step(len(images) * total + len(batch) * done, len(every) * total, preview)
 
             return self._call(batch, tell)
 
@@ -210,7 +214,7 @@ class Diffusion:
             logging.set_verbosity(level)
         return [bool(flag) for flag in flagged]
 
-    def _call(self, batch: Sequence[_Asked], on_step: OnStep) -> list[Image]:
+    def _call(self, batch: Sequence[_Asked], on_step: Callable[[int, int, Any], None]) -> list[Image]:
         """One call of the pipeline: a picture for each of ``batch``, whose texts have the same shapes."""
         job = batch[0].job
         pipeline = self._siblings.ready(job.task)
@@ -282,9 +286,11 @@ def _joined(values: list[Any]) -> Any:
     return torch.cat(values) if isinstance(values[0], torch.Tensor) else values
 
 
-def _reporting(on_step: OnStep) -> Callable[..., dict[str, Any]]:
+def _reporting(on_step: Callable[[int, int, Any], None]) -> Callable[..., dict[str, Any]]:
+    """``on_step`` hears the latents too, which every pipeline gives unless it is told of others."""
+
     def callback(pipeline: Any, step: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-        on_step(step + 1, pipeline.num_timesteps)
+        on_step(step + 1, pipeline.num_timesteps, kwargs.get("latents"))
         return kwargs
 
     return callback

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from igo.painting.diffusion import Diffusion
     from igo.painting.families import Defaults
     from igo.painting.job import Job
+    from igo.painting.previews import Preview
     from igo.painting.sizing import View
     from igo.runtime import Runtime
 
@@ -331,9 +332,9 @@ def _fit(
     return view(picture, how)
 
 
-def _tell(runtime: Runtime, number: int, count: int, done: int, total: int) -> None:
+def _tell(runtime: Runtime, number: int, count: int, done: int, total: int, preview: Preview | None) -> None:
     """Progress within one of ``count`` parts of the work."""
-    runtime.progress(number * total + done, count * total)
+    runtime.progress(number * total + done, count * total, preview=preview)
 
 
 @dataclass(frozen=True)

@@ -421,7 +421,7 @@ def test_pictures_of_a_batch_are_those_made_alone(tiny_checkpoint, task):
     alone = [image for seed in job.seeds for image in diffusion.paint(replace(job, seeds=(seed,))).images]
     told = []
     diffusion.memory.at_once = 2
-    batch = diffusion.paint(job, lambda done, total: told.append((done, total)))
+    batch = diffusion.paint(job, lambda done, total, _preview: told.append((done, total)))
     assert_equal_but_for_rounding(batch.images, alone)
     steps = 4 if task == "text2img" else 2
     in_two, left = range(2, 2 * steps + 1, 2), range(2 * steps + 1, 3 * steps + 1)
