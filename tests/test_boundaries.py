@@ -29,6 +29,7 @@ FLOORS = (
     ("mini",),
     ("serving",),
     ("batch",),
+    ("page",),
     ("cli",),
     ("__main__",),
 )
@@ -40,6 +41,9 @@ LIGHT = ("errors", "files", "licensing", "values", "hookspecs", "runtime", "chai
 """What is imported with these is light; all that is heavy, they import inside functions."""
 ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoints.checkpoint")
 """The same for these files of folders that are not."""
+FOR_PAGES = {"igo", "igo.errors", "igo.images", "igo.chains.config", "igo.chains.registry", "igo.chains.settings"}
+FOR_PAGES |= {"igo.chains.chain", "igo.painting.prompts.reading"}
+"""What the page may import beside its own folder: what any program may."""
 FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testing", "igo.values", "igo.hookspecs"}
 FOR_PLUGINS |= {"igo.embedded"}  # which says where embedded weights lie
 FOR_PLUGINS |= {"igo.painting.prompts"}  # which read prompts as the base does
@@ -126,6 +130,19 @@ def test_commands_print_in_one_place(path):
     called = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if type(node) is ast.Call}
     if path.name != "printing.py":
         assert not called & {"print", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "igo" / "page").glob("*.py")), ids=lambda path: path.name)
+def test_the_page_imports_what_any_program_may(path):
+    theirs = {module for module in imports(path) if module.split(".")[0] == "igo" and ".page" not in module}
+    assert theirs <= FOR_PAGES
+
+
+@pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_but_the_page_imports_gradio(path):
+    """Which takes seconds, and is an extra."""
+    if path.parent.name != "page":
+        assert "gradio" not in {module.split(".")[0] for module in imports(path)}
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)

@@ -20,6 +20,7 @@ SUMMARIES = {
     "tryon": "Put garments, each a picture, on somebody.",
     "outpaint": "Extend a picture to a shape or size.",
     "upscale": "Enlarge a picture by Real-ESRGAN.",
+    "page": "Open a page in the browser to do all this.",
     "run": "Run the chain of a TOML file.",
     "batch": "Paint a table of requests, to its end.",
     "deploy": "Write what a server needs to paint by a chain.",

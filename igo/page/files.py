@@ -1,0 +1,60 @@
+"""Pictures in and out of the page: what people upload is read with care, what was painted is kept with its record."""
+
+from __future__ import annotations
+
+import secrets
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from igo.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    import igo
+    from igo.images import Picture
+
+MAX_PIXELS = 64_000_000
+"""Of a picture that somebody uploads: 64 megapixels, more than most cameras have."""
+MAX_BYTES = 64 * 2**20
+"""Of a file."""
+MANY = 24
+"""Looks of a session that are remembered."""
+
+
+def uploaded(path: str | PathLike[str] | None, what: str) -> Picture:
+    """The picture that was uploaded as ``what``. Raises ``ImageError`` in a line that names it, and no path of this
+    machine."""
+    from igo.images import read_image
+
+    if path is None:
+        raise ImageError(f"there is no picture: upload one as '{what}', or take or paste it")
+    place = Path(path)
+    if place.stat().st_size > MAX_BYTES:
+        size = place.stat().st_size / 2**20
+        raise ImageError(f"the file for '{what}' has {size:,.0f} MB; expected at most {MAX_BYTES // 2**20} MB")
+    try:
+        return read_image(place.read_bytes(), max_pixels=MAX_PIXELS)
+    except ImageError as error:
+        told = str(error).removeprefix("the given data ")
+        raise ImageError(f"the picture for '{what}' {told}".replace("programs may raise max_pixels", "or")) from error
+
+
+def keep(look: igo.Look, folder: Path) -> list[Path]:
+    """Write the pictures of a look as PNG with their records, under a name that can't be guessed."""
+    place = folder / secrets.token_urlsafe(24)
+    place.mkdir(parents=True)
+    look.save(place / f"igo-{look.seed}.png")
+    return sorted(place.iterdir(), key=lambda path: (len(path.name), path.name))
+
+
+def pair(before: Image | None, after: Image) -> tuple[Image, Image] | None:
+    """Both for a slider: of one size, the larger one's; None where one shows more of the scene than the other."""
+    if before is None:
+        return None
+    if abs(before.width * after.height - after.width * before.height) > max(before.width, after.width):
+        return None
+    if before.size != after.size:
+        before = before.resize(after.size)
+    return before, after

@@ -1,0 +1,60 @@
+"""What the page looks like: the colours of the documentation, the reader's own fonts, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MADDER = {
+    "c50": "#fcf3f4", "c100": "#f9e3e6", "c200": "#f3c7cd", "c300": "#ea9fa9", "c400": "#dd7384", "c500": "#c2556a",
+    "c600": "#a33b4a", "c700": "#8a2f3d", "c800": "#702733", "c900": "#5a222b", "c950": "#331016",
+}  # fmt: skip
+FONTS = ("ui-sans-serif", "system-ui", "sans-serif")
+MONO = ("ui-monospace", "Consolas", "monospace")
+CSS = """
+.igo-status { min-height: 1.6rem }
+.igo-status p { margin: 0 0 .4rem 0 }
+.igo-status img { width: 100%; max-width: 20rem; max-height: 24rem; object-fit: contain; border-radius: .4rem }
+.igo-status progress { width: 100%; height: .6rem; appearance: none; border: 0; border-radius: .3rem; overflow: hidden }
+.igo-status progress::-webkit-progress-bar { background: var(--neutral-300) }
+.igo-status progress::-webkit-progress-value { background: #a33b4a }
+.igo-status progress::-moz-progress-bar { background: #a33b4a }
+#past .grid-container { grid-template-columns: repeat(auto-fill, 5.5rem) !important }
+#past .thumbnail-item { width: 5.5rem; height: 7.5rem }
+.igo-tokens { line-height: 1.9; overflow-wrap: anywhere }
+.igo-tokens span { border-radius: .3rem; padding: .1rem .3rem }
+.igo-tokens .up { background: #f3c7cd; color: #331016 }
+.igo-tokens .down { background: #d5e3f5; color: #10233b }
+.igo-tokens sub { font-size: .75em }
+.igo-help { font-size: .9rem }
+footer { gap: 1rem }
+:focus-visible { outline: 3px solid #c2556a !important; outline-offset: 2px }
+@media (max-width: 640px) { .gradio-container { padding: .5rem !important } }
+"""
+
+
+def theme() -> Any:
+    """Gradio's theme, of which no font is fetched."""
+    import gradio as gr
+
+    madder = gr.themes.Color(name="madder", **MADDER)
+    made = gr.themes.Default(
+        primary_hue=madder, secondary_hue=madder, neutral_hue=gr.themes.colors.stone, font=FONTS, font_mono=MONO
+    )
+    return made.set(
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_700",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="white",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        block_title_text_color="*neutral_800",
+        block_title_text_color_dark="*neutral_100",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+    )
