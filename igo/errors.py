@@ -1,6 +1,6 @@
 """Every error IGO raises on purpose. Each message is one line: what was wrong, what was expected, what to do."""
 
-from typing import Self
+from typing import Any, Self
 
 
 class IGOError(Exception):
@@ -12,6 +12,10 @@ class IGOError(Exception):
 
     step: str | None = None
     hook: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process as it is, whatever arguments its class takes."""
+        return _as_it_was, (type(self), self.args, vars(self))
 
     def __str__(self) -> str:
         message = _on_one_line(Exception.__str__(self))  # not a KeyError's own, which is the message's repr
@@ -134,6 +138,12 @@ class RemoteTimeoutError(RemoteError, TimeoutError):
 
 class ProtocolError(RemoteError):
     """A message to or from such a server that can't be read, or is of another version of the protocol."""
+
+
+def _as_it_was(kind: type[IGOError], args: tuple[Any, ...], state: dict[str, Any]) -> IGOError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
 
 
 def _on_one_line(text: str) -> str:

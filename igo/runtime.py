@@ -101,8 +101,11 @@ class Runtime:
         """Another process loads its own models."""
         return Runtime, (self._shared.device, self._shared.dtype, self._shared.commercial)
 
+    def __copy__(self) -> Runtime:
+        """Copies share the models, as chains do that are given the same runtime."""
+        return self.bound(self.step)
+
     def __deepcopy__(self, memo: object) -> Runtime:
-        """Copies of a chain share its models, as they would those of a runtime that was given to both."""
         return self.bound(self.step)
 
     def describe(self) -> dict[str, Any]:

@@ -36,6 +36,12 @@ class Chain:
         self.steps = _named(plugins)
         self.runtime = (runtime or Runtime()).bound("")
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A chain that comes from another process, or a copy: this program uses its plugins from now on."""
+        vars(self).update(state)
+        for plugin in self:
+            registry.use(type(plugin))
+
     def __repr__(self) -> str:
         return f"Chain({', '.join(repr(step.plugin) for step in self.steps)})"
 

@@ -20,7 +20,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from os import PathLike
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 from igo.chains import registry
@@ -28,6 +29,7 @@ from igo.chains.chain import Chain
 from igo.chains.settings import settings_of
 from igo.errors import ConfigError, IGOError, did_you_mean
 from igo.files import text_of
+from igo.records.paths import is_file
 from igo.records.provenance import NOT_RECORDED
 from igo.runtime import Runtime
 from igo.values import Request
@@ -45,14 +47,29 @@ class ChainFile:
 
 
 def load_chain(source: str | PathLike[str], trust: bool = True) -> Chain:
-    """The chain that a TOML file describes, or a TOML text, which has a line end or ``[[`` in it.
+    """The chain that a TOML file describes, or a TOML text.
+
+    A ``Path`` is always a file. A ``str`` is a text if it has a line end, or if it is TOML on one line and no file has
+    that name; any other is the path of a file.
 
     A chain file is trusted as a script is: ``module:Class`` in it is imported. ``trust=False`` takes installed plugins
     alone, and those that this program uses itself. Raises ``ConfigError`` with the file and line.
     """
-    if isinstance(source, str) and ("\n" in source or "[[" in source):
+    if not isinstance(source, str | PathLike) or isinstance(fspath(source), bytes):
+        raise ConfigError(f"a chain can't be read from {type(source).__name__}; expected a path, or TOML text in a str")
+    if isinstance(source, str) and _is_text(source):
         return parse_chain(source, importing=trust).chain
     return read_chain_file(source, trust).chain
+
+
+def _is_text(source: str) -> bool:
+    """Whether it is TOML itself, and not the path of a file with it."""
+    if "\n" in source:
+        return True
+    try:
+        return bool(tomllib.loads(source)) and not is_file(Path(source), or_folder=True)
+    except (ValueError, RecursionError):
+        return False
 
 
 def read_chain_file(path: str | PathLike[str], trust: bool = True) -> ChainFile:

@@ -78,8 +78,20 @@ class Step:
     def __repr__(self) -> str:
         return f"Step({self.plugin!r}, name={self.name!r})"
 
-    def __reduce__(self) -> tuple[type[Step], tuple[object, str]]:
-        return Step, (self.plugin, self.name)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, here or in another process, has the plugin's settings, and nothing that the plugin has loaded since.
+
+        A plugin whose settings are not all there is to it (no dataclass, or one that takes other arguments than its
+        fields) is copied as it is, as is one that says itself how.
+        """
+        cls = type(self.plugin)
+        by_itself = cls.__reduce__ is not object.__reduce__ or cls.__getstate__ is not object.__getstate__
+        if by_itself or not dataclasses.is_dataclass(cls):
+            return Step, (self.plugin, self.name)
+        given = {item.name: getattr(self.plugin, item.name) for item in dataclasses.fields(cls) if item.init}
+        if given.keys() != inspect.signature(cls).parameters.keys():
+            return Step, (self.plugin, self.name)
+        return _configured, (cls, given, self.name)
 
     def implements(self, hook: str) -> bool:
         """Whether the plugin has this hook."""
@@ -235,6 +247,10 @@ class Step:
         names = tuple(caller.__code__.co_varnames[: caller.__code__.co_argcount])
         hint = did_you_mean(wrong, names)
         return self._error(f"there is no argument '{wrong}'; {hint} ({hook} offers: {', '.join(names)})", hook)
+
+
+def _configured(cls: type, settings: dict[str, Any], name: str) -> Step:
+    return Step(cls(**settings), name)
 
 
 def default_name(cls: type) -> str:

@@ -59,7 +59,7 @@ def write_image(
     lossless: bool = False,
 ) -> Written:
     """Write a picture (mode RGB, RGBA or L) as PNG, JPEG or WebP, as the suffix of ``path`` says, or ``format`` does:
-    ``"png"``, ``"jpeg"`` or ``"webp"``, which a binary stream in place of a path needs.
+    ``"png"``, ``"jpeg"`` or ``"webp"``. ``path`` may be a binary stream, which needs the latter unless it has a name.
 
     ``text`` goes into the file, for `read_text`: keys of 1 to 79 printable ASCII characters, values of any text without
     NUL. ``alpha``, of mode L and the image's size, makes PNG and WebP transparent, with the colours under it kept; JPEG
@@ -73,7 +73,9 @@ def write_image(
 
     Raises ``ImageError``.
     """
-    kind = format_of(path) if format is None and isinstance(path, str | os.PathLike) else _named(format)
+    if not isinstance(path, str | os.PathLike) and not hasattr(path, "write"):
+        raise ImageError(f"a {type(path).__name__} is no place for a picture: expected a path or a binary stream")
+    kind = _format_for(path) if format is None else _named(format)
     check_text(text)
     image = _plain(image, alpha, kind)
     if not isinstance(quality, int) or not 1 <= quality <= 100:
@@ -94,16 +96,31 @@ def write_image(
     if isinstance(path, str | os.PathLike):
         write_whole(path, data, ImageError)
         return Written(Path(path), kind, exact, (*notes, *more))
-    path.write(data)
+    try:
+        path.write(data)
+    except (OSError, TypeError, ValueError) as error:
+        raise ImageError(
+            f"the stream takes no picture: {reason(error)}; expected one for bytes, open to write"
+        ) from error
     return Written(None, kind, exact, (*notes, *more))
 
 
-def _named(format: str | None) -> str:  # noqa: A002
+def _format_for(path: str | os.PathLike[str] | BinaryIO) -> str:
+    """The format that the name of a file says, or that of a stream's file."""
+    if isinstance(path, str | os.PathLike):
+        return format_of(path)
+    name = getattr(path, "name", None)  # a file descriptor's is its number
+    kind = _FORMATS.get(Path(name).suffix.lower()) if isinstance(name, str) else None
+    if kind is None:
+        raise ImageError("a stream with no format: expected format='png', 'jpeg' or 'webp'")
+    return kind
+
+
+def _named(format: str) -> str:  # noqa: A002
     """The format that a caller names."""
     kind = _FORMATS.get(f".{str(format).lower().removeprefix('.')}")
     if kind is None:
-        given = "no format" if format is None else f"the format {format!r}"
-        raise ImageError(f"a stream with {given}: expected format='png', 'jpeg' or 'webp'")
+        raise ImageError(f"a picture with the format {format!r}: expected format='png', 'jpeg' or 'webp'")
     return kind
 
 

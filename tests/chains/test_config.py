@@ -1,5 +1,6 @@
 """Chains as TOML: what is written is read back, and every mistake is named with its line."""
 
+import io
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -165,6 +166,16 @@ def test_a_chain_is_loaded_from_text_too(tmp_path, monkeypatch):
     assert plugins(load_chain("chain.toml")) == plugins(load_chain(Path("chain.toml"))) == [Film()]
     with pytest.raises(ConfigError, match=r"^chain:2: Invalid value$"):
         load_chain("use = [[\n")
+    one_line = f'step = [{{use = "{FILM}", path = "a.cube"}}]'
+    assert plugins(load_chain(one_line)) == [Film(path=Path("a.cube"))]
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_chain(Path(one_line))
+    for name in ("[[a]]", "a = 1"):  # TOML, and names of files
+        (tmp_path / name).write_text(STEP)
+        assert plugins(load_chain(name)) == [Film()]
+    for source in (None, 3, b"chain.toml", STEP.encode(), io.StringIO(STEP)):
+        with pytest.raises(ConfigError, match=f"can't be read from {type(source).__name__}; expected a path, or TOML"):
+            load_chain(source)
     for name in ("no [chain].toml", "a\0b", "n" * 5000):
         with pytest.raises(ConfigError, match="can't be read"):
             load_chain(name)
