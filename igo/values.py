@@ -11,9 +11,9 @@ import json
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from igo import notebooks
 from igo.errors import ImageError, LayerError, MissingReferenceError, SettingsError
 
 if TYPE_CHECKING:
@@ -185,11 +185,15 @@ class Frame:
         object.__setattr__(self, "layers", Frozen(self.layers))
         check_layers(self.image, self.layers)
 
+    def _repr_html_(self) -> str:
+        """Notebooks show the picture, and what the steps report."""
+        shown = f"seed {self.seed}{', flagged by the safety checker' if self.nsfw_content_detected else ''}"
+        told = notebooks.table((entry.step, notebooks.plain(entry.report)) for entry in self.history)
+        return notebooks.strip([(shown, self.image), *self.layers.items()]) + (told if self.history else "")
+
     def _repr_png_(self) -> bytes:
-        """Notebooks show the picture."""
-        buffer = BytesIO()
-        self.image.save(buffer, "PNG")
-        return buffer.getvalue()
+        """What shows no HTML shows the picture, scaled down where it is large."""
+        return notebooks.png([self.image])
 
     @property
     def told(self) -> Mapping[str, Any]:

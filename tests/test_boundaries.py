@@ -14,7 +14,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 FLOORS = (
     ("errors",),
-    ("files", "hub"),
+    ("files", "hub", "notebooks"),
     ("licensing",),
     ("values", "networks", "embedded", "wardrobe", "runtime", "images"),
     ("compositing", "hookspecs", "measures"),
@@ -37,7 +37,8 @@ FLOORS = (
 itself, which only lends names, may be imported from everywhere but by what it lends."""
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "cv2", "numpy", "safetensors", "pydantic"}
 HEAVY |= {"pandas", "pyarrow", "ray"}
-LIGHT = ("errors", "files", "licensing", "values", "hookspecs", "runtime", "chains", "records", "batch", "cli")
+LIGHT = ("errors", "files", "licensing", "notebooks", "values", "hookspecs", "runtime", "chains", "records")
+LIGHT += ("batch", "cli")
 """What is imported with these is light; all that is heavy, they import inside functions."""
 ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoints.checkpoint")
 """The same for these files of folders that are not."""

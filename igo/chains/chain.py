@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass, replace
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from igo import notebooks
 from igo.chains import registry
 from igo.chains.inputs import read_inputs, read_references
 from igo.chains.run import Run
@@ -50,9 +50,9 @@ class Chain:
         rows = []
         for step in self.steps:
             settings = step.settings() if is_dataclass(step.plugin) else {}
-            told = ", ".join(f"{name} = {value!r}" for name, value in settings.items())
-            rows.append(f"<tr><td>{escape(step.name)}</td><td>{escape(told)}</td></tr>")
-        return f"<table><tr><th>step</th><th>settings</th></tr>{''.join(rows)}</table>"
+            told = [f"{name} = {notebooks.short(value)}" for name, value in settings.items()]
+            rows.append((step.name, "\n".join(told)))
+        return notebooks.table(rows, heads=("step", "settings"))
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -85,6 +85,7 @@ class Chain:
         layers: Mapping[str, ImageSource | Mask] | None = None,
         references: Mapping[str, ImageSource] | None = None,
         observers: Iterable[object] = (),
+        stages: bool = False,
         **settings: Any,
     ) -> Look:
         """Make pictures, or change the picture ``image``, and return them with the record of how.
@@ -96,6 +97,7 @@ class Chain:
         colours is gray (L), or its alpha if it has transparency. References are pictures to go by, of any size, by the
         names that steps ask for, laid on white where they are transparent. ``settings`` are the other fields of
         ``igo.Request``. ``observers`` have an ``observe`` hook and hear of this run alone (a progress bar).
+        ``stages`` keeps the picture after each step for ``Look.stages``, as long as the look lives.
 
         Raises ``IGOError``: settings, pictures or layers that can't be used, and steps that fail, by name.
         """
@@ -112,8 +114,9 @@ class Chain:
         )
         run = Run(self.steps, self.runtime, [Step(observer) for observer in observers])
         notes += [*said, *self._unused(shown), *self._lossy()]
-        frames = [replace(frame, history=(*notes, *frame.history)) for frame in run.frames(request)]
-        return Look(frames, self._making(request, origins | more, run))
+        kept: list[dict[str, Frame]] | None = [] if stages else None
+        frames = [replace(frame, history=(*notes, *frame.history)) for frame in run.frames(request, kept)]
+        return Look(frames, self._making(request, origins | more, run), kept)
 
     def _unused(self, references: Iterable[str]) -> list[Entry]:
         """A note on each reference that no step needs, as far as they say."""

@@ -40,6 +40,19 @@ def kept_outside(frame: Frame, request: Request) -> Frame:
     return replace(frame, image=restored_outside(request.image, frame.image, mask))
 
 
+def stages_of(frames: Sequence[Frame], generated: Sequence[tuple[str, Sequence[Frame]]]) -> list[dict[str, Frame]]:
+    """What each of the generated ``frames`` was after each step that took part, the outermost last: of that they are,
+    of those that were asked by others, the frames of the same seeds, where there is one for each."""
+    made: dict[str, Sequence[Frame]] = {}
+    for name, some in generated:
+        by_seed = {frame.seed: frame for frame in some}
+        if all(frame.seed in by_seed for frame in frames):
+            made[name] = [by_seed[frame.seed] for frame in frames]
+    if generated:
+        made[generated[-1][0]] = frames
+    return [{name: some[k] for name, some in made.items()} for k in range(len(frames))]
+
+
 def stamped(frame: Frame, step: str) -> Frame:
     """New lines of the history get the step's name."""
     if all(entry.step for entry in frame.history):

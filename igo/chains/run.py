@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from igo.chains.asking import Asking
 from igo.chains.conditions import joined
-from igo.chains.frames import checked, kept_outside, stamped, started_from
+from igo.chains.frames import checked, kept_outside, stages_of, stamped, started_from
 from igo.chains.layers import Followed, followed, shown_in, visible, with_alpha
 from igo.chains.step import Step
 from igo.errors import LayerError, MissingLayerError, NothingFoundError, PluginError
@@ -34,9 +34,11 @@ class Run(Asking):
     def __init__(self, steps: Sequence[Step], runtime: Runtime, observers: Sequence[Step] = ()) -> None:
         super().__init__(steps, runtime, observers)
         self.layers: Mapping[str, Followed] = {}  # the user's own, for pictures as they are generated
+        self.generated: list[tuple[str, list[Frame]]] | None = None  # by which step, where that is to be kept
 
-    def frames(self, request: Request) -> list[Frame]:
-        """Fold ``preprocess``, nest ``generate``, fold ``postprocess`` over each frame."""
+    def frames(self, request: Request, stages: list[dict[str, Frame]] | None = None) -> list[Frame]:
+        """Fold ``preprocess``, nest ``generate``, fold ``postprocess`` over each frame; ``stages`` gets what each frame
+        was after each step, by the step's name."""
         self.check(request.layers, request.references)
         if request.image is None and "mask" in request.layers and not self._uses_layers():
             raise LayerError("the layer 'mask' says where to paint in a picture, and there is none; give image=")
@@ -46,7 +48,14 @@ class Run(Asking):
                 request = step.ask("preprocess", request=request, runtime=self.view(step, "preprocess")) or request
         alpha = request.layers.get("alpha")  # which every frame carries
         self.layers = {name: layer for name, layer in request.layers.items() if name in brought - {"alpha"}}
-        return [self.postprocess(self._told_unasked(frame), request) for frame in self.painted(request, alpha)]
+        self.generated = None if stages is None else []
+        frames = self.painted(request, alpha)
+        kept = None if self.generated is None else stages_of(frames, self.generated)
+        self.generated = None
+        if kept is None or stages is None:
+            return [self.postprocess(self._told_unasked(frame), request) for frame in frames]
+        stages += kept
+        return [self.postprocess(self._told_unasked(frame), request, kept[k]) for k, frame in enumerate(frames)]
 
     def _told_unasked(self, frame: Frame) -> Frame:
         """The frame with a note on a base that was never asked, since one after it paints without asking others."""
@@ -126,6 +135,8 @@ class Run(Asking):
                 if frames is not None:
                     made += [kept_outside(frame, request) for frame in checked(frames, step.name)]
             if made:
+                if self.generated is not None:
+                    self.generated.append((step.name, made))
                 return made
         return started_from(request)
 
@@ -193,8 +204,8 @@ class Run(Asking):
         lost = {name: why for name, why in layers.items() if isinstance(why, str)}
         return self.painted(request, frame.layers.get("alpha"), lost)
 
-    def postprocess(self, frame: Frame, request: Request) -> Frame:
-        """Fold one frame through the steps."""
+    def postprocess(self, frame: Frame, request: Request, stages: dict[str, Frame] | None = None) -> Frame:
+        """Fold one frame through the steps; ``stages`` gets what it is after each."""
         layers = self.layers
         steps = self.asked("postprocess")
         for step in steps:
@@ -215,6 +226,9 @@ class Run(Asking):
                     result = replace(result, place=None)
                     frame = stamped(with_alpha(result, frame.layers.get("alpha")), step.name)
                 made.append(frame)
+            if stages is not None:
+                stages.pop(step.name, None)  # of a step that took part in generating it too
+                stages[step.name] = frame
         return frame
 
     def layer(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 MARGIN = 12
+WIDEST = 4
+"""Times its height that a picture is wide at most; a wider one is shown less high."""
 PAPER, INK, RED = (255, 255, 255), (40, 40, 40), (225, 20, 60)
 
 
@@ -46,8 +48,10 @@ def tinted(picture: Image.Image, mask: Image.Image) -> Image.Image:
 
 
 def _scaled(image: Image.Image, height: int) -> Image.Image:
-    width = max(1, round(image.width * height / image.height))
-    return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    """The picture so high, or of a ribbon as much as ``WIDEST`` times that is wide."""
+    scale = min(height / image.height, WIDEST * height / image.width)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, lines: int) -> list[str]:

@@ -7,7 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from igo.errors import ImageError
+from igo import notebooks
+from igo.errors import ImageError, SettingsError
 from igo.values import Frame, Request
 
 if TYPE_CHECKING:
@@ -23,9 +24,12 @@ class Look(Sequence[Frame]):
     ``look.image`` is the first picture; a look is a sequence of frames, one for each of ``num_images``.
     """
 
-    def __init__(self, frames: Sequence[Frame], making: Making) -> None:
+    def __init__(
+        self, frames: Sequence[Frame], making: Making, stages: Sequence[Mapping[str, Frame]] | None = None
+    ) -> None:
         self.frames = tuple(frames)
         self.making = making
+        self._stages = stages
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -40,22 +44,64 @@ class Look(Sequence[Frame]):
         width, height = self.image.size
         return f"Look({len(self)} picture{'s' if len(self) > 1 else ''} of {width}x{height}, seed={self.seed})"
 
+    def _repr_html_(self) -> str:
+        """Notebooks show the inputs, the stages where they were kept, the pictures, and how they were made."""
+        from igo.records.provenance import asked_for
+
+        asked = {**asked_for(self.request), "seed": self.seed}
+        rows = [(name, notebooks.plain(value)) for name, value in asked.items() if value not in (None, "")]
+        reports = [(entry.step, notebooks.plain(entry.report)) for entry in self.frames[0].history]
+        shown = [picture for index in range(len(self)) for picture in self._shown(index)]
+        return notebooks.strip([*self._inputs(), *shown]) + notebooks.table([*rows, *reports])
+
     def _repr_png_(self) -> bytes:
-        """Notebooks show the pictures, side by side if they are several."""
-        from io import BytesIO
+        """What shows no HTML shows the pictures, side by side and scaled down where they are large."""
+        return notebooks.png(self.images)
 
-        from PIL import Image
+    def stages(self, index: int = 0) -> dict[str, Image]:
+        """Picture ``index`` as it was after each step, by the step's name, in order: RGB, 8 bits a channel.
 
-        strip = Image.new(
-            "RGB", (sum(image.width for image in self.images), max(image.height for image in self.images))
-        )
-        left = 0
-        for image in self.images:
-            strip.paste(image, (left, 0))
-            left += image.width
-        buffer = BytesIO()
-        strip.save(buffer, "PNG")
-        return buffer.getvalue()
+        Of steps that make or change pictures. A base that another step has asked is left out where not each of the
+        final pictures has the seed of one of its own. Raises ``SettingsError`` for a run that kept none, as runs do
+        without ``stages=True``.
+        """
+        if self._stages is None:
+            raise SettingsError("this run kept no stages; ask for them when it starts: chain.run(..., stages=True)")
+        return {name: frame.image for name, frame in self._stages[index].items()}
+
+    def sheet(self, *, height: int = 384) -> Image:
+        """All of it on one sheet (RGB), each picture ``height`` pixels high with its name below: the picture and
+        references that the run began with, then the stages where they were kept, a row for each picture, else the
+        pictures. Raises ``SettingsError`` for a height below 16."""
+        from igo.images.sheet import contact_sheet
+
+        if height < 16:
+            raise SettingsError(f"height is {height}; expected at least 16 pixels")
+        inputs = self._inputs()
+        rows = [self._shown(index) for index in range(len(self))]
+        if self._stages is None:
+            cells = [*inputs, *(cell for row in rows for cell in row)]
+            columns = min(len(cells), 4)
+        else:
+            cells = [cell for row in rows for cell in (*inputs, *row)]
+            columns = len(cells) // len(rows)
+        return contact_sheet([[image] for _, image in cells], [name for name, _ in cells], columns, height)
+
+    def _inputs(self) -> list[tuple[str, Image]]:
+        """The pictures that the run began with, on white where they are transparent."""
+        request = self.request
+        before = [] if request.image is None else [("before", _on_white(request.image, request.layers.get("alpha")))]
+        return [*before, *request.references.items()]
+
+    def _shown(self, index: int) -> list[tuple[str, Image]]:
+        """Picture ``index``, or its stages, as they look on white, with what to call them."""
+        frame = self.frames[index]
+        kept = {} if self._stages is None else self._stages[index]
+        stages = [(name, _on_white(stage.image, stage.layers.get("alpha"))) for name, stage in kept.items()]
+        last = f"seed {frame.seed}{', flagged by the safety checker' if frame.nsfw_content_detected else ''}"
+        if not stages:
+            return [(last, _on_white(frame.image, frame.layers.get("alpha")))]
+        return [*stages[:-1], (f"{stages[-1][0]}, {last}", stages[-1][1])]
 
     @property
     def image(self) -> Image:
@@ -116,6 +162,14 @@ class Look(Sequence[Frame]):
         folder = Path(path).parent if isinstance(path, str | PathLike) else None
         text = text_chunks(self.making, frame, index, folder)
         return write_image(frame.image, path, text=text, alpha=frame.layers.get("alpha"), **options)
+
+
+def _on_white(image: Image, alpha: Image | None) -> Image:
+    if alpha is None or alpha.size != image.size:
+        return image
+    from igo.images import on_white
+
+    return on_white(image, alpha.convert("L"))
 
 
 def numbered(path: Path, count: int) -> list[Path]:

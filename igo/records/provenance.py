@@ -130,7 +130,7 @@ def record(making: Making, frame: Frame, index: int = 0, folder: Path | None = N
         "format": FORMAT,
         "igo": version("igo"),
         "chain": chain,
-        "request": _request(making.request),
+        "request": asked_for(making.request),
         "index": index,
         "seed": frame.seed,
         "pixels": digest(frame.image, frame.layers.get("alpha")),
@@ -248,7 +248,7 @@ def parameters(request: Request, frame: Frame) -> str:
 
     Values come from what the base reports that it used, else from the request.
     """
-    used: dict[str, Any] = {key: value for key, value in _request(request).items() if value is not None}
+    used: dict[str, Any] = {key: value for key, value in asked_for(request).items() if value is not None}
     for entry in frame.history:
         if "num_inference_steps" in entry.report:
             used |= entry.report
@@ -316,7 +316,8 @@ def _reason(error: ValueError) -> str:
     return str(error)
 
 
-def _request(request: Request) -> dict[str, Any]:
+def asked_for(request: Request) -> dict[str, Any]:
+    """A request's settings: all that is no picture."""
     return {item.name: getattr(request, item.name) for item in fields(request) if item.name not in NOT_RECORDED}
 
 
