@@ -128,6 +128,10 @@ class CancelledError(IGOError):
     """A run that somebody who watches it has ended: raised by an ``observe`` hook, and by nothing in IGO itself."""
 
 
+class WorkerError(IGOError):
+    """A process of a batch that died, or can't start."""
+
+
 class RemoteError(IGOError):
     """A server that paints for a chain, and can't be reached, isn't ready, or can't do what it was asked."""
 

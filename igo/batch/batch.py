@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from igo.batch.painter import Painter
 from igo.batch.plan import Plan, read_plan
 from igo.batch.result import Result, Summary
 from igo.batch.tasks import Task, tasks_of
+from igo.batch.workers import Workers
 from igo.errors import PlanError, SettingsError
 from igo.files import at_home, check_folder
 
@@ -45,10 +46,11 @@ def stream(
     own; ``out`` the folder for pictures and journal. Called again, it goes on where it ended, however that was: nothing
     that is in the journal is painted twice, but rows whose settings, inputs, chain or versions have changed since.
 
-    Options: ``name`` is the pictures' names (``"{id}-{seed}.png"``), ``batch_size`` how many rows a GPU paints at once
-    (what a batch paints equals what its rows paint alone up to rounding; on CPUs to the last bit), ``retry_failed``
-    tries rows again that have failed, ``strict`` refuses rows that have changed, ``limit`` ends after so many rows,
-    ``observers`` hear of the chains' runs.
+    Options: ``name`` is the pictures' names (``"{id}-{seed}.png"``). ``workers`` is the number of processes that paint,
+    each with models of its own; without it this one does. ``batch_size`` is how many rows a GPU paints at once (what a
+    batch paints equals what its rows paint alone up to rounding; on CPUs to the last bit). ``retry_failed`` tries rows
+    again that have failed, ``strict`` refuses rows that have changed, ``limit`` ends after so many rows, ``observers``
+    hear of the chains' runs in this process.
 
     Raises ``PlanError`` for what is wrong with the plan, ``JournalError`` for a folder in which another run is at work,
     and other ``IGOError``, all before any work; ``ImageError`` and ``JournalError`` where the disk takes no more.
@@ -80,17 +82,19 @@ class Batch:
         out: str | os.PathLike[str],
         *,
         name: str = NAME,
+        workers: int | None = None,
         batch_size: int = 1,
         retry_failed: bool = False,
         strict: bool = False,
         limit: int | None = None,
         observers: Iterable[object] = (),
     ) -> None:
-        for option, value in (("batch_size", batch_size), ("limit", limit)):
+        for option, value in (("workers", workers), ("batch_size", batch_size), ("limit", limit)):
             if value is not None and value < 1:
                 raise SettingsError(f"{option} is {value}; expected at least 1")
         self.folder = at_home(out)
-        self.batch_size, self.retry_failed, self.strict, self.limit = batch_size, retry_failed, strict, limit
+        self.workers, self.batch_size, self.limit = workers, batch_size, limit
+        self.retry_failed, self.strict = retry_failed, strict
         self.observers = tuple(observers)
         self.summary = Summary()
         check_folder(self.folder)
@@ -141,16 +145,23 @@ class Batch:
                 self.summary.add_failed(result)
             tasks = pending.tasks[: self.limit]
             self.summary.left = len(pending.tasks) - len(tasks)
-            for result in self._painted(tasks, journal):
-                self.summary.add(result)
-                self.summary.seconds = time.monotonic() - started
-                yield result
+            try:
+                for result in self._painted(tasks, journal):
+                    self.summary.add(result)
+                    self.summary.seconds = time.monotonic() - started
+                    yield result
+            finally:
+                _clear(self.folder)
         self.summary.seconds = time.monotonic() - started
 
     def _painted(self, tasks: list[Task], journal: Journal) -> Iterator[Result]:
-        painter = Painter(self.chains, self.folder, self.batch_size, self.observers)
-        for start in range(0, len(tasks), self.batch_size):
-            for result in painter.paint(tasks[start : start + self.batch_size]):
+        groups = (tasks[start : start + self.batch_size] for start in range(0, len(tasks), self.batch_size))
+        if self.workers is None:
+            painter: Painter | Workers = Painter(self.chains, self.folder, self.batch_size, self.observers)
+        else:
+            painter = Workers(self.workers, self.chains, self.folder, self.batch_size)
+        with closing(painter.paint(groups)) as results:
+            for result in results:
                 journal.append(result)
                 yield result
 

@@ -49,6 +49,12 @@ class Chains:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_runtimes": {}, "_kept": {}}
 
+    @property
+    def names_a_gpu(self) -> bool:
+        """Whether one of them says by number where it computes."""
+        devices = [file.chain.runtime.describe().get("runtime", {}).get("device", "") for file in self.files.values()]
+        return any(":" in device for device in devices)
+
     def settings(self, row: Row) -> dict[str, Any]:
         """What the row asks for beside pictures: its own settings, else its chain file's [request]."""
         return {**self.files[row.chain].request, **row.settings}

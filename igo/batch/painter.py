@@ -16,6 +16,7 @@ from igo.batch.chains import Chains
 from igo.batch.result import Result, told
 from igo.batch.tasks import Task
 from igo.errors import ImageError
+from igo.files import reason
 
 if TYPE_CHECKING:
     from igo import Look
@@ -35,12 +36,16 @@ class Painter:
         self.chains, self.folder, self.batch_size, self.observers = chains, folder, batch_size, tuple(observers)
         self._seen: dict[tuple[str, bool], Picture | Mask] = {}
 
-    def paint(self, tasks: Sequence[Task]) -> Iterator[Result]:
-        """The result of each task, in order, saved; what has failed is a result too. ``tasks`` are painted at once, up
-        to ``batch_size``, and then one result follows the other.
+    def paint(self, groups: Iterable[Sequence[Task]]) -> Iterator[Result]:
+        """The result of each task, in order, saved; what has failed is a result too. The tasks of a group are painted
+        at once, as far as ``batch_size`` and their likeness allow, and saved one by one.
 
-        Raises ``ImageError`` or ``OSError`` where the disk takes no more: that is no row's fault.
+        Raises ``ImageError`` where the disk takes no more: that is no row's fault.
         """
+        for group in groups:
+            yield from self._painted(group)
+
+    def _painted(self, tasks: Sequence[Task]) -> Iterator[Result]:
         started = time.monotonic()
         calls = [partial(self._look, task) for task in tasks]
         looks = together(calls, self.batch_size, return_exceptions=True) if len(calls) > 1 else [_kept(calls[0])]
@@ -141,9 +146,9 @@ def _kept(call: Callable[[], Look]) -> Look | Exception:
 
 
 def _check_disk(error: BaseException) -> None:
-    """Raise the system's error of a disk that is full, wherever a step came upon it."""
+    """Raise ``ImageError`` for a disk that is full, wherever a step came upon it."""
     cause: BaseException | None = error
     for _ in range(10):
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise cause
+            raise ImageError(f"a step found no room ({reason(cause)}); make some, and run again") from cause
         cause = cause and (cause.__cause__ or cause.__context__)

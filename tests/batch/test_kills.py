@@ -1,0 +1,83 @@
+"""kill -9 at random moments: every row once, the same bytes, no half file."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter as Count
+
+import pytest
+
+import igo
+from igo import batch as batches
+from igo.testing import PaintedBase
+from tests.batch.deadly import Counted
+from tests.batch.test_batches import lines, pictures
+from tests.pages import ROOT
+
+CODE = """
+import json, sys
+import igo.batch
+from igo.testing import PaintedBase
+from tests.batch.deadly import Counted
+
+if __name__ == "__main__":
+    rows, out, workers = json.loads(sys.argv[1])
+    igo.batch.run(rows, igo.Chain(PaintedBase(), Counted()), out, workers=workers)
+"""
+
+
+def killed(folder, rows, workers, kills, seed):
+    """Run a batch until it ends, killing it at random moments; gives how often that was."""
+    drawn = random.Random(seed)
+    script = folder / "script.py"
+    script.write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{CODE}")
+    arguments = json.dumps([rows, str(folder / "looks"), workers])
+    environment = {**os.environ, "PAINTED": str(folder / "painted")}
+    journal = folder / "looks" / batches.JOURNAL
+    for kill in range(kills):
+        size = journal.stat().st_size if journal.exists() else 0
+        with subprocess.Popen([sys.executable, script, arguments], env=environment) as process:
+            while process.poll() is None and (journal.stat().st_size if journal.exists() else 0) == size:
+                time.sleep(0.005)
+            time.sleep(drawn.random() * 0.2)
+            process.kill()
+            if process.wait() == 0:
+                return kill
+    assert subprocess.run([sys.executable, script, arguments], env=environment).returncode == 0
+    return kills
+
+
+def check(folder, rows, workers, kills, monkeypatch):
+    """What a batch has come to that was killed so often."""
+    monkeypatch.setenv("PAINTED", os.devnull)
+    batches.run(rows, igo.Chain(PaintedBase(), Counted()), folder / "undisturbed")
+    assert pictures(folder / "looks") == pictures(folder / "undisturbed")
+    assert sorted(line["id"] for line in lines(folder / "looks")) == sorted(row["id"] for row in rows)
+    assert not [path for path in (folder / "looks").iterdir() if path.name.startswith(".")]
+    painted = Count((folder / "painted").read_text().split())
+    assert len(painted) == len(rows)
+    assert painted.total() <= len(rows) + kills * (workers or 1)  # no more than were under way
+
+
+def rows_of(count):
+    return [{"id": f"look-{n}", "prompt": f"coat {n}", "seed": 1000 + n} for n in range(count)]
+
+
+def test_a_batch_that_is_killed_goes_on(tmp_path, monkeypatch):
+    kills = killed(tmp_path, rows_of(60), None, 2, 0)
+    check(tmp_path, rows_of(60), None, kills, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_again_and_again(tmp_path, workers, monkeypatch):
+    kills = attempt = 0
+    while kills < 6:
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        more = killed(folder, rows_of(200), workers, 6 - kills, attempt)
+        check(folder, rows_of(200), workers, more, monkeypatch)
+        kills, attempt = kills + more, attempt + 1
