@@ -15,7 +15,7 @@ from igo import together
 from igo.batch.chains import Chains
 from igo.batch.result import Result, told
 from igo.batch.tasks import Task
-from igo.errors import ImageError
+from igo.errors import CancelledError, ImageError
 from igo.files import reason
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class Painter:
         """The result of each task, in order, saved; what has failed is a result too. The tasks of a group are painted
         at once, as far as ``batch_size`` and their likeness allow, and saved one by one.
 
-        Raises ``ImageError`` where the disk takes no more: that is no row's fault.
+        Raises ``ImageError`` where the disk takes no more, which is no row's fault, and ``CancelledError`` for an
+        observer that ends a run.
         """
         for group in groups:
             yield from self._painted(group)
@@ -50,6 +51,8 @@ class Painter:
         calls = [partial(self._look, task) for task in tasks]
         looks = together(calls, self.batch_size, return_exceptions=True) if len(calls) > 1 else [_kept(calls[0])]
         for task, look in zip(tasks, looks, strict=True):
+            if isinstance(look, CancelledError):
+                raise look
             if isinstance(look, Exception):
                 _check_disk(look)
                 outcome = {"status": "failed", "error": told(look)}
