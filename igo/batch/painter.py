@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ class Painter:
         self.chains, self.folder, self.batch_size, self.observers = chains, folder, batch_size, tuple(observers)
         self._seen: dict[tuple[str, bool], Picture | Mask] = {}
 
-    def paint(self, groups: Iterable[Sequence[Task]]) -> Iterator[Result]:
+    def paint(self, groups: Iterable[Sequence[Task]]) -> Generator[Result, None, None]:
         """The result of each task, in order, saved; what has failed is a result too. The tasks of a group are painted
         at once, as far as ``batch_size`` and their likeness allow, and saved one by one.
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context, parent_process
@@ -36,7 +36,7 @@ class Workers:
         self.count, self.chains, self.folder, self.batch_size = count, chains, folder, batch_size
         self._gpus = [] if chains.names_a_gpu else gpus()
 
-    def paint(self, groups: Iterable[Sequence[Task]]) -> Iterator[Result]:
+    def paint(self, groups: Iterable[Sequence[Task]]) -> Generator[Result, None, None]:
         """The result of each task, as it is done. Each group goes to one worker, to be painted at once.
 
         Raises ``WorkerError`` where workers can't start, and what a `Painter` raises.
