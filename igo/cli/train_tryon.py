@@ -60,11 +60,8 @@ def tryon(
         Literal["attention", "all"], typer.Option(help="The self-attentions alone, for use with --base, or all.")
     ] = "attention",
     rollout: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=50, help="Learn to paint in so few steps, without guidance, from the model's own estimates."
-        ),
-    ] = None,
+        bool, typer.Option("--rollout", help="With all: learn from own estimates too, to paint in few steps of LCM.")
+    ] = False,
     parser: Annotated[
         str, typer.Option(help="The human parser that finds garments on people without a mask.")
     ] = "mini",

@@ -13,9 +13,6 @@ from igo.training.loop.loop import TrainingReport
 
 FIRST = 3
 """Of which million the seeds of the triplets are that it learns from."""
-STEPS = 3
-"""In which it paints, and learns to paint from what it has painted: a small model that has learned for some hours on
-pictures with noise alone adds its errors up, over more steps the more."""
 
 
 def train_tryon(inpaint: Path, work: Path, out: Path, effort: Effort, held_out: int, triplets: int) -> TrainingReport:
@@ -26,4 +23,4 @@ def train_tryon(inpaint: Path, work: Path, out: Path, effort: Effort, held_out: 
     base.pipeline.unet = build_tryon_unet(base.pipeline.unet)
     pairs = drawn_fittings(work / "triplets", triplets, FIRST, os.cpu_count() or 1)
     parts = pairs.hold_out(held_out)
-    return fitting.train_tryon(base, *parts, out, work / "tryon", effort, learn="all", rollout=STEPS)
+    return fitting.train_tryon(base, *parts, out, work / "tryon", effort, learn="all", rollout=True)

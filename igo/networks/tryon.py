@@ -21,22 +21,28 @@ from igo.errors import CheckpointError
 
 @dataclass(frozen=True)
 class Method:
-    """What tells one published method from another; the defaults are those that `mini/tryon` is made with.
+    """What tells one published method from another; the defaults are those of `igo train tryon`.
 
     ``renew``: each step puts the clean garment, noised anew with one fixed noise, into its half, which is else denoised
     like the person's. ``forget``: the unconditional branch loses the noised garment too, and not the clean one alone.
-    ``eta`` is DDIM's, 0 for no further noise. ``context`` is what a model is shown around a zone, as a multiple of its
+    ``eta`` is DDIM's, 0 for no further noise. Guidance acts at timesteps below ``guided`` (Kynkäänniemi et al.,
+    Applying Guidance in a Limited Interval). ``context`` is what a model is shown around a zone, as a multiple of its
     longer side: `mini/tryon` learned from pictures that the garment nearly fills, CatVTON from whole people.
     """
 
     renew: bool = True
     forget: bool = True
     eta: float = 0.0
+    guided: int = 1000
     context: float = 0.1
 
 
 CATVTON = Method(renew=False, forget=False, eta=1.0, context=0.5)
 """As CatVTON's own weights were made to be used."""
+SETTLED = 600
+"""Above this timestep, where noise hides all but what is where, a rollout learns from its own estimates."""
+ROLLED_OUT = Method(guided=SETTLED)
+"""As a rollout is made to be used, by LCM's scheduler: guidance would distort what it estimates at once."""
 
 
 class Returned:
@@ -120,13 +126,12 @@ def try_on(
     """The person's latents (N×C×h×w, scaled as the VAE scales them) in the garment.
 
     ``left`` are the latents of the person without the zone, ``mask`` N×1×h×w its zone (1), ``garment`` those of the
-    garment, ``noise`` N×C×2h×w. With ``guidance_scale`` above 1 each step asks twice: with the garment, and with zeros
-    in its place. ``generator`` (one, or one for each) draws what a scheduler with ``eta`` adds. ``on_step(done, all)``
-    is told after each step.
+    garment, ``noise`` N×C×2h×w. With ``guidance_scale`` above 1 each step below ``method.guided`` asks twice: with the
+    garment, and with zeros in its place. ``generator`` (one, or one for each) draws what schedulers add.
+    ``on_step(done, all)`` is told after each step.
     """
     height = left.shape[-2]
     scheduler.set_timesteps(num_inference_steps, device=left.device)
-    guided = guidance_scale > 1
     known = context(left, mask, garment)
     unknown = context(left, mask, torch.zeros_like(garment))
     latents = noise * scheduler.init_noise_sigma
@@ -142,6 +147,7 @@ def try_on(
             latents = below(latents[..., :height, :], noised)
         seen = scheduler.scale_model_input(latents, timestep)
         asked = torch.cat([seen, known], 1)
+        guided = guidance_scale > 1 and float(timestep) < method.guided
         if guided:
             blank = below(seen[..., :height, :], torch.zeros_like(garment)) if method.forget else seen
             asked = torch.cat([torch.cat([blank, unknown], 1), asked])

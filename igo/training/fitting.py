@@ -32,6 +32,8 @@ ATTENTION = "attention/model.safetensors"
 """Where CatVTON's layout has the weights of the self-attentions."""
 GUIDANCE = 2.5
 """CatVTON's guidance scale; colours distort above 3.5."""
+ROLLED_OUT_STEPS = 6
+"""Of LCM's scheduler: three of the whole, and three that sharpen it."""
 Learn = Literal["attention", "all"]
 
 
@@ -64,13 +66,14 @@ def train_tryon(
     work: Path,
     effort: Effort,
     learn: Learn = "attention",
-    rollout: int | None = None,
+    rollout: bool = False,
 ) -> TrainingReport:
-    """Train the UNet's self-attentions, or all of it, on ``data``; with ``rollout`` to paint in so many steps of
-    ``LCMScheduler`` without guidance, which is then what the folder says of itself.
+    """Train the UNet's self-attentions, or all of it, on ``data``.
 
     ``out`` is then a folder: of the self-attentions alone in CatVTON's layout, to be used with ``base``; or of all
-    weights in diffusers'. Latents are kept in ``work``. Raises ``SettingsError`` for a rollout of the former.
+    weights in diffusers'. Latents are kept in ``work``. A ``rollout`` learns to paint in `ROLLED_OUT_STEPS` or so (see
+    ``igo.training.tasks.tryon.UnrolledObjective``); what it makes paints by ``LCMScheduler``. Raises ``SettingsError``
+    for one of self-attentions alone.
     """
     check_replaceable(out)
     if rollout and learn != "all":
@@ -85,20 +88,16 @@ def train_tryon(
         fittings(vae, part, work / f"latents-{name}-{which}.safetensors")
         for which, part in (("learned", data), ("held-out", held_out))
     )
-    changed: dict[str, Any] = {}
     if rollout:
         pipeline.scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
-        changed = {"num_inference_steps": rollout, "guidance_scale": 1.0}
-    task = TryOnTask(
-        pipeline.unet, vae, pipeline.scheduler, learned, measured, learn=learn, rollout=rollout,
-        guidance_scale=changed.get("guidance_scale", GUIDANCE),
-    )  # fmt: skip
+    task = TryOnTask(pipeline.unet, vae, pipeline.scheduler, learned, measured, learn=learn, rollout=rollout)
     report = effort.train(task, work, digest(base.identity, learn, rollout, name))
     if processes().is_main_process:
         height, width = data.people.shape[1:3]
         defaults = asdict(base.defaults) | {"width": width, "height": height}
         defaults["guidance_scale"] = min(base.defaults.guidance_scale, GUIDANCE)
-        defaults |= changed
+        if rollout:
+            defaults["num_inference_steps"] = ROLLED_OUT_STEPS
         if learn == "all":
             export(pipeline, out, defaults=defaults)
         else:

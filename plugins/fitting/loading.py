@@ -114,7 +114,7 @@ def _loaded(
 ) -> Fitter:
     from igo import embedded
     from igo.licensing import stated
-    from igo.networks.tryon import CATVTON, Method
+    from igo.networks.tryon import CATVTON, ROLLED_OUT, Method
     from igo.painting.checkpoints.parts import load_parts
     from igo_plugins.fitting.fitter import Fitter
 
@@ -133,9 +133,10 @@ def _loaded(
     if place.attention is not None:
         shown = _put_in(models, place, name)
         weights[shown] = place.identity, stated(place.folder, [place.attention])
-        steps, guidance, native = STEPS, GUIDANCE, _size(place.attention)
+        method, steps, guidance, native = CATVTON, STEPS, GUIDANCE, _size(place.attention)
     else:
         shown = name
+        method = ROLLED_OUT if type(models["scheduler"]).__name__ == "LCMScheduler" else Method()
         steps, guidance, native = _defaults(parts.folder, models)
     if vae is not None:
         models["vae"], identity, license_ = _other_vae(vae, runtime)
@@ -144,7 +145,7 @@ def _loaded(
         name=shown,
         weights=weights,
         pipeline=prepare(_pipeline(models)),
-        method=Method() if whole else CATVTON,
+        method=method,
         native=native,
         steps=steps,
         guidance_scale=guidance,

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from igo.errors import CheckpointError
 from igo.files import refusing
-from igo.networks.tryon import Method, below, context, try_on, without_text
+from igo.networks.tryon import ROLLED_OUT, SETTLED, Method, below, context, try_on, without_text
 from igo.networks.weights import read
 from igo.training.data.latents import to_model, to_pictures
 from igo.training.data.tryon import TryOnSet
@@ -25,7 +25,7 @@ from igo.training.tasks.diffusion import DenoisingObjective
 OUTSIDE = 0.2
 """How much a place outside the zone counts in the loss, against 1 inside."""
 HUBER = 0.15
-"""Where the loss of unrolled steps turns from the square to the distance: edges stay where an average blurs them."""
+"""Where the loss of estimates turns from the square to the distance, which gross errors rule less."""
 CHUNK = 32
 """Pictures that are encoded at once."""
 
@@ -111,32 +111,40 @@ class TryOnObjective(DenoisingObjective):
 
 
 class UnrolledObjective(TryOnObjective):
-    """The loss of what is painted in a few steps, as it is painted, on the person's half.
+    """The loss of what is painted in few steps, as it is painted, on the person's half.
 
-    One step after another a model is given what it has painted itself, and no longer what a picture with noise looks
-    like: errors of early steps add up. Here it learns on that (as Zhang et al., DREAM: Diffusion Rectification and
-    Estimation-Adaptive Models, do with one step)."""
+    One step after another a model is given what it has painted itself, and no longer a picture with noise, from which
+    it learns otherwise: errors of early steps add up. Where noise hides all but what is where, in which colours, it
+    learns here from noise alone, and then from its own estimate, noised anew (as Zhang et al., DREAM: Diffusion
+    Rectification and Estimation-Adaptive Models, do in one step): to be right on average. Below that it learns as ever,
+    from pictures with noise: to be sharp."""
 
     def forward(
         self, people: Tensor, noise: Tensor, timesteps: Tensor, left: Tensor, masks: Tensor, garments: Tensor,
         shown: Tensor, weights: Tensor,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """``timesteps`` N×S: the first step begins with noise, each other with what the step before has painted, noised
-        anew; what it is given isn't learned through. ``noise`` is N×C×(S+1)h×w, a height for each step, then the
-        garment's; the rest as in ``TryOnObjective``."""
+        """``timesteps`` N×3: of noise alone, of the estimate from that, of the picture. ``noise`` is N×C×4h×w, a height
+        for each, then the garment's; the rest as in ``TryOnObjective``. What an estimate comes from isn't learned
+        through."""
+        first, again, then = timesteps.unbind(1)
         *own, fixed = torch.split(noise, people.shape[-2], dim=-2)
         known = context(left, masks, garments * shown)
-        painted, errors = torch.zeros_like(people), []
-        for number, (now, step) in enumerate(zip(timesteps.unbind(1), own, strict=True)):
+
+        def told(noisy: Tensor, now: Tensor) -> Tensor:
             signal, sigma = self.shares(now)
-            noisy = signal * painted + sigma * step if number else step
             seen = torch.cat([below(noisy, (signal * garments + sigma * fixed) * shown), known], 1)
-            told = self.unet(seen, now, encoder_hidden_states=None).sample.float()[..., : people.shape[-2], :]
-            clean, _ = self.split(noisy, told, now)
-            distance = ((clean - people).square() + HUBER**2).sqrt() - HUBER
-            errors.append((distance * weights).mean())
-            painted = clean.detach()
-        return {"loss": torch.stack(errors).mean(), "last": errors[-1].detach()}
+            answer: Tensor = self.unet(seen, now, encoder_hidden_states=None).sample.float()
+            return answer[..., : people.shape[-2], :]
+
+        estimates = [self.split(own[0], told(own[0], first), first)[0]]
+        signal, sigma = self.shares(again)
+        noisy = signal * estimates[0].detach() + sigma * own[1]
+        estimates.append(self.split(noisy, told(noisy, again), again)[0])
+        off = [(((each - people).square() + HUBER**2).sqrt() - HUBER) * weights for each in estimates]
+        signal, sigma = self.shares(then)
+        sharp = self.losses(told(signal * people + sigma * own[2], then), people, own[2], then, weights)
+        whole = torch.stack(off).mean()
+        return {"loss": (2 * whole + sharp["loss"]) / 3, "estimated": whole.detach(), "sharp": sharp["loss"].detach()}
 
 
 class TryOnTask(Task):
@@ -162,7 +170,7 @@ class TryOnTask(Task):
         dropout: float = 0.1,
         unmasked: float = 0.15,
         mirror: bool = True,
-        rollout: int | None = None,
+        rollout: bool = False,
         steps: int = 20,
         guidance_scale: float = 2.5,
     ) -> None:
@@ -173,10 +181,7 @@ class TryOnTask(Task):
         for name, weight in unet.named_parameters():
             attention = ".attn1." in name
             weight.requires_grad_(attention or (learn == "all" and ".attn2." not in name))
-        self.timesteps: Tensor | None = None
-        if rollout:
-            scheduler.set_timesteps(rollout)
-            self.timesteps, self.steps = scheduler.timesteps, rollout
+        self.rollout = rollout
         self.module = (UnrolledObjective if rollout else TryOnObjective)(unet, scheduler)
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
@@ -206,17 +211,19 @@ class TryOnTask(Task):
             people, garments, left, masks, weights = (
                 torch.where(flipped, value.flip(-1), value) for value in (people, garments, left, masks, weights)
             )
-        if self.timesteps is None:
-            even = (torch.arange(size, device=device) + chance(size)) / size
-            last = int(self.scheduler.config.num_train_timesteps)
-            timesteps, heights = (even * last).long().clamp(max=last - 1), 2
+        even = (torch.arange(size, device=device) + chance(size)) / size
+        last = int(self.scheduler.config.num_train_timesteps)
+        if self.rollout:
+            again = SETTLED + chance(size) * (last - SETTLED)
+            timesteps = torch.stack([torch.full_like(again, last), again, even * SETTLED], 1)
         else:
-            timesteps, heights = self.timesteps.to(device).expand(size, -1), 1 + len(self.timesteps)
+            timesteps = even * last
+        heights = 1 + timesteps[0].numel()
         shape = (size, people.shape[1], heights * people.shape[2], people.shape[3])
         return {
             "people": people,
             "noise": torch.randn(shape, generator=generator, device=device),
-            "timesteps": timesteps,
+            "timesteps": timesteps.long().clamp(max=last - 1),
             "left": left,
             "masks": masks,
             "garments": garments,
@@ -250,7 +257,7 @@ class TryOnTask(Task):
             noise,
             num_inference_steps=self.steps,
             guidance_scale=self.guidance_scale,
-            method=Method(),
+            method=ROLLED_OUT if self.rollout else Method(),
         )
         rows = torch.stack([left, garments, made, people], 1).flatten(0, 1)
         return sheet(to_pictures(self._decoded(rows)), columns=12)

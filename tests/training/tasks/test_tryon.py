@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import LCMScheduler, UNet2DConditionModel
 
-from igo.networks.tryon import attentions, try_on
+from igo.networks.tryon import ROLLED_OUT, attentions, try_on
 from igo.training.data.tryon import TryOnSet
 from igo.training.loop.loop import LoopSettings, step_generator, train
 from igo.training.tasks.inpaint import widened
@@ -150,62 +150,83 @@ def test_text_is_not_asked_for(task):
 def unrolled(pipeline, wide):
     data = fittings(pipeline.vae, people())
     scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
-    return TryOnTask(wide, pipeline.vae, scheduler, data, data, learn="all", rollout=3)
+    return TryOnTask(wide, pipeline.vae, scheduler, data, data, learn="all", rollout=True)
 
 
-def test_unrolled_steps_are_those_that_are_painted_by(unrolled, monkeypatch):
-    """What the objective paints step by step is what ``try_on`` does by diffusers' scheduler, given the same noise."""
+class Recording(torch.nn.Module):
+    """A UNet that keeps what it is asked, when."""
+
+    def __init__(self, unet):
+        super().__init__()
+        self.unet, self.asked = unet, []
+
+    def forward(self, x, timesteps, encoder_hidden_states, return_dict=True):
+        self.asked.append((x.detach().clone(), int(torch.as_tensor(timesteps).flatten()[0])))
+        return self.unet(x, timesteps, encoder_hidden_states, return_dict=return_dict)
+
+
+def test_the_noisiest_steps_learn_on_what_they_are_given_when_it_paints(unrolled, monkeypatch):
+    """What the objective asks of the UNet is what ``try_on`` asks by diffusers' scheduler, given the same noise."""
     batch = unrolled.batch(2, step_generator(torch.device("cpu"), 0, 0, 0))
     batch["shown"] = torch.ones(2, 1, 1, 1)
-    answers = []
-    unrolled.unet.register_forward_hook(lambda _, __, answer: answers.append(answer[0]))
-    unrolled.module(**batch)
-    *own, fixed = batch["noise"].split(12, 2)
-    drawn = iter(own[1:])
-
+    scheduler = LCMScheduler.from_config(unrolled.scheduler.config)
+    scheduler.set_timesteps(6)
+    batch["timesteps"][:] = torch.tensor([*scheduler.timesteps[:2].tolist(), 10])
+    learning = Recording(unrolled.unet)
+    UnrolledObjective(learning, unrolled.scheduler)(**batch)
+    first, again, _, fixed = batch["noise"].split(12, 2)
+    drawn = iter([torch.cat([again, torch.zeros_like(again)], 2)])
     monkeypatch.setattr(
-        "diffusers.schedulers.scheduling_lcm.randn_tensor",
-        lambda *_, **__: torch.cat([step := next(drawn), torch.zeros_like(step)], 2),
+        "diffusers.schedulers.scheduling_lcm.randn_tensor", lambda shape, **_: next(drawn, torch.zeros(shape))
     )
-    expected, answers[:] = list(answers), []
+    painting = Recording(unrolled.unet)
     try_on(
-        unrolled.unet,
-        LCMScheduler.from_config(unrolled.scheduler.config),
+        painting,
+        scheduler,
         batch["left"],
         batch["masks"],
         batch["garments"],
-        torch.cat([own[0], fixed], 2),
-        num_inference_steps=3,
-        guidance_scale=1.0,
+        torch.cat([first, fixed], 2),
+        num_inference_steps=6,
+        guidance_scale=2.0,
+        method=ROLLED_OUT,
     )
-    assert len(answers) == len(expected) == 3
-    for one, other in zip(answers, expected, strict=True):
+    assert [len(x) for x, _ in painting.asked] == [2, 2, 2, 4, 4, 4]  # guidance acts where the whole is settled
+    for (one, now), (other, then) in zip(learning.asked[:2], painting.asked, strict=False):
+        assert now == then
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
-def test_an_exact_answer_costs_nothing_after_any_step(unrolled):
+def test_the_last_part_of_a_rollout_is_the_plain_loss(unrolled):
+    batch = unrolled.batch(2, step_generator(torch.device("cpu"), 0, 0, 0))
+    assert (batch["timesteps"][:, 0] == 999).all()
+    assert (batch["timesteps"][:, 1] >= 600).all()
+    assert (batch["timesteps"][:, 2] < 600).all()
+    losses = unrolled.module(**batch)
+    noise = torch.cat([*batch["noise"].split(12, 2)[2:]], 2)
+    plain = TryOnObjective(unrolled.unet, unrolled.scheduler)
+    alone = plain(**{**batch, "noise": noise, "timesteps": batch["timesteps"][:, 2]})
+    torch.testing.assert_close(losses["sharp"], alone["loss"].detach())
+
+
+def test_an_exact_answer_costs_nothing_in_any_part(unrolled):
     batch = unrolled.batch(2, step_generator(torch.device("cpu"), 0, 0, 0))
 
     class Knowing(torch.nn.Module):
         def forward(self, x, timesteps, encoder_hidden_states):
             signal, sigma = objective.shares(timesteps)
-            noisy, people = x[:, :4, :12], batch["people"]
-            told = (noisy - signal * people) / sigma
-            told = told if objective.prediction == "epsilon" else (signal * noisy - people) / sigma
+            noise = (x[:, :4, :12] - signal * batch["people"]) / sigma
+            told = noise if objective.prediction == "epsilon" else signal * noise - sigma * batch["people"]
             return type("Answer", (), {"sample": torch.cat([told, told], 2)})
 
     objective = UnrolledObjective(Knowing(), unrolled.scheduler)
-    losses = objective(**batch)
-    assert losses["loss"] == pytest.approx(0, abs=1e-5)
-    assert losses["last"] == pytest.approx(0, abs=1e-5)
+    assert {name: float(loss) for name, loss in objective(**batch).items()} == pytest.approx(
+        {"loss": 0, "estimated": 0, "sharp": 0}, abs=1e-5
+    )
 
 
-def test_a_rollout_learns_and_paints_in_its_steps(unrolled, tmp_path):
+def test_a_rollout_learns(unrolled, tmp_path):
     with torch.no_grad():
         before = unrolled.measures()["held-out loss"]
-    report = train(
-        unrolled, LoopSettings(steps=12, batch_size=2, learning_rate=2e-3, warmup=3, ema_decay=0.5), tmp_path / "run",
-        quiet=True,
-    )  # fmt: skip
-    assert report.measures["held-out loss"] < before
-    assert unrolled.steps == 3
+    settings = LoopSettings(steps=12, batch_size=2, learning_rate=2e-3, warmup=3, ema_decay=0.5)
+    assert train(unrolled, settings, tmp_path / "run", quiet=True).measures["held-out loss"] < before
