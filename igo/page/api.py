@@ -18,8 +18,6 @@ def examples(blocks: Any, address: str) -> str:
 
 
 def _value(parameter: dict[str, Any]) -> str:
-    if parameter.get("parameter_has_default"):
-        return repr(parameter["parameter_default"])
-    if parameter["component"] in ("Image", "Upload", "File"):
+    if parameter["component"] == "Image":
         return 'handle_file("me.png")'
-    return repr(parameter.get("example_input"))
+    return repr(parameter["parameter_default"])

@@ -31,7 +31,7 @@ def build(studio: Studio, folder: Path) -> Any:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import gradio as gr
 
-    from igo.page import dress, extend, look
+    from igo.page import chaining, dress, extend, look
     from igo.page.stage import Stage
 
     with gr.Blocks(title="IGO", analytics_enabled=False, delete_cache=(SWEEP, AGE), fill_width=True) as blocks:
@@ -39,7 +39,7 @@ def build(studio: Studio, folder: Path) -> Any:
         with gr.Row():
             forms = gr.Column(scale=5, min_width=320)
             with gr.Column(scale=6, min_width=320):
-                stage = Stage(Painter(), folder / "looks")
+                stage = Stage(Painter(), folder / "looks", blocks.load)
         with forms, gr.Tabs():
             with gr.Tab("Dress"):
                 pictures = [dress.build(studio, stage)]
@@ -49,6 +49,8 @@ def build(studio: Studio, folder: Path) -> Any:
                 pictures.append(extend.build_extend(studio, stage))
             with gr.Tab("Enlarge"):
                 pictures.append(extend.build_enlarge(studio, stage))
+            with gr.Tab("Chain"):
+                pictures.append(chaining.build(studio, stage))
         stage.ready(pictures)
     return blocks.queue(max_size=WAITING, default_concurrency_limit=8)
 

@@ -35,10 +35,11 @@ class Shown:
 
 
 class Stage:
-    """Made within the page's blocks. ``folder`` is where finished pictures are kept."""
+    """Made within the page's blocks. ``folder`` is where finished pictures are kept, ``opened`` the event of somebody
+    who opens the page."""
 
-    def __init__(self, painter: Painter, folder: Path) -> None:
-        self.painter, self.folder = painter, folder
+    def __init__(self, painter: Painter, folder: Path, opened: Any) -> None:
+        self.painter, self.folder, self.opened = painter, folder, opened
         self.shown = gr.State(None)
         self.history = gr.State([])
         self.events: list[Any] = []

@@ -24,7 +24,7 @@ CSS = """
 .igo-tokens span { border-radius: .3rem; padding: .1rem .3rem }
 .igo-tokens .up { background: #f3c7cd; color: #331016 }
 .igo-tokens .down { background: #d5e3f5; color: #10233b }
-.igo-tokens sub { font-size: .75em }
+.igo-tokens sub { font-size: .75em; color: inherit !important }
 .igo-help { font-size: .9rem }
 footer { gap: 1rem }
 :focus-visible { outline: 3px solid #c2556a !important; outline-offset: 2px }
