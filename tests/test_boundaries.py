@@ -42,7 +42,15 @@ LIGHT += ("batch", "cli")
 """What is imported with these is light; all that is heavy, they import inside functions."""
 ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoints.checkpoint")
 """The same for these files of folders that are not."""
-FOR_PAGES = {"igo", "igo.errors", "igo.images", "igo.chains.config", "igo.chains.registry", "igo.chains.settings"}
+FOR_PAGES = {
+    "igo",
+    "igo.batch",
+    "igo.errors",
+    "igo.images",
+    "igo.chains.config",
+    "igo.chains.registry",
+    "igo.chains.settings",
+}
 FOR_PAGES |= {"igo.chains.chain", "igo.painting.prompts.reading"}
 """What the page may import beside its own folder: what any program may."""
 FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testing", "igo.values", "igo.hookspecs"}

@@ -44,6 +44,8 @@ class Chains:
         problems.tell()
         self._digests = {key: _digest(file.chain) for key, file in self.files.items()}
         self._runtimes: dict[str, Runtime] = {}
+        if isinstance(chain, Chain):  # whose models may be loaded already
+            self._runtimes[json.dumps(chain.runtime.describe().get("runtime", {}))] = chain.runtime
         self._kept: dict[str, Chain] = {}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def build(studio: Studio, folder: Path) -> Any:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import gradio as gr
 
-    from igo.page import chaining, dress, extend, look
+    from igo.page import batching, chaining, dress, extend, look
     from igo.page.stage import Stage
 
     with gr.Blocks(title="IGO", analytics_enabled=False, delete_cache=(SWEEP, AGE), fill_width=True) as blocks:
@@ -51,6 +51,8 @@ def build(studio: Studio, folder: Path) -> Any:
                 pictures.append(extend.build_enlarge(studio, stage))
             with gr.Tab("Chain"):
                 pictures.append(chaining.build(studio, stage))
+            with gr.Tab("Batch"):
+                batching.build(studio, stage)
         stage.ready(pictures)
     return blocks.queue(max_size=WAITING, default_concurrency_limit=8)
 

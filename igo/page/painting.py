@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 from threading import Event as Flag
@@ -88,6 +89,12 @@ class Painter:
     def __init__(self) -> None:
         self._lock = Lock()
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """While it lasts, nobody else paints."""
+        with self._lock:
+            yield
+
     def paint(self, work: Work) -> Iterator[Progress | igo.Look]:
         """How far it is, over and over, and the look at last. Raises what the run raises.
 
@@ -97,7 +104,7 @@ class Painter:
         found: list[igo.Look | BaseException] = []
 
         def paint() -> None:
-            with self._lock:
+            with self.turn():
                 try:
                     if ended.is_set():  # while others were painting
                         raise CancelledError("cancelled")

@@ -26,6 +26,8 @@ CSS = """
 .igo-tokens .down { background: #d5e3f5; color: #10233b }
 .igo-tokens sub { font-size: .75em; color: inherit !important }
 .igo-help { font-size: .9rem }
+[role=tab].selected { color: #a33b4a !important }
+.dark [role=tab].selected { color: #ea9fa9 !important }
 footer { gap: 1rem }
 :focus-visible { outline: 3px solid #c2556a !important; outline-offset: 2px }
 @media (max-width: 640px) { .gradio-container { padding: .5rem !important } }
