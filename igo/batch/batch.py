@@ -22,7 +22,7 @@ from igo.batch.workers import Workers
 from igo.errors import PlanError, SettingsError
 from igo.files import at_home, check_folder
 
-Source = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
+Source = Plan | str | os.PathLike[str] | Iterable[Mapping[str, Any]]
 """Of a plan: see ``read_plan``."""
 NAME = "{id}-{seed}.png"
 
