@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "pillow", "pluggy")
 IMPORT_LIMIT = 20
-"""Seconds for one plugin."""
+"""Seconds for one plugin, or for all of a package."""
 MARK = "igo can't import it: "
 IMPORT = f"""
-import sys
-sys.path[:] = sys.argv[2:]
+import json, sys
+targets, sys.path[:] = json.loads(sys.argv[1]), sys.argv[2:]
 from igo.chains import registry
 from igo.errors import RegistryError
 try:
-    registry.load(sys.argv[1])
+    for target in targets:
+        registry.load(target)
 except RegistryError as error:
     sys.exit({MARK!r} + str(error))
 """
@@ -130,44 +131,56 @@ def _plugins() -> list[str]:
     from igo.chains import registry
 
     problems = registry.problems()
-    for plugin in registry.installed():
-        if plugin.misfit:  # told already, and not to be imported
-            continue
-        wrong = _wrong_with(plugin)
-        if wrong:
-            problems.append(wrong)
+    fitting = [plugin for plugin in registry.installed() if not plugin.misfit]  # others: told, and not to be imported
+    wrong: dict[Plugin, str] = {}
+    for package in {plugin.distribution for plugin in fitting}:
+        wrong |= _wrong_of([plugin for plugin in fitting if plugin.distribution == package])
+    for plugin in fitting:
+        if plugin in wrong:
+            problems.append(wrong[plugin])
         else:
-            fitting = f", for igo{plugin.requires}" if plugin.requires else ""
-            echo(f"plugin {plugin.name} ({plugin.distribution} {plugin.version}{fitting})")
+            versions = f", for igo{plugin.requires}" if plugin.requires else ""
+            echo(f"plugin {plugin.name} ({plugin.distribution} {plugin.version}{versions})")
     return problems
 
 
-def _wrong_with(plugin: Plugin) -> str:
-    """Why a plugin can't be imported; empty if it can.
+def _wrong_of(plugins: list[Plugin]) -> dict[Plugin, str]:
+    """Those of one package's plugins that can't be imported, and why. One process starts for all of them, and one for
+    each only where that fails."""
+    told = _wrong_with(plugins)
+    if not told or len(plugins) == 1:
+        return {plugins[0]: told} if told else {}
+    return {plugin: why for plugin in plugins if (why := _wrong_with([plugin]))}
 
-    Tried in a process of its own: one that hangs, crashes or changes what all share must not take the others along.
+
+def _wrong_with(plugins: list[Plugin]) -> str:
+    """Why plugins can't be imported one after the other; empty if they can.
+
+    Tried in a process of its own: one that hangs, crashes or changes what all share must not take other packages along.
     What it prints goes to a file, since a process that it leaves behind would keep a pipe open.
     """
+    import json
     import subprocess
     import sys
     from tempfile import TemporaryFile
 
+    targets = json.dumps([plugin.target for plugin in plugins])
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         try:
             done = subprocess.run(  # noqa: S603  our own interpreter and code
-                [sys.executable, "-c", IMPORT, plugin.target, *sys.path],
+                [sys.executable, "-c", IMPORT, targets, *sys.path],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 timeout=IMPORT_LIMIT,
             )
         except subprocess.TimeoutExpired:
-            return f"{plugin} can't be imported (it takes longer than {IMPORT_LIMIT} seconds)"
+            return f"{plugins[0]} can't be imported (it takes longer than {IMPORT_LIMIT} seconds)"
         errors.seek(0)
         told = [line.removeprefix(MARK).strip() for line in errors if line.startswith(MARK)]
     if not done.returncode:
         return ""
-    return told[-1] if told else f"{plugin} can't be imported (it ends Python with exit code {done.returncode})"
+    return told[-1] if told else f"{plugins[0]} can't be imported (it ends Python with exit code {done.returncode})"
 
 
 def _checkpoints() -> list[str]:

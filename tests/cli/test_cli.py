@@ -212,11 +212,14 @@ def test_doctor_finds_all_well_or_says_what_is_wrong(command, tiny_mini, monkeyp
     info = tmp_path / "igo_film-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: igo-film\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[igo.plugins]\nfilm = igo_no_such_film:Film\n")
+    (info / "entry_points.txt").write_text(
+        "[igo.plugins]\nfilm = igo_no_such_film:Film\npaint = igo.testing:PaintedBase\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     code, output, _ = command("doctor")
     assert code == 1
     assert "wrong: plugin 'film' of igo-film 1.0 can't be imported (ModuleNotFoundError" in output
+    assert "plugin paint (igo-film 1.0)" in output
 
 
 @pytest.mark.parametrize(
