@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import wraps
@@ -20,14 +21,14 @@ _OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("_OPTIONS")
 """The parameters of the command that runs, and what each is called on the command line."""
 
 
-class Group:
+class Group(ABC):
     """Options that several commands have. A command takes all of them by one parameter of such a type, and gets them
     as ``given``: what was typed, by the names of the parameters."""
 
     @staticmethod
+    @abstractmethod
     def parameters() -> list[inspect.Parameter]:
         """The options, as parameters of a function for typer."""
-        raise NotImplementedError
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.given = dict(given)

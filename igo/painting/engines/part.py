@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from copy import deepcopy
@@ -67,7 +68,7 @@ class Ledger:
         return found
 
 
-class Part:
+class Part(ABC):
     """The ``forward`` of a network that an engine computes where it can, and the network's class elsewhere.
 
     It stands in the network itself, which keeps its class, weights, hooks and attributes. Subclasses say in ``serve``
@@ -96,14 +97,14 @@ class Part:
         self.ledger.count(self.name)
         return output
 
+    @abstractmethod
     def serve(self, call: Call) -> Any:
         """What the network gives. Raises ``NotServed``."""
-        raise NotImplementedError
 
-    def placed(self) -> None:
+    def placed(self) -> None:  # noqa: B027  (not every engine has something to do then)
         """Told when it stands in its network."""
 
-    def removed(self) -> None:
+    def removed(self) -> None:  # noqa: B027
         """Told when it stands there no more."""
 
     def is_right(self, output: Any, call: Call) -> bool:
