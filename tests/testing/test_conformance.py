@@ -212,5 +212,5 @@ def test_adapter(tiny_checkpoint, tmp_path):
     check_plugin(Caching(2), base=base, **{**asked, "num_inference_steps": 5})
 
 
-def test_text_to_image():
-    check_plugin(igo.TextToImage("mini"), num_inference_steps=2)
+def test_text_to_image(tiny_checkpoint):
+    check_plugin(igo.TextToImage(str(tiny_checkpoint)), num_inference_steps=2, width=16, height=16)
