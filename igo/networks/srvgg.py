@@ -79,6 +79,8 @@ def _inner(channels: int, features: int) -> nn.Conv2d:
     """A convolution that hands three channels on and keeps the signal's size in all others (He et al., Delving Deep
     into Rectifiers)."""
     layer = nn.Conv2d(channels, features, 3, padding=1)
+    if layer.weight.is_meta:  # weights come from a file; for numbers that aren't there torch imports its compiler
+        return layer
     nn.init.kaiming_normal_(layer.weight, a=0.25)
     nn.init.dirac_(layer.weight[:3])
     for bias in list(layer.parameters())[1:]:
@@ -91,6 +93,8 @@ def _last(features: int, scale: int) -> nn.Conv2d:
     """A convolution that makes, of its first three channels, what a parabola through three pixels says about each of
     their scale×scale parts, less the pixel itself."""
     layer = nn.Conv2d(features, 3 * scale**2, 3, padding=1)
+    if layer.weight.is_meta:
+        return layer
     for start in layer.parameters():
         nn.init.zeros_(start)
     place = (torch.arange(scale) + 0.5) / scale - 0.5

@@ -121,7 +121,7 @@ def choose(name: str | None, options: Mapping[str, Any]) -> Choice:
     Raises ``SettingsError`` for a name that nobody has, an option that the scheduler lacks, or a value of another type.
     """
     scheduler, meant = (None, {}) if name is None else _meant(name)
-    known = _known(scheduler)
+    known = _known(scheduler) if options else {}
     for option, value in options.items():
         if option not in known:
             raise SettingsError(

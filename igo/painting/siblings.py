@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from copy import deepcopy
 from typing import Any
 
 from igo.errors import CheckpointError
+from igo.painting import tasks
 from igo.painting.job import Task
 from igo.painting.memory import Memory
 from igo.painting.schedulers import silently
@@ -22,7 +22,7 @@ class Siblings:
     """
 
     def __init__(self, pipeline: Any, memory: Memory) -> None:
-        self._first = _task_of(pipeline)
+        self._first = tasks.task_of(type(pipeline))
         self._pipelines = {self._first: pipeline}
         self._schedulers = {self._first: deepcopy(pipeline.scheduler)}
         self._memory = memory
@@ -47,17 +47,10 @@ class Siblings:
     def pipeline(self, task: Task) -> Any:
         """The pipeline for a task. Raises ``CheckpointError`` where the family has none."""
         if task not in self._pipelines:
-            import diffusers
-
-            auto = {
-                "text2img": diffusers.AutoPipelineForText2Image,
-                "img2img": diffusers.AutoPipelineForImage2Image,
-                "inpaint": diffusers.AutoPipelineForInpainting,
-            }[task]
             first, own = self._pipelines[self._first], deepcopy(self._schedulers[self._first])
             try:
                 with silently():
-                    sibling = auto.from_pipe(first, scheduler=own)
+                    sibling = tasks.sibling(first, task, own)
             except ValueError:
                 beside = ", and this one as inpaint_checkpoint" if self._first == "inpaint" else ""
                 raise CheckpointError(
@@ -68,16 +61,3 @@ class Siblings:
             self._memory.place(sibling)
             self._pipelines[task], self._schedulers[task] = sibling, deepcopy(own)
         return self._pipelines[task]
-
-
-def _task_of(pipeline: Any) -> Task:
-    """What a pipeline does: as AutoPipeline has it, or by what its call takes."""
-    from diffusers.pipelines import auto_pipeline as auto
-
-    kind = type(pipeline)
-    if kind in auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values():
-        return "text2img"
-    if kind in auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING.values():
-        return "img2img"
-    takes = inspect.signature(kind.__call__).parameters
-    return "inpaint" if "mask_image" in takes else "img2img" if "image" in takes else "text2img"

@@ -71,7 +71,6 @@ def load(
     is asked about licences before weights are read or fetched. Raises what that raises, and ``CheckpointError``, one
     line.
     """
-    _diffusers()
     place = whereabouts(checkpoint)
     if revision is not None and place is not None:
         raise SettingsError(f"revision is {revision!r}, and only a hub's checkpoint has one; {checkpoint} lies here")
@@ -174,18 +173,3 @@ def defaults_in(place: Path, checkpoint: str, pipeline: Any) -> Defaults:
         with one_line(f"{place / DEFAULTS_FILE}", "expected width, height, num_inference_steps and guidance_scale"):
             return Defaults(**json.loads((place / DEFAULTS_FILE).read_text("utf-8")))
     return defaults_of(pipeline, checkpoint)
-
-
-def _diffusers() -> Any:
-    """diffusers, imported without its advice to install what nothing here uses ("requires torchvision")."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        import diffusers
-
-        diffusers.AutoPipelineForInpainting  # noqa: B018  the lazy module imports all pipelines now
-    finally:
-        logging.set_verbosity(level)
-    return diffusers

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from igo.errors import CheckpointError
 from igo.painting.checkpoints.layout import INDEX, Part, Weights, chosen, described, no_index, note
 from igo.painting.checkpoints.weights import COUNTERS, check_described, check_files, check_numbers, read_table
+from igo.painting.tasks import class_for
 
 if TYPE_CHECKING:
     import torch
@@ -83,12 +84,10 @@ def load_pipeline(folder: Path, found: Contents, inpainting: bool, dtype: torch.
 
 
 def pipeline_class(name: str, index: Mapping[str, Any], inpainting: bool) -> Any:
-    """The class for the task: AutoPipeline's choice, else the checkpoint's own where its call takes what is asked.
+    """The class for the task: diffusers' choice, else the checkpoint's own where its call takes what is asked.
 
     Raises ``CheckpointError`` for classes that can't do it.
     """
-    from diffusers.pipelines import auto_pipeline as auto
-
     own = own_class(name, index)
     kind = own.__name__
     if "XL" in kind and _is_named(index.get("text_encoder_2")) and not _is_named(index.get("tokenizer")):
@@ -96,8 +95,7 @@ def pipeline_class(name: str, index: Mapping[str, Any], inpainting: bool) -> Any
             f"{name} is the refiner of Stable Diffusion XL, which goes over another checkpoint's pictures and "
             "can't paint by itself; name the base"
         )
-    known = auto.AUTO_INPAINT_PIPELINES_MAPPING if inpainting else auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING
-    if (listed := auto._get_task_class(known, kind, throw_error_if_not_exist=False)) is not None:
+    if (listed := class_for(kind, "inpaint" if inpainting else "text2img")) is not None:
         return listed
     takes = inspect.signature(own.__call__).parameters
     if not {"prompt", "image", *(("mask_image",) if inpainting else ())} <= takes.keys() or "num_frames" in takes:

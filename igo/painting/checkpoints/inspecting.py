@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from igo.painting.checkpoints.layout import INDEX, Part, described
 from igo.painting.checkpoints.single_file import looked_into, own_configuration
 from igo.painting.checkpoints.weights import check_described, read_table
 from igo.painting.families import Defaults, shape_of
+from igo.painting.job import Task
 from igo.painting.prompts.presets import preset_for
+from igo.painting.tasks import class_for
 
 if TYPE_CHECKING:
     import torch
@@ -186,24 +189,16 @@ def _scheduler(pipeline: Any) -> str:
 
 def _tasks(pipeline: Any) -> list[str]:
     """What a pipeline and its siblings can do."""
-    import inspect
-
-    from diffusers.pipelines import auto_pipeline as auto
-
     if getattr(getattr(pipeline, "unet", None), "config", {}).get("in_channels") == 9:
         return ["masks"]
     takes = inspect.signature(type(pipeline).__call__).parameters
-    able = {
-        "text to image": (auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING, "image" not in takes),
-        "image to image": (auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, "image" in takes),
-        "masks": (auto.AUTO_INPAINT_PIPELINES_MAPPING, "mask_image" in takes),
+    able: dict[str, tuple[Task, bool]] = {
+        "text to image": ("text2img", "image" not in takes),
+        "image to image": ("img2img", "image" in takes),
+        "masks": ("inpaint", "mask_image" in takes),
     }
     name = type(pipeline).__name__
-    return [
-        task
-        for task, (known, itself) in able.items()
-        if itself or auto._get_task_class(known, name, throw_error_if_not_exist=False) is not None
-    ]
+    return [told for told, (task, itself) in able.items() if itself or class_for(name, task) is not None]
 
 
 def _working(pipeline: Any, defaults: Defaults, dtype: torch.dtype) -> int | None:
