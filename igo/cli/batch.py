@@ -12,7 +12,7 @@ from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import command_group
 from igo.cli.printing import echo, one_line
-from igo.errors import PlanError, SettingsError
+from igo.errors import IGOError, PlanError, SettingsError
 from igo.files import check_file, write_whole
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ batch_app = command_group("Paint a table of requests, to its end, whatever happe
 def register(app: Commands) -> None:
     batch_app.command()(plan)
     batch_app.command()(run)
+    batch_app.command()(report)
     app.add_typer(batch_app, name="batch")
 
 
@@ -101,8 +102,32 @@ def run(
         for done, _ in enumerate(batch.results(), 1):
             tell(done, total)
     _say(batch.summary, out)
+    try:
+        _report(out, None, quiet)
+    except IGOError as error:  # the pictures are there all the same
+        echo(f"igo: there is no report: {one_line(str(error))}", err=True)
     if batch.summary.failed:
         raise typer.Exit(FAILED)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a batch, also of one that is running.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write, a .html; by default report.html in DIR.")
+    ] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write one HTML file that shows each row: before and after, figures, settings, errors; worst seams first."""
+    _report(folder, output, quiet)
+
+
+def _report(folder: Path, output: Path | None, quiet: bool) -> None:
+    from igo.batch import write_report
+
+    with options.progress(quiet) as observers:
+        written = write_report(folder, output, options.telling(observers, "rows", "report"))
+    failed = f", {written.failed} failed" if written.failed else ""
+    echo(f"{written.path}: {written.rows} rows{failed}; {written.size / 1e6:.1f} MB")
 
 
 def _foretell(batch: Batch) -> None:
