@@ -73,9 +73,9 @@ def page(
             return
         try:
             address = app.launch(blocks, host, port, share == "yes", wait=False)
-        except OSError as error:
+        except OSError:
             raise SettingsError(
-                f"port {port or '7860 to 7959'} at {host} can't be used ({error}); choose another --port"
+                f"port {port or '7860 to 7959'} at {host} can't be used; choose another --port"
             ) from None
         echo(f"IGO's page is open at {address} (Ctrl-C closes it)")
         if blocks.share_url:

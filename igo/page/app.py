@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from igo.page.files import MAX_BYTES
+from igo.page.files import AGE, MAX_BYTES
 from igo.page.painting import Painter
 from igo.page.theme import CSS, theme
 
@@ -17,8 +17,8 @@ WAITING = 400
 """How many may wait for their turn; more are told that the queue is full."""
 SESSIONS = 200
 """Sessions whose history is remembered; of more, the oldest are forgotten."""
-SWEEP, AGE = 600, 6 * 3600
-"""Seconds: how often files are looked at, and how old they get."""
+SWEEP = 600
+"""Seconds after which gradio looks at its files again."""
 
 
 def build(studio: Studio, folder: Path) -> Any:

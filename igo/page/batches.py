@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import stat
 import zipfile
@@ -17,6 +16,7 @@ from time import monotonic
 import igo
 from igo import batch
 from igo.errors import IGOError, PlanError
+from igo.page.files import new_folder
 from igo.page.painting import BEAT, Painter
 
 TABLES = (".csv", ".tsv", ".jsonl", ".toml", ".parquet")
@@ -105,8 +105,8 @@ def unpacked(upload: Path, folder: Path, prompt: str, chain: igo.Chain) -> Batch
     Raises ``PlanError`` for what is neither, for zips that would fill the disk or write elsewhere, and for tables that
     name files elsewhere or chains of their own; and what a plan raises.
     """
-    place = folder / secrets.token_urlsafe(24)
-    (place / "in").mkdir(parents=True)
+    place = new_folder(folder)
+    (place / "in").mkdir()
     try:
         return Batch(_checked(_table(upload, place / "in", prompt), place / "in"), chain, place / "out")
     except IGOError:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import shutil
+import time
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from igo.errors import ImageError
 
@@ -21,6 +25,10 @@ MAX_BYTES = 64 * 2**20
 """Of a file."""
 MANY = 24
 """Looks of a session that are remembered."""
+AGE = 6 * 3600
+"""Seconds that files are kept."""
+_HELD: WeakValueDictionary[str, Picture] = WeakValueDictionary()
+"""Pictures that somebody still works with, by the SHA-256 of their files: all looks of one photo hold it once."""
 
 
 def uploaded(path: str | PathLike[str] | None, what: str) -> Picture:
@@ -34,8 +42,12 @@ def uploaded(path: str | PathLike[str] | None, what: str) -> Picture:
     if place.stat().st_size > MAX_BYTES:
         size = place.stat().st_size / 2**20
         raise ImageError(f"the file for '{what}' has {size:,.0f} MB; expected at most {MAX_BYTES // 2**20} MB")
+    data = place.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
     try:
-        return read_image(place.read_bytes(), max_pixels=MAX_PIXELS)
+        picture = _HELD.get(digest) or read_image(data, max_pixels=MAX_PIXELS)
+        _HELD[digest] = picture
+        return picture
     except ImageError as error:
         told = str(error).removeprefix("the given data ")
         raise ImageError(f"the picture for '{what}' {told}".replace("programs may raise max_pixels", "or")) from error
@@ -43,10 +55,20 @@ def uploaded(path: str | PathLike[str] | None, what: str) -> Picture:
 
 def keep(look: igo.Look, folder: Path) -> list[Path]:
     """Write the pictures of a look as PNG with their records, under a name that can't be guessed."""
-    place = folder / secrets.token_urlsafe(24)
-    place.mkdir(parents=True)
+    place = new_folder(folder)
     look.save(place / f"igo-{look.seed}.png")
     return sorted(place.iterdir(), key=lambda path: (len(path.name), path.name))
+
+
+def new_folder(folder: Path) -> Path:
+    """A folder in ``folder`` whose name nobody guesses. Those that are older than ``AGE`` go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if time.time() - old.stat().st_mtime > AGE:
+            shutil.rmtree(old, ignore_errors=True)
+    place = folder / secrets.token_urlsafe(24)
+    place.mkdir()
+    return place
 
 
 def pair(before: Image | None, after: Image) -> tuple[Image, Image] | None:

@@ -153,7 +153,7 @@ class Stage:
             if before is not None and before.work.seed == work.seed:
                 same = before.digests == shown.digests
                 note = "The same picture, byte for byte." if same else "Not the same picture as before."
-            history = [shown, *history][:MANY]
+            history = [shown, *(one for one in history if one.files[0].exists())][:MANY]
             yield (
                 telling.finished(news, monotonic() - began, note),
                 *self._views(shown, history, news.image),
@@ -185,6 +185,8 @@ class Stage:
         from igo.images import read_image
 
         shown = history[event.index]
+        if not shown.files[0].exists():
+            raise SettingsError("that is too long ago, and its files are gone; ask for it once more")
         words = f"{shown.work.title}, seed {shown.work.seed}. 'Paint it again' replays it."
         return telling.said(words), *self._views(shown, history, read_image(shown.files[0]).image), shown, history
 
@@ -192,7 +194,7 @@ class Stage:
 def _onward(count: int) -> Callable[[Shown | None], list[str]]:
     def onward(shown: Shown | None) -> list[str]:
         """The first picture of the look, for all tabs that change one."""
-        if shown is None:
+        if shown is None or not shown.files[0].exists():
             raise SettingsError(NOTHING)
         return [str(shown.files[0])] * count
 

@@ -1,5 +1,7 @@
 """What people upload is read or refused in one line; what was painted is kept with its record."""
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -46,6 +48,16 @@ def test_what_is_kept_carries_its_record_under_a_name_that_nobody_guesses(tmp_pa
     assert files.keep(look, tmp_path)[0].parent != kept[0].parent
     assert any("a coat" in text for text in read_text(kept[0]).values())
     assert igo.replay(kept[1]).identical
+
+
+def test_looks_of_one_photo_hold_it_once_and_old_folders_go(photo, tmp_path):
+    photo.save(tmp_path / "me.png")
+    first = files.uploaded(tmp_path / "me.png", "Somebody")
+    assert files.uploaded(tmp_path / "me.png", "Somebody") is first
+    old, new = files.new_folder(tmp_path / "looks"), files.new_folder(tmp_path / "looks")
+    os.utime(old, (0, 0))
+    newest = files.new_folder(tmp_path / "looks")
+    assert set((tmp_path / "looks").iterdir()) == {new, newest}
 
 
 def test_pictures_are_compared_where_they_show_the_same():

@@ -183,9 +183,13 @@ def test_on_a_phone_nothing_lies_beside_the_screen(browser, served):
 
 
 CONTRASTS = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
   const parse = text => {
-    const numbers = (text.match(/[\\d.]+/g) || []).map(Number);
-    return text.startsWith('color(') ? numbers.map((v, at) => at < 3 ? v * 255 : v) : numbers;
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = text;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
   };
   const light = ([r, g, b]) => {
     const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -194,12 +198,12 @@ CONTRASTS = """() => {
   const ground = element => {
     for (; element; element = element.parentElement) {
       const color = parse(getComputedStyle(element).backgroundColor);
-      if (color.length === 3 || color[3] > 0.9) return color;
+      if (color[3] > 0.9) return color;
     }
     return parse(getComputedStyle(document.body).backgroundColor);
   };
   const found = [];
-  for (const element of document.querySelectorAll('button, p, label, span, h1, a, input, textarea, sub')) {
+  for (const element of document.querySelectorAll('button, p, label, span, h1, a, sub, textarea, input:not([type=radio])')) {
     const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
     if (!element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true}) || (!own && !element.value)) continue;
     const style = getComputedStyle(element), [one, other] = [light(parse(style.color)), light(ground(element))];

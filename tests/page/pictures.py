@@ -1,0 +1,73 @@
+"""Pictures of the page for its documentation: ``python -m tests.page.pictures``, with Chromium and playwright.
+
+The page is the real one on ``mini``; what it shows is a look of the gallery, dressed anew.
+"""
+
+import subprocess
+import sys
+from io import BytesIO
+from shutil import which
+
+from PIL import Image
+
+from tests.pages import DOCS
+
+SOMEBODY = DOCS / "images" / "look.webp"
+PATIENCE = 240_000
+"""Milliseconds: models are loaded, and pictures painted."""
+
+
+def main():
+    from playwright.sync_api import sync_playwright
+
+    server = subprocess.Popen(
+        [sys.executable, "-m", "igo", "page"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        address = server.stdout.readline().split(" at ")[1].split()[0]
+        with sync_playwright() as started:
+            browser = started.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+            page = browser.new_page(viewport={"width": 1200, "height": 860})
+            page.set_default_timeout(PATIENCE)
+            dressed(page, address)
+            chained(page)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def dressed(page, address):
+    """Somebody with the zone that was found, and what became of them."""
+    page.goto(address)
+    page.wait_for_selector("#dress-paint")
+    page.set_input_files("#dress-person input[type=file]", SOMEBODY)
+    page.wait_for_selector("#dress-person img")
+    page.click("#dress-zone button")
+    page.click("#dress-find")
+    page.wait_for_selector("#dress-editor canvas")
+    page.wait_for_timeout(4000)
+    page.click("#dress-paint")
+    page.wait_for_selector("#downloads a")
+    page.wait_for_selector("#slider img")
+    page.wait_for_timeout(1500)
+    save(page, "page-dress.png")
+
+
+def chained(page):
+    """A chain's steps as cards."""
+    page.get_by_role("tab", name="Chain").click()
+    page.click("#chain-add")
+    page.get_by_label("scale", exact=False).first.wait_for()
+    page.wait_for_timeout(1000)
+    save(page, "page-chain.png", box={"x": 0, "y": 0, "width": 600, "height": 860})
+
+
+def save(page, name, box=None):
+    shot = Image.open(BytesIO(page.screenshot(full_page=box is None, clip=box))).convert("RGB")
+    shot.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(DOCS / "images" / name, optimize=True)
+    print(name, (DOCS / "images" / name).stat().st_size)
+
+
+if __name__ == "__main__":
+    main()
