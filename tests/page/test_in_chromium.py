@@ -203,7 +203,8 @@ CONTRASTS = """() => {
     return parse(getComputedStyle(document.body).backgroundColor);
   };
   const found = [];
-  for (const element of document.querySelectorAll('button, p, label, span, h1, a, sub, textarea, input:not([type=radio])')) {
+  const kinds = 'button, p, label, span, h1, a, sub, textarea, input:not([type=radio])';
+  for (const element of document.querySelectorAll(kinds)) {
     const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
     if (!element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true}) || (!own && !element.value)) continue;
     const style = getComputedStyle(element), [one, other] = [light(parse(style.color)), light(ground(element))];
