@@ -87,7 +87,11 @@ def garment_of(image: Image.Image, parse: Parse, part: Category | None, size: tu
             f"the reference '{name}' shows nothing but its ground (area {seen.mean():.1%}); expected a garment",
             area=float(seen.mean()),
         )
-    hem = _hem(seen, told) if plain and told is not None else None
+    hem = None
+    if told is not None and plain:
+        hem = _hem(seen, told)
+    elif told is not None and told != "lower" and found.mean() >= SMALLEST:  # an outline may miss a leg
+        hem = _hem(cleaned(shows(parse, KINDS[told])), told)
     return Garment(_laid(image, _box(seen), size, color), told, False, hem)
 
 
@@ -126,6 +130,8 @@ def _of(parse: Parse, part: Category, name: str) -> Mask:
 def _hem(shape: Mask, part: Category) -> float | None:
     """How far down the legs a garment of a shape reaches that is laid flat: by its length, measured in its own widths.
     None for what is open down its middle, as coats are."""
+    if not shape.any():
+        return None
     left, top, right, bottom = _box(shape)
     rows = shape[top:bottom, left:right]
     high = len(rows)

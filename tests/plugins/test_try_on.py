@@ -188,6 +188,11 @@ def test_how_long_a_garment_is_can_be_read_off_it(part, kind, hem):
     image = garment(parser, figure, part, size=(150, 200))
     found = garment_of(image, parser.parse(image), part, (96, 128), "garment")
     assert found.hem == hem
+    parse = parser.parse(image)
+    ground = np.random.default_rng(1).integers(0, 255, (200, 150, 3), np.uint8)
+    busy = Image.fromarray(np.where((parse == Part.BACKGROUND)[..., None], ground, np.asarray(image)))
+    found = garment_of(busy, parse, part, (96, 128), "garment")
+    assert found.hem in ([None] if part == "lower" else [hem, hem + 0.25])
     pixels, parse = drawn(figure)
     worn = garment_of(Image.fromarray(pixels), parse, part, (96, 128), "garment")
     assert worn.hem in (hem, hem - 0.25)
