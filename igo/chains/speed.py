@@ -20,6 +20,8 @@ SPEEDS: dict[Speed, Steps] = {
     "turbo": ENGINE,
 }
 """What each is made of; ``"turbo"`` of an adapter for few steps too, which is the checkpoint's."""
+QUICK = ("mini/tryon",)
+"""Checkpoints that paint in few steps as they are: between those nothing can be kept."""
 ADAPTERS = {"mini": ("mini/turbo", embedded.WEIGHTS / "turbo")}
 """Adapters for few steps, by the checkpoint that each was made for, and where this installation has them."""
 SUCH_AS = (
@@ -31,7 +33,8 @@ SUCH_AS = (
 def speed(name: Speed, checkpoint: str = "mini", few_steps: str | None = None) -> list[object]:
     """The steps for a speed, to stand after a base: ``igo.Chain(igo.TextToImage("mini"), *igo.speed("fast"))``.
 
-    ``"exact"`` is the picture as it is; ``"fast"`` keeps deep features between steps (``Caching``), ``"turbo"`` takes
+    ``"exact"`` is the picture as it is; ``"fast"`` keeps deep features between steps (``Caching``; nothing for a
+    ``checkpoint`` of few steps), ``"turbo"`` takes
     few steps (``FewSteps``) by `mini`'s own adapter, or by ``few_steps``, a file or a hub's name, for another
     ``checkpoint``. What they give up is on the picture's record.
 
@@ -41,7 +44,8 @@ def speed(name: Speed, checkpoint: str = "mini", few_steps: str | None = None) -
         raise SettingsError(f"speed is {name!r}; {did_you_mean(str(name), get_args(Speed))}")
     if few_steps is not None and name != "turbo":
         raise SettingsError(f"few_steps is {few_steps!r}, which is for speed='turbo'; this is {name!r}")
-    made = [registry.load(use)(**settings) for use, settings in SPEEDS[name]]
+    steps = ENGINE if name == "fast" and checkpoint in QUICK else SPEEDS[name]
+    made = [registry.load(use)(**settings) for use, settings in steps]
     if name == "turbo":
         own, place = ADAPTERS.get(checkpoint, (None, None))
         adapter = few_steps or (own if place is not None and place.is_dir() else None)

@@ -73,7 +73,8 @@ def tryon(
         float | None, typer.Option(help="How closely to follow the garment [the model's own].")
     ] = None,
     speed: Annotated[
-        Literal["exact", "fast"], typer.Option(help="exact, or fast: about twice as quick, nearly the same.")
+        Literal["exact", "fast"],
+        typer.Option(help="exact, or fast: about twice as quick, nearly the same (mini/tryon is quick as it is)."),
     ] = "exact",
     device: options.Device = None,
     dtype: options.Dtype = None,
@@ -113,7 +114,7 @@ def tryon(
     steps = [
         step(reference=name, part=parts[min(number, len(parts) - 1)], **settings) for number, name in enumerate(names)
     ]
-    chain = Chain(*steps, *quicker(speed), runtime=options.runtime_of(device, dtype, commercial))
+    chain = Chain(*steps, *quicker(speed, model), runtime=options.runtime_of(device, dtype, commercial))
     seed = drawn_seed() if seed is None else seed  # the same for all
     if people is not None and garments is not None:
         from igo.cli.fittings import everybody

@@ -17,6 +17,7 @@ def test_each_is_made_of_plugins(tmp_path, monkeypatch):
     monkeypatch.setitem(speeds.ADAPTERS, "mini", ("mini/turbo", tmp_path))
     assert igo.speed("exact") == []
     assert igo.speed("fast", "any") == [Caching(5, last=0)]
+    assert igo.speed("fast", "mini/tryon") == []
     assert igo.speed("turbo") == [FewSteps("mini/turbo")]
     assert igo.speed("turbo", "any", few_steps="lcm.safetensors") == [FewSteps("lcm.safetensors")]
     assert set(speeds.SPEEDS) == {"exact", "fast", "turbo"}
