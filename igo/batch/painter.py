@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,13 @@ from igo.errors import CancelledError, ImageError
 from igo.files import reason
 
 if TYPE_CHECKING:
-    from igo import Look
+    from igo import Frame, Look
     from igo.images import Mask, Picture
 
 KEPT = 4
 """Pictures that are kept for the next row, which is often of the same photo."""
-FIGURES = ("area", "confidence", "seam")
-"""What results tell of what steps report."""
+FIGURES: Mapping[str, Callable[[list[float]], float]] = {"area": max, "confidence": min, "seam": max}
+"""What results tell of what steps report, themselves or of their zone, and of several steps the worst."""
 
 
 class Painter:
@@ -98,10 +98,9 @@ class Painter:
                 if isinstance(error.__cause__, OSError):
                     raise
                 return {"status": "failed", "error": told(error)}
-            figures = {key: entry.report[key] for entry in frame.history for key in FIGURES if _is_number(entry, key)}
             size = {"width": frame.image.width, "height": frame.image.height}
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            pictures.append({"file": name, "sha256": sha256, "seed": frame.seed, **size, **figures})
+            pictures.append({"file": name, "sha256": sha256, "seed": frame.seed, **size, **_figures(frame)})
         notes = [
             f"{entry.step}: {entry.report['note']}"
             for frame in look
@@ -135,8 +134,15 @@ def _relative(path: str, folder: Path) -> str:
         return path
 
 
-def _is_number(entry: Any, key: str) -> bool:
-    value = entry.report.get(key)
+def _figures(frame: Frame) -> dict[str, float]:
+    """The figures that a picture's history has, each the worst of all steps."""
+    reports = [entry.report for entry in frame.history]
+    reports += [report["zone"] for report in reports if isinstance(report.get("zone"), Mapping)]
+    found = {name: [report[name] for report in reports if _is_number(report.get(name))] for name in FIGURES}
+    return {name: FIGURES[name](values) for name, values in found.items() if values}
+
+
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -18,7 +18,7 @@ THUMBNAIL = 512, 256
 PNG = 512
 """Pixels of a picture's longer side, where it is shown by itself."""
 MOST = 16
-"""Pictures in a strip; of more it says how many there are."""
+"""Pictures in a strip, of more of which it says how many there are; and values of a table within a table."""
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = _SHORT.maxset = _SHORT.maxfrozenset = 12
@@ -54,7 +54,8 @@ def plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items())
+        told = [f"{key}: {plain(inner)}" for key, inner in value.items() if inner not in (None, "")]
+        return f"{', '.join(told[:MOST])}{', …' if len(told) > MOST else ''}"
     return short(value)
 
 

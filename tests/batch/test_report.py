@@ -30,7 +30,8 @@ class Judge:
     def postprocess(self, frame, request):
         if "nothing" in request.prompt:
             raise NothingFoundError(f"no {HOSTILE}", area=0.0, confidence=0.25)
-        return frame.noted(seam=frame.seed / 10, area=0.125, confidence=0.5, note=HOSTILE)
+        frame = frame.noted(seam=frame.seed / 10, area=0.125, confidence=None, note=HOSTILE)
+        return frame.noted(seam=None, area=0.1, confidence=0.75, zone={"seam": 0.05, "confidence": 0.5, "area": True})
 
 
 @pytest.fixture

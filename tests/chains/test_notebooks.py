@@ -135,7 +135,7 @@ def test_frames_show_their_layers_and_history():
     )
     parsed = shown(replace(frame, nsfw_content_detected=True))
     assert parsed.tags.count("img") == 2
-    for text in ("seed 3, flagged by the safety checker", f"text {HOSTILE}", HOSTILE):
+    for text in ("seed 3, flagged by the safety checker", f"text: {HOSTILE}", HOSTILE):
         assert text in parsed.text
     assert "table" not in shown(igo.Frame(Image.new("RGB", (8, 6)))).tags
 
