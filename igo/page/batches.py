@@ -148,6 +148,8 @@ def _unzip(upload: Path, place: Path) -> None:
                 _check_name(entry)
                 if PurePosixPath(entry.filename).suffix.lower() in (*TABLES, *PICTURES):
                     _copy(opened, entry, place)
+    except PlanError:
+        raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise PlanError(f"the zip can't be read ({' '.join(str(error).split())}); pack it again") from error
 

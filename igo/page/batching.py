@@ -10,7 +10,7 @@ import gradio as gr
 
 from igo.errors import PlanError
 from igo.page import cards, parts, telling
-from igo.page.batches import TABLES, Batch, Followed, unpacked
+from igo.page.batches import Batch, Followed, unpacked
 from igo.page.painting import Progress
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def build(studio: Studio, stage: Stage) -> None:
         "or in a zip with the pictures that it names.",
         elem_classes="igo-help",
     )
-    upload = gr.File(label="Zip or table", file_types=[".zip", *TABLES], type="filepath", elem_id="batch-file")
+    upload = gr.File(label="Zip or table", type="filepath", elem_id="batch-file")
     prompt = gr.Textbox("", label="Prompt", info="For a zip without a table: of each picture.", elem_id="batch-prompt")
     with gr.Accordion("The chain that each row is painted by", open=False):
         chain = gr.Textbox(

@@ -47,10 +47,10 @@ class Stage:
             telling.said("What you ask for is painted here."), elem_classes="igo-status", elem_id="status"
         )
         with gr.Row():
-            self.cancel = gr.Button("Cancel", min_width=120, elem_id="cancel")
-            self.another = gr.Button("Another seed", min_width=120, elem_id="another")
-            self.again = gr.Button("Paint it again", min_width=120, elem_id="again")
-            self.onward = gr.Button("Go on with it", min_width=120, elem_id="onward")
+            self.cancel = gr.Button("Cancel", min_width=120, size="md", elem_id="cancel")
+            self.another = gr.Button("Another seed", min_width=120, size="md", elem_id="another")
+            self.again = gr.Button("Paint it again", min_width=120, size="md", elem_id="again")
+            self.onward = gr.Button("Go on with it", min_width=120, size="md", elem_id="onward")
         self.result = gr.Gallery(
             label="Result",
             preview=True,

@@ -30,7 +30,6 @@ def main():
             page = browser.new_page(viewport={"width": 1200, "height": 860})
             page.set_default_timeout(PATIENCE)
             dressed(page, address)
-            chained(page)
             browser.close()
     finally:
         server.terminate()
@@ -54,17 +53,8 @@ def dressed(page, address):
     save(page, "page-dress.png")
 
 
-def chained(page):
-    """A chain's steps as cards."""
-    page.get_by_role("tab", name="Chain").click()
-    page.click("#chain-add")
-    page.get_by_label("scale", exact=False).first.wait_for()
-    page.wait_for_timeout(1000)
-    save(page, "page-chain.png", box={"x": 0, "y": 0, "width": 600, "height": 860})
-
-
-def save(page, name, box=None):
-    shot = Image.open(BytesIO(page.screenshot(full_page=box is None, clip=box))).convert("RGB")
+def save(page, name):
+    shot = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
     shot.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(DOCS / "images" / name, optimize=True)
     print(name, (DOCS / "images" / name).stat().st_size)
 

@@ -72,7 +72,7 @@ def test_who_wants_no_more_keeps_what_is_done(tmp_path):
     "name", ["../out.png", "/etc/out.png", "a/../../out.png", "..\\out.png", "C:\\out.png", "a\nb.png"]
 )
 def test_names_that_lead_elsewhere_are_refused(name, zipped, tmp_path):
-    with pytest.raises(PlanError, match="expected names of files within it"):
+    with pytest.raises(PlanError, match=r"^the zip has a file called .* expected names of files within it"):
         unpacked(zipped({name: picture()}), tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith("out")]
     assert not list((tmp_path / "batches").iterdir()), "nothing is left of it"
