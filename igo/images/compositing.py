@@ -6,6 +6,8 @@ ring around it (`color_matched`), and blended in (`composite`); `seam_score` say
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,8 @@ LARGEST_SHIFT = 24.0
 """Levels."""
 SMALLEST_STEP = 0.5
 """Levels that are added to both sides of a seam's score, so that plain colours have one."""
+STRIP = 256
+"""Rows of a picture that are compared at once, so that a large photo isn't held several times over."""
 
 
 def composite(original: Image.Image, painted: Image.Image, mask: Image.Image, feather: float = 4.0) -> Image.Image:
@@ -42,19 +46,18 @@ def composite(original: Image.Image, painted: Image.Image, mask: Image.Image, fe
         raise LayerError(
             f"the mask is {mask.width}x{mask.height}; expected {original.width}x{original.height} like the picture"
         )
-    zone = np.asarray(mask.convert("L"))
-    before = np.asarray(original)
-    after = before.copy()
+    made = original.copy()
     box = mask.getbbox()
-    if box is not None:  # blending is done where something can change: a large photo's zone is often small
-        part = _around(box, 1)  # with the nearest pixels outside, to which the feather measures its distance
-        opacity = zone[part].astype(np.float32) / 255 * _inward(zone[part], feather)
-        start = before[part].astype(np.float32)
-        blended = start + (np.asarray(painted)[part].astype(np.float32) - start) * opacity[..., None]
-        after[part] = np.rint(blended).astype(np.uint8)
-    if _differs(after, before, zone == 0):
-        raise ImageError("pixels outside the zone were about to change; nothing was written, please report this")
-    return Image.fromarray(after)
+    if box is not None:  # all is done where something can change: a large photo's zone is often small
+        part = _around(box, 1, mask.size)  # with the nearest pixels outside, to which the feather measures its distance
+        zone, before, after = (np.asarray(image.crop(part)) for image in (_gray(mask), original, painted))
+        opacity = zone.astype(np.float32) / 255 * _inward(zone, feather)
+        start = before.astype(np.float32)
+        blended = np.rint(start + (after.astype(np.float32) - start) * opacity[..., None]).astype(np.uint8)
+        if _differs(blended, before, zone == 0):
+            raise ImageError("pixels outside the zone were about to change; nothing was written, please report this")
+        made.paste(Image.fromarray(blended), part[:2])
+    return made
 
 
 def restored_outside(original: Image.Image, painted: Image.Image, mask: Image.Image) -> Image.Image:
@@ -62,11 +65,11 @@ def restored_outside(original: Image.Image, painted: Image.Image, mask: Image.Im
 
     For pictures whose zone is blended already, by a base that may not have kept the rest.
     """
-    before, after = np.asarray(original), np.asarray(painted)
-    outside = np.asarray(mask.convert("L")) == 0
-    if not _differs(after, before, outside):
+    mask = _gray(mask)
+    strips = (np.asarray(image.crop(part)) for part in _strips(mask.size) for image in (painted, original, mask))
+    if not any(_differs(one, other, zone == 0) for one, other, zone in zip(strips, strips, strips, strict=True)):
         return painted
-    return Image.fromarray(np.where(outside[..., None], before, after))
+    return Image.composite(painted, original, mask.point(lambda value: 255 if value else 0))
 
 
 def context_box(mask: Image.Image, context: float, least: tuple[int, int]) -> Box:
@@ -105,16 +108,17 @@ def color_matched(painted: Image.Image, original: Image.Image, mask: Image.Image
     smoothed from the ring into the zone (normalised convolution, Knutsson & Westin), is taken back. Shifts of more than
     ``LARGEST_SHIFT`` levels are differences of content and don't count. Without a ring nothing changes.
     """
-    part = _around(mask.getbbox() or (0, 0, 0, 0), ring)
-    zone = np.asarray(mask.convert("L"))[part] > 0
-    after = np.asarray(painted)[part].astype(np.float32)
-    shift = np.asarray(original)[part].astype(np.float32) - after
+    part = _around(mask.getbbox() or (0, 0, 0, 0), ring, mask.size)
+    zone = np.asarray(_gray(mask).crop(part)) > 0
+    after = np.asarray(painted.crop(part)).astype(np.float32)
+    shift = np.asarray(original.crop(part)).astype(np.float32) - after
     known = _grown(zone, ring) & ~zone & (np.abs(shift).max(axis=2, initial=0) <= LARGEST_SHIFT)
     if not known.any():
         return painted
-    moved = np.asarray(painted).copy()
-    moved[part] = np.rint(np.clip(after + _spread(shift, known, ring), 0, 255)).astype(np.uint8)
-    return Image.fromarray(moved)
+    moved = painted.copy()
+    values = np.rint(np.clip(after + _spread(shift, known, ring), 0, 255)).astype(np.uint8)
+    moved.paste(Image.fromarray(values), part[:2])
+    return moved
 
 
 def _spread(values: npt.NDArray[np.float32], known: npt.NDArray[np.bool_], radius: int) -> npt.NDArray[np.float32]:
@@ -135,9 +139,9 @@ def seam_score(image: Image.Image, mask: Image.Image) -> float:
     """How visible the zone's border is in an RGB picture: the mean difference of neighbours across it, over the mean
     difference of neighbours one step inside and one step outside of it. 1 is no seam; nan where there is no border.
     """
-    part = _around(mask.getbbox() or (0, 0, 0, 0), 2)
-    pixels = np.asarray(image)[part].astype(np.float32)
-    zone = np.asarray(mask.convert("L"))[part] > 0
+    part = _around(mask.getbbox() or (0, 0, 0, 0), 2, mask.size)
+    pixels = np.asarray(image.crop(part)).astype(np.float32)
+    zone = np.asarray(_gray(mask).crop(part)) > 0
     across, beside = [], []
     for values, inside in ((pixels, zone), (pixels.swapaxes(0, 1), zone.T)):
         if len(values) < 4:
@@ -153,15 +157,27 @@ def seam_score(image: Image.Image, mask: Image.Image) -> float:
     return float((np.concatenate(across).mean() + SMALLEST_STEP) / (np.concatenate(beside).mean() + SMALLEST_STEP))
 
 
-def _around(box: Box, pixels: int) -> tuple[slice, slice]:
-    """Rows and columns of ``box`` with so many pixels on each side, as far as the picture goes."""
+def _around(box: Box, pixels: int, size: tuple[int, int]) -> Box:
+    """``box`` with so many pixels on each side, as far as a picture of ``size`` goes."""
     left, top, right, bottom = box
-    return slice(max(top - pixels, 0), bottom + pixels), slice(max(left - pixels, 0), right + pixels)
+    return max(left - pixels, 0), max(top - pixels, 0), min(right + pixels, size[0]), min(bottom + pixels, size[1])
+
+
+def _strips(size: tuple[int, int]) -> Iterator[Box]:
+    """All of a picture of ``size`` in boxes of ``STRIP`` rows."""
+    for top in range(0, size[1], STRIP):
+        yield 0, top, size[0], min(top + STRIP, size[1])
+
+
+def _gray(mask: Image.Image) -> Image.Image:
+    """A mask in mode L: itself, where it is in that."""
+    return mask if mask.mode == "L" else mask.convert("L")
 
 
 def _differs(one: Bytes, other: Bytes, where: npt.NDArray[np.bool_]) -> bool:
     """Whether any of the pixels (H×W×3) differ that ``where`` (H×W) names."""
-    return bool((where[..., None] & (one != other)).any())
+    different = one != other
+    return bool(different.any() and (where & different.any(axis=2)).any())
 
 
 def _grown(zone: npt.NDArray[np.bool_], pixels: int) -> npt.NDArray[np.bool_]:

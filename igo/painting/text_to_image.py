@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil, isnan
@@ -139,7 +139,7 @@ class TextToImage:
             given = conditions(request, partial(_fit, request, (job.width, job.height), fitting.view))
             wanted = replace(fitting.job, conditions=given)
             painted = model.diffusion.paint(wanted, partial(_tell, runtime, number, len(parts)))
-            images = self._stitched(part, images, [fitting.restore(image) for image in painted.images])
+            images = self._stitched(part, images, map(fitting.restore, painted.images))
             scales.append(round(fitting.scale, 3))
         zones = [self._zone(image, parts, scales) for image in images]
         flags = model.diffusion.check(images)
@@ -177,18 +177,19 @@ class TextToImage:
             for number, mask in masks
         ]
 
-    def _stitched(self, part: Job, before: Sequence[Image], painted: list[Image]) -> list[Image]:
-        """What was painted of a zone in the job's picture, or in those in which its other zones are painted already."""
+    def _stitched(self, part: Job, before: Sequence[Image], painted: Iterable[Image]) -> list[Image]:
+        """What was painted of a zone in the job's picture, or in those in which its other zones are painted already;
+        one after the other, since each may be a large photo."""
         if part.image is None or part.mask is None:
-            return painted
+            return list(painted)
         from igo.images.compositing import color_matched, composite
 
-        original, mask = part.image, part.mask
-        if self.color_match:
-            ring = max(4, max(original.size) // 64)
-            painted = [color_matched(image, original, mask, ring) for image in painted]
-        pairs = zip(before or [original] * len(painted), painted, strict=True)
-        return [composite(one, other, mask, self.feather) for one, other in pairs]
+        original, mask, made = part.image, part.mask, []
+        for image in painted:
+            if self.color_match:
+                image = color_matched(image, original, mask, ring=max(4, max(original.size) // 64))
+            made.append(composite(before[len(made)] if before else original, image, mask, self.feather))
+        return made
 
     def _zone(self, image: Image, parts: Sequence[Job], scales: Sequence[float]) -> dict[str, Any]:
         """What there is to say about a zone: its area as a share of the picture, the feather in pixels, how visible the

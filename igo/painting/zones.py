@@ -30,7 +30,7 @@ def apart(mask: Image.Image, native: tuple[int, int], context: float) -> list[Im
     ``native`` (width, height) and ``context`` are those of ``igo.painting.sizing.fitted``.
     """
     pixels = np.asarray(mask)
-    labels, boxes = _components(pixels)
+    labels, block, boxes = _components(pixels)
 
     def scale(some: Iterable[int]) -> float:
         """How long a side of these parts is painted, if they are painted together; at most 1, its own length."""
@@ -49,12 +49,19 @@ def apart(mask: Image.Image, native: tuple[int, int], context: float) -> list[Im
     if len(groups) == 1:
         return [mask]
     groups.sort(key=lambda group: _joint(boxes, group)[1::-1])
-    return [Image.fromarray(np.where(np.isin(labels, group), pixels, 0).astype(np.uint8)) for group in groups]
+    return [_part(pixels, np.isin(labels, group), block) for group in groups]
 
 
-def _components(pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], dict[int, Box]]:
-    """The number of the part that each place of a mask belongs to, and the boxes of the parts. What lies near each
-    other is one part."""
+def _part(pixels: npt.NDArray[np.uint8], blocks: npt.NDArray[np.bool_], block: int) -> Image.Image:
+    """A mask's pixels in these of its blocks."""
+    height, width = pixels.shape
+    inside = blocks.repeat(block, axis=0).repeat(block, axis=1)[:height, :width]
+    return Image.fromarray(np.where(inside, pixels, 0).astype(np.uint8))
+
+
+def _components(pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], int, dict[int, Box]]:
+    """The number of the part that each block of a mask belongs to, how many pixels a side of a block has, and the boxes
+    of the parts. What lies near each other is one part."""
     height, width = pixels.shape
     block = ceil(max(height, width) / LOOK)
     padded = np.pad(pixels > 0, ((0, -height % block), (0, -width % block)))
@@ -69,8 +76,7 @@ def _components(pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], d
         left, top, wide, high = cv2.boundingRect(((near_labels == label) & zone).astype(np.uint8))
         right, bottom = min((left + wide) * block, width), min((top + high) * block, height)
         boxes[label] = left * block, top * block, right, bottom
-    labels = near_labels.repeat(block, axis=0).repeat(block, axis=1)[:height, :width]
-    return np.asarray(labels, np.int32), boxes
+    return np.asarray(near_labels, np.int32), block, boxes
 
 
 def _joint(boxes: Mapping[int, Box], labels: Iterable[int]) -> Box:

@@ -1,6 +1,8 @@
 """Outside the zone not one byte changes, whatever the sizes and shapes."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -260,3 +262,24 @@ def test_a_photograph_of_12_megapixels_changes_in_the_zone_alone(zone):
     assert photo.width * photo.height >= 12e6
     assert not changed[~inside].any()
     assert changed[inside].mean() > 0.9
+
+
+def resident(name):
+    """Bytes of this process in memory: ``VmRSS`` now, ``VmHWM`` at most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's accounting")
+def test_a_large_photo_is_not_held_many_times_over():
+    """A photo of 12 megapixels (3 bytes each) with a small mask; Pillow takes 4 bytes for a pixel."""
+    chain = igo.Chain(Inverting())
+    mask = Image.new("L", (4000, 3000))
+    mask.paste(255, (1800, 1200, 2100, 1600))
+    photo = Image.merge("RGB", [Image.linear_gradient("L").resize(mask.size)] * 3)
+    chain.run("a coat", image=Image.new("RGB", (64, 96)), layers={"mask": Image.new("L", (64, 96), 255)}, seed=1)
+    Path("/proc/self/clear_refs").write_text("5")  # the most is what it is now
+    before = resident("VmRSS")
+    look = chain.run("a coat", image=photo, layers={"mask": mask}, seed=1)
+    assert look.image.size == photo.size
+    assert resident("VmHWM") - before <= 6 * 3 * photo.width * photo.height

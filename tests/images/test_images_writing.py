@@ -288,3 +288,11 @@ def test_links_are_followed_and_others_may_read_the_file(tmp_path):
         os.umask(before)
     assert (tmp_path / "look.png").is_symlink()
     assert stat.S_IMODE((tmp_path / "real" / "look.png").stat().st_mode) == 0o644
+
+
+def test_a_large_png_is_packed_less_tightly_and_just_as_exact(tmp_path):
+    picture = Image.linear_gradient("L").resize((2100, 2000)).convert("RGB")
+    assert picture.width * picture.height > writing.LARGE
+    write_image(picture, tmp_path / "large.png", text={"a": "b"})
+    assert read_image(tmp_path / "large.png").image == picture
+    assert read_text(tmp_path / "large.png") == {"a": "b"}
