@@ -178,13 +178,13 @@ class TextToImage:
         ]
 
     def _stitched(self, part: Job, before: Sequence[Image], painted: Iterable[Image]) -> list[Image]:
-        """What was painted of a zone in the job's picture, or in those in which its other zones are painted already;
-        one after the other, since each may be a large photo."""
+        """What was painted of a zone, in the job's picture or where its other zones are painted, one by one."""
         if part.image is None or part.mask is None:
             return list(painted)
         from igo.images.compositing import color_matched, composite
 
-        original, mask, made = part.image, part.mask, []
+        original, mask = part.image, part.mask
+        made: list[Image] = []
         for image in painted:
             if self.color_match:
                 image = color_matched(image, original, mask, ring=max(4, max(original.size) // 64))
