@@ -14,7 +14,9 @@ from igo import Chain
 from igo.batch.chains import Chains
 from igo.batch.journal import JOURNAL, Journal, opened, read_journal
 from igo.batch.naming import Names, check_apart
+from igo.batch.on_ray import RayPainters
 from igo.batch.painter import Painter
+from igo.batch.places import check_place, is_url
 from igo.batch.plan import Plan, read_plan
 from igo.batch.result import Result, Summary
 from igo.batch.tasks import Task, tasks_of
@@ -47,10 +49,12 @@ def stream(
     that is in the journal is painted twice, but rows whose settings, inputs, chain or versions have changed since.
 
     Options: ``name`` is the pictures' names (``"{id}-{seed}.png"``). ``workers`` is the number of processes that paint,
-    each with models of its own; without it this one does. ``batch_size`` is how many rows a GPU paints at once (what a
-    batch paints equals what its rows paint alone up to rounding; on CPUs to the last bit). ``retry_failed`` tries rows
-    again that have failed, ``strict`` refuses rows that have changed, ``limit`` ends after so many rows, ``observers``
-    hear of the chains' runs in this process.
+    each with models of its own; without it this one does. ``ray`` is the address of a Ray cluster that paints instead,
+    ``"auto"`` for the one that runs here; ``workers`` is the number of its actors then. ``pictures`` is a URL that they
+    go to, in place of ``out``: any that fsspec reaches, such as s3://bucket/looks. ``batch_size`` is how many rows
+    a GPU paints at once (what a batch paints equals what its rows paint alone up to rounding; on CPUs to the last bit).
+    ``retry_failed`` tries rows again that have failed, ``strict`` refuses rows that have changed, ``limit`` ends after
+    so many rows, ``observers`` hear of the chains' runs in this process.
 
     Raises ``PlanError`` for what is wrong with the plan, ``JournalError`` for a folder in which another run is at work,
     and other ``IGOError``, all before any work; ``ImageError`` and ``JournalError`` where the disk takes no more.
@@ -83,6 +87,8 @@ class Batch:
         *,
         name: str = NAME,
         workers: int | None = None,
+        ray: str | None = None,
+        pictures: str | None = None,
         batch_size: int = 1,
         retry_failed: bool = False,
         strict: bool = False,
@@ -93,15 +99,17 @@ class Batch:
             if value is not None and value < 1:
                 raise SettingsError(f"{option} is {value}; expected at least 1")
         self.folder = at_home(out)
-        self.workers, self.batch_size, self.limit = workers, batch_size, limit
+        self.workers, self.ray, self.batch_size, self.limit = workers, ray, batch_size, limit
         self.retry_failed, self.strict = retry_failed, strict
         self.observers = tuple(observers)
         self.summary = Summary()
         check_folder(self.folder)
+        if pictures is not None:
+            check_place(pictures)
         read = plan if isinstance(plan, Plan) else read_plan(plan)
         self.chains = Chains(read, chain)
         self.chains.check(read)
-        self.tasks = list(tasks_of(read, self.chains, Names(name)))
+        self.tasks = list(tasks_of(read, self.chains, Names(name), pictures))
         inputs = {path for row in read for path in (*row.pictures.values(), *filter(None, [row.chain]))}
         check_apart(self.folder, (name for task in self.tasks for name in task.files), inputs)
 
@@ -156,23 +164,27 @@ class Batch:
 
     def _painted(self, tasks: list[Task], journal: Journal) -> Iterator[Result]:
         groups = (tasks[start : start + self.batch_size] for start in range(0, len(tasks), self.batch_size))
-        if self.workers is None:
-            painter: Painter | Workers = Painter(self.chains, self.folder, self.batch_size, self.observers)
-        else:
+        painter: Painter | Workers | RayPainters
+        if self.ray is not None:
+            painter = RayPainters(self.ray, self.workers, self.chains, self.folder, self.batch_size)
+        elif self.workers is not None:
             painter = Workers(self.workers, self.chains, self.folder, self.batch_size)
+        else:
+            painter = Painter(self.chains, self.folder, self.batch_size, self.observers)
         with closing(painter.paint(groups)) as results:
             for result in results:
                 journal.append(result)
                 yield result
 
     def _is_there(self, result: Result) -> bool:
-        """Whether all of a row's pictures are still in the folder."""
-        return all((self.folder / picture["file"]).is_file() for picture in result.pictures)
+        """Whether all of a row's pictures are still in the folder; what is elsewhere isn't looked for."""
+        names = [picture["file"] for picture in result.pictures]
+        return all(is_url(name) or (self.folder / name).is_file() for name in names)
 
     def _check_free(self) -> None:
         for task in self.tasks:
             for name in task.files:
-                if os.path.lexists(self.folder / name):
+                if not is_url(name) and os.path.lexists(self.folder / name):
                     raise PlanError(
                         f"{str(self.folder / name)!r} is already there, and no {JOURNAL} that says it is this batch's; "
                         "choose another folder"

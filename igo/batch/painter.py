@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from igo import together
 from igo.batch.chains import Chains
+from igo.batch.places import save
 from igo.batch.result import Result, told
 from igo.batch.tasks import Task
 from igo.errors import CancelledError, ImageError
@@ -91,15 +91,13 @@ class Painter:
         """What a result tells of a look, whose pictures are on the disk then."""
         pictures = []
         for index, (frame, name) in enumerate(zip(look, task.files, strict=True)):
-            path = self.folder / name
             try:
-                look.save_frame(index, path)
+                sha256 = save(look, index, self.folder, name)
             except ImageError as error:
                 if isinstance(error.__cause__, OSError):
                     raise
                 return {"status": "failed", "error": told(error)}
             size = {"width": frame.image.width, "height": frame.image.height}
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             pictures.append({"file": name, "sha256": sha256, "seed": frame.seed, **size, **_figures(frame)})
         notes = [
             f"{entry.step}: {entry.report['note']}"

@@ -30,7 +30,7 @@ class Result:
     changes: Mapping[str, Any] = field(default_factory=dict)
     """The row's own settings of the chain's steps, by ``"STEP.SETTING"``."""
     pictures: Sequence[Mapping[str, Any]] = ()
-    """For each picture its ``file``, ``sha256``, ``seed``, ``width`` and ``height``; and the largest ``area``,
+    """For each picture its ``file`` (or URL), ``sha256``, ``seed``, ``width`` and ``height``; and the largest ``area``,
     the least ``confidence`` and the worst ``seam`` that its steps reported, where they did."""
     notes: Sequence[str] = ()
     """What the pictures' histories note."""

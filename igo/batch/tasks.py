@@ -26,13 +26,16 @@ class Task:
     contents: Mapping[str, str]
     """The SHA-256 of each of the row's pictures."""
     files: tuple[str, ...]
-    """The names of what it makes, relative to the batch's folder."""
+    """The names of what it makes, relative to the batch's folder, or URLs."""
     digest: Mapping[str, str]
     attempts: int = 1
 
 
-def tasks_of(plan: Plan, chains: Chains, names: Names) -> Iterator[Task]:
-    """A task for each row. Raises ``IGOError`` for names that clash, and inputs that can't be read."""
+def tasks_of(plan: Plan, chains: Chains, names: Names, pictures: str | None = None) -> Iterator[Task]:
+    """A task for each row; ``pictures`` is the URL that these go to, if they leave the folder.
+
+    Raises ``IGOError`` for names that clash, and inputs that can't be read.
+    """
     contents: dict[str, str] = {}
     for row in plan:
         settings = chains.settings(row)
@@ -42,6 +45,8 @@ def tasks_of(plan: Plan, chains: Chains, names: Names) -> Iterator[Task]:
                 with refusing(path, PlanError):
                     contents[path] = file_digest(Path(path))
         files = tuple(names.of(row, settings["seed"], settings.get("num_images", 1)))
+        if pictures is not None:
+            files = tuple(f"{pictures.rstrip('/')}/{name}" for name in files)
         found = {name: contents[path] for name, path in sorted(row.pictures.items())}
         chain, versions = chains.digests(row)
         digest = {

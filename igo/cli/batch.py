@@ -66,6 +66,10 @@ def run(
     chain: Annotated[Path | None, typer.Option(help="The chain's file, for rows that name none.")] = None,
     name: Annotated[str, typer.Option(help="What pictures are called, by {id}, {seed} and {row}.")] = "{id}-{seed}.png",
     workers: Annotated[int | None, typer.Option(help="Processes that paint; by default this one does.")] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="The Ray cluster that paints: auto (the one here), or its address.")
+    ] = None,
+    pictures: Annotated[str | None, typer.Option(help="Where pictures go, if not to --out: s3://...")] = None,
     batch_size: Annotated[int, typer.Option(help="How many rows a GPU paints at once.")] = 1,
     limit: Annotated[int | None, typer.Option(help="Paint no more rows than so many, this time.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try rows again that have failed.")] = False,
@@ -83,6 +87,8 @@ def run(
             out,
             name=name,
             workers=workers,
+            ray=ray,
+            pictures=pictures,
             batch_size=batch_size,
             limit=limit,
             retry_failed=retry_failed,

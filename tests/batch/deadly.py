@@ -10,13 +10,12 @@ import igo
 
 @dataclass(frozen=True)
 class Deadly:
-    """Prompts with a signal's name in them are the end of the process; with "once", if it wasn't before."""
-
-    folder: str
+    """Prompts with a signal's name in them are the end of the process; with "once", if it wasn't before: the folder
+    that the environment names knows."""
 
     @igo.hookimpl
     def generate(self, request, inner):
-        once = Path(self.folder, f"{request.seed}")
+        once = Path(os.environ["DIED"], f"{request.seed}")
         if "once" not in request.prompt or not once.exists():
             for name in ("SIGSEGV", "SIGKILL"):
                 if name in request.prompt:

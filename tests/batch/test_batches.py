@@ -215,6 +215,23 @@ def test_names_may_have_folders(tmp_path, chain):
     assert (tmp_path / "looks" / "blue" / "002.webp").is_file()
 
 
+def test_pictures_may_go_elsewhere(tmp_path, chain):
+    batches.run(ROWS, chain, tmp_path / "looks")
+    elsewhere = {"pictures": f"file://{tmp_path}/bucket/"}
+    assert batches.run(ROWS, chain, tmp_path / "more", **elsewhere).painted == 4
+    assert pictures(tmp_path / "bucket") == pictures(tmp_path / "looks")
+    assert [path.name for path in (tmp_path / "more").iterdir()] == [batches.JOURNAL]
+    assert lines(tmp_path / "more")[0]["pictures"][0]["file"] == f"file://{tmp_path}/bucket/red-7.png"
+    assert batches.run(ROWS, chain, tmp_path / "more", **elsewhere).kept == 4
+    assert batches.run(ROWS, chain, tmp_path / "more", pictures=f"file://{tmp_path}/other").painted == 4
+    for url in ("looks", "nowhere://bucket"):
+        with pytest.raises(SettingsError, match="pictures is"):
+            batches.run(ROWS, chain, tmp_path / "less", pictures=url)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ImageError, match=r"red-7.png' can't be written: "):
+        batches.run(ROWS, chain, tmp_path / "less", pictures=f"file://{tmp_path}/file/in")
+
+
 def test_a_damaged_journal_is_told_by_its_line(tmp_path, chain):
     batches.run(ROWS, chain, tmp_path / "looks")
     path = tmp_path / "looks" / journals.JOURNAL

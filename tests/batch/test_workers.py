@@ -17,13 +17,14 @@ from tests.batch.test_batches import ROWS, lines, pictures
 from tests.pages import ROOT
 
 
-def test_what_workers_die_of_fails_and_the_rest_is_painted(tmp_path):
+def test_what_workers_die_of_fails_and_the_rest_is_painted(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIED", str(tmp_path))
     rows = [
         *ROWS,
         {"id": "once", "prompt": "once SIGKILL", "seed": 1},
         {"id": "ever", "prompt": "SIGSEGV", "seed": 2},
     ]
-    summary = batches.run(rows, igo.Chain(PaintedBase(), Deadly(str(tmp_path))), tmp_path / "looks", workers=2)
+    summary = batches.run(rows, igo.Chain(PaintedBase(), Deadly()), tmp_path / "looks", workers=2)
     assert (summary.painted, summary.failed) == (5, {"WorkerError": 1})
     results = batches.read_journal(tmp_path / "looks")
     assert (results["once"].status, results["once"].attempts) == ("done", 2)
@@ -31,7 +32,7 @@ def test_what_workers_die_of_fails_and_the_rest_is_painted(tmp_path):
         "kind": "WorkerError",
         "message": "workers died of it 2 times, the last by signal SIGSEGV",
     }
-    batches.run(rows[:-1], igo.Chain(PaintedBase(), Deadly(str(tmp_path))), tmp_path / "here")
+    batches.run(rows[:-1], igo.Chain(PaintedBase(), Deadly()), tmp_path / "here")
     assert pictures(tmp_path / "looks") == pictures(tmp_path / "here")
     assert not list((tmp_path / "looks").glob(".igo-*"))
 

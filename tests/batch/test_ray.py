@@ -1,0 +1,53 @@
+"""On a real Ray cluster of two nodes, of which one is killed in the middle."""
+
+import sys
+
+import pytest
+
+import igo
+from igo import batch as batches
+from igo.errors import SettingsError
+from igo.testing import PaintedBase
+from tests.batch.deadly import Deadly
+from tests.batch.test_batches import ROWS, lines, pictures
+from tests.pages import ROOT
+
+NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """Two nodes."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("DIED", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the workers, which import what is tested
+    made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    made.add_node(**NODE)
+    yield made
+    made.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's own: of what it deprecates itself, and of files that it leaves open
+def test_a_node_that_is_killed_costs_nothing(tmp_path, cluster):
+    rows = [{"id": f"look-{n}", "prompt": f"coat {n}", "seed": 1000 + n} for n in range(40)]
+    rows += [{"id": "once", "prompt": "once SIGKILL", "seed": 1}]
+    chain = igo.Chain(PaintedBase(), Deadly())
+    batch = batches.batch.Batch(rows, chain, tmp_path / "looks", workers=2, ray=cluster.address)
+    for number, _ in enumerate(batch.results()):
+        if number == 10:
+            cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    assert (batch.summary.painted, batch.summary.failed) == (41, {})
+    assert sorted(line["id"] for line in lines(tmp_path / "looks")) == sorted(row["id"] for row in rows)
+    assert batches.run(rows, chain, tmp_path / "looks", strict=True).kept == 41
+    batches.run(rows, chain, tmp_path / "here")
+    assert pictures(tmp_path / "looks") == pictures(tmp_path / "here")
+    assert not list((tmp_path / "looks").glob(".igo-*"))
+
+
+def test_without_ray_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(SettingsError, match=r"pip install 'igo\[ray\]'"):
+        batches.run(ROWS, igo.Chain(PaintedBase()), tmp_path / "looks", ray="auto")
