@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from igo.page.studio import Studio
 
 WORDS, PICTURE = "words", "a picture of it"
+ADDS, TAKES = "is painted too", "is taken away"
 PARTS = ["auto", "upper", "lower", "dress"]
 
 
@@ -34,14 +35,15 @@ def build(studio: Studio, stage: Stage) -> Any:
         part = gr.Dropdown(PARTS, value="auto", label="It takes the place of")
     with gr.Accordion("The zone that is painted", open=False, elem_id="dress-zone"):
         gr.Markdown(
-            "Find it, and mend it with brush and eraser; or draw it. Outside of it nothing changes. "
-            "While nothing is drawn here, it is found anew.",
+            "Find it, and add to it or take away from it with the brush; or draw it. Outside of it nothing changes. "
+            "While nothing stands here, it is found anew.",
             elem_classes="igo-help",
         )
         with gr.Row():
             find = gr.Button("Find it", elem_id="dress-find")
             draw = gr.Button("Draw it", elem_id="dress-draw")
-        editor = zones.editor()
+        brush = gr.Radio([ADDS, TAKES], value=ADDS, label="What is drawn", elem_id="dress-brush")
+        editor, found_zone = zones.editor(), gr.State(None)
     button = gr.Button("Dress", variant="primary", elem_id="dress-paint")
     with gr.Accordion("More settings", open=False):
         candidates = gr.Slider(1, 4, 1, step=1, label="Candidates", info="So many are painted; the best one is taken.")
@@ -69,6 +71,8 @@ def build(studio: Studio, stage: Stage) -> Any:
         garment: Picture | None = None,
         part: str = "auto",
         zone: dict[str, Any] | None = None,
+        brush: str = ADDS,
+        found: Any = None,
         candidates: int = 1,
         prompt: str = "",
         negative_prompt: str = "",
@@ -80,7 +84,7 @@ def build(studio: Studio, stage: Stage) -> Any:
             raise SettingsError("there is no picture of somebody; upload one, or take or paste it")
         made = chain(how, target, to, garment, part, int(candidates))
         references = {"garment": garment} if how == PICTURE and garment is not None else {}
-        drawn = zones.drawn(zone, person.image.size)
+        drawn = zones.edited(found, zones.drawn(zone, person.image.size), brush != TAKES)
         layers = {} if drawn is None else {"mask": drawn}
         settings = parts.given(
             negative_prompt=negative_prompt or "",
@@ -99,16 +103,17 @@ def build(studio: Studio, stage: Stage) -> Any:
 
     def found(
         person: Picture | None, how: str, target: str, to: str, garment: Picture | None, part: str
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], Any]:
         if person is None:
             raise SettingsError("there is no picture of somebody; upload one, or take or paste it")
         references = {} if garment is None else {"garment": garment}
-        return zones.shown(person, chain(how, target, to, garment, part, 1).layer("mask", person, references))
+        mask = chain(how, target, to, garment, part, 1).layer("mask", person, references)
+        return zones.shown(person, mask), mask
 
-    def blank(person: Picture | None) -> dict[str, Any]:
+    def blank(person: Picture | None) -> tuple[dict[str, Any], Any]:
         if person is None:
             raise SettingsError("there is no picture of somebody; upload one, or take or paste it")
-        return zones.shown(person, None)
+        return zones.shown(person, None), None
 
     how.change(
         lambda how: (gr.Group(visible=how == WORDS), gr.Group(visible=how == PICTURE)),
@@ -119,13 +124,14 @@ def build(studio: Studio, stage: Stage) -> Any:
     )
     asking = [person, how, target, to, garment, part]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-    find.click(parts.plainly(found), asking, editor, concurrency_id=PAINTING, concurrency_limit=1, **quiet)
-    draw.click(parts.plainly(blank), person, editor, **quiet)
-    person.change(lambda: None, None, editor, **quiet)
+    both = [editor, found_zone]
+    find.click(parts.plainly(found), asking, both, concurrency_id=PAINTING, concurrency_limit=1, **quiet)
+    draw.click(parts.plainly(blank), person, both, **quiet)
+    person.change(lambda: (None, None), None, both, **quiet)
     stage.on(
         button,
         asked,
-        [*asking, editor, candidates, prompt, negative, steps, guidance, seed],
+        [*asking, editor, brush, found_zone, candidates, prompt, negative, steps, guidance, seed],
         "dress",
         "Change what somebody wears, by words or by a picture of a garment.",
     )

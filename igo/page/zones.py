@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from igo.errors import MaskError
+
 if TYPE_CHECKING:
     import gradio as gr
     from PIL.Image import Image
@@ -39,17 +41,34 @@ def editor() -> gr.ImageEditor:
 
 
 def shown(picture: Picture, mask: Image | None) -> dict[str, Any]:
-    """What the editor shows: the picture on white, made small, and a mask (L) of it as what has been drawn."""
-    from PIL import Image
+    """What the editor shows: the picture on white, made small, and a mask (L) of it as a tint; nothing is drawn yet.
+
+    A part of the picture and no layer, since gradio's editor may lose layers that it is given with a picture.
+    """
 
     small = picture.on_white().copy()
     small.thumbnail((SIDE, SIDE))
-    layers = []
     if mask is not None:
-        layer = Image.new("RGBA", small.size, (*COLOR[:3], 0))
-        layer.putalpha(mask.convert("L").resize(small.size).point([0] * 128 + [COLOR[3]] * 128))
-        layers.append(layer)
-    return {"background": small, "layers": layers, "composite": None}
+        strength = mask.convert("L").resize(small.size).point([0] * 128 + [COLOR[3]] * 128)
+        small.paste(COLOR[:3], (0, 0), strength)
+    return {"background": small, "layers": [], "composite": None}
+
+
+def edited(found: Image | None, drawn: Image | None, adding: bool) -> Image | None:
+    """The mask that was found with what was drawn in addition, or without it; None where neither is.
+
+    Raises ``MaskError`` where nothing is left.
+    """
+    from PIL import ImageChops
+
+    if found is None or drawn is None:
+        return drawn if found is None else found.convert("L")
+    if adding:
+        return ImageChops.lighter(found.convert("L"), drawn)
+    left = ImageChops.subtract(found.convert("L"), drawn)
+    if left.getbbox() is None:
+        raise MaskError("nothing is left of the zone; take less of it away", area=0.0)
+    return left
 
 
 def drawn(value: Mapping[str, Any] | None, size: tuple[int, int]) -> Image | None:

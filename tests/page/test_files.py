@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import igo
-from igo.errors import ImageError
+from igo.errors import ImageError, MaskError
 from igo.images import read_text
 from igo.page import files, telling, zones
 from igo.page.painting import Progress
@@ -72,15 +72,29 @@ def test_a_zone_that_is_shown_is_read_back_and_one_that_is_drawn_has_the_picture
     picture = files.uploaded(tmp_path / "me.png", "Somebody")
     mask = Image.new("L", (1600, 1200))
     mask.paste(255, (400, 300, 800, 900))
-    shown = zones.shown(picture, mask)
-    assert shown["background"].size == shown["layers"][0].size == (768, 576)
-    again = zones.drawn(shown, (1600, 1200))
-    assert (again.mode, again.size) == ("L", (1600, 1200))
-    assert set(again.tobytes()) == {0, 255}
-    assert all(abs(one - other) <= 3 for one, other in zip(again.getbbox(), mask.getbbox(), strict=True))
-    assert zones.drawn(zones.shown(picture, None), (1600, 1200)) is None
+    shown = zones.shown(picture, mask)["background"]
+    assert shown.size == (768, 576)
+    assert shown.getpixel((10, 10)) == (255, 255, 255) != shown.getpixel((240, 240))
+    layer = Image.new("RGBA", (768, 576))
+    layer.paste((194, 85, 106, 150), (192, 144, 384, 432))
+    drawn = zones.drawn({"layers": [layer]}, (1600, 1200))
+    assert (drawn.mode, drawn.size, set(drawn.tobytes())) == ("L", (1600, 1200), {0, 255})
+    assert all(abs(one - other) <= 3 for one, other in zip(drawn.getbbox(), mask.getbbox(), strict=True))
     assert zones.drawn(None, (4, 4)) is None
     assert zones.drawn({"layers": [Image.new("RGBA", (8, 8))]}, (4, 4)) is None
+
+
+def test_a_zone_that_was_found_is_added_to_and_taken_from():
+    found, drawn = Image.new("L", (8, 8)), Image.new("L", (8, 8))
+    found.paste(255, (0, 0, 4, 4))
+    drawn.paste(255, (2, 0, 8, 4))
+    assert zones.edited(found, drawn, adding=True).getbbox() == (0, 0, 8, 4)
+    assert zones.edited(found, drawn, adding=False).getbbox() == (0, 0, 2, 4)
+    assert zones.edited(found, None, adding=False) == found
+    assert zones.edited(None, drawn, adding=True) == drawn
+    assert zones.edited(None, None, adding=True) is None
+    with pytest.raises(MaskError, match="nothing is left"):
+        zones.edited(found, found, adding=False)
 
 
 def test_what_is_told_is_escaped():
