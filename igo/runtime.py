@@ -168,6 +168,12 @@ class Runtime:
             return found
 
     @property
+    def models(self) -> Mapping[Hashable, Any]:
+        """All that has been loaded, by its key, in that order."""
+        with self._shared.lock:
+            return MappingProxyType(dict(self._shared.models))
+
+    @property
     def prepares(self) -> bool:
         """Whether ``prepare`` hooks of the chain may change what ``pipeline`` loads."""
         return self._prepare is not None

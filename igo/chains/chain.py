@@ -183,6 +183,14 @@ class Chain:
             raise MissingLayerError(f"no step of this chain provides a layer '{name}'{of}; add one that does")
         return visible_part(made.convert("L"), picture.alpha) if name == "mask" else made
 
+    def memory(self) -> dict[str, int]:
+        """Bytes of the weights that are loaded for this chain, and for others of its runtime, by what they are: the
+        base, its inpainting checkpoint, text masks, an upscaler. What two share counts once. Models are loaded when
+        they are first used, so before a run there is none."""
+        from igo.chains.memory import held
+
+        return held(self.runtime.models)
+
     def check(self, layers: Iterable[str] = (), references: Iterable[str] = ()) -> None:
         """Raise ``IGOError`` for what can't work here, as far as that is known before anything is loaded.
 
