@@ -1,4 +1,4 @@
-"""``igo demo``: generate, style, outpaint and upscale, in a minute."""
+"""``igo demo``: generate, style, outpaint, upscale and try on, in a minute."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ LOOKS = (
     ("fashion photo of a woman in a gray sweater and a navy skirt, wall background", "sweater", "an orange shirt"),
 )
 """A prompt, what is replaced in its picture, and by what."""
+GARMENTS = (8, 17, 29, 33)
+"""Seeds of the garments of the drawn world that are tried on, one for each look."""
 HEIGHT = 384
 """Pixels of a picture on the sheet."""
 
@@ -40,6 +42,18 @@ class Stages:
         """The last frame of each step; a step that paints for another one has been seen by then."""
         if event.frames and (event.step not in self.frames or event.hook == "postprocess"):
             self.frames[event.step] = event.frames[-1]
+
+
+def flat_lay(seed: int, over_dress: bool) -> Image:
+    """A garment that no words name, as nobody wears it."""
+    from PIL.Image import fromarray
+
+    from igo.embedded import NATIVE_SIZE
+    from igo.wardrobe import lay_flat, sample
+
+    fixed = {"gender": "woman", "top": "dress"} if over_dress else {"top": "t-shirt"}
+    figure = sample(seed, top_cloth=seed, sleeve=0.35, **fixed)
+    return fromarray(lay_flat(figure, "dress" if over_dress else "upper", *NATIVE_SIZE).image)
 
 
 def detail(image: Image) -> Image:
@@ -60,7 +74,7 @@ def demo(
     speed: options.Speed = "exact",
     quiet: options.Quiet = False,
 ) -> None:
-    """Paint some looks with the embedded models, restyle, extend and enlarge them, and put all stages on one sheet."""
+    """Paint looks with the embedded models, restyle, extend, enlarge and redress them, all stages on one sheet."""
     from igo.chains import registry
     from igo.chains.chain import Chain
     from igo.chains.speed import speed as quicker
@@ -70,8 +84,9 @@ def demo(
     from igo.runtime import Runtime
 
     check_folder(output)
-    styling, outpainting, upscaling = map(registry.load, ("virtual-styling", "outpainting", "upscaling"))
-    runtime, rows = Runtime(), []
+    names = ("virtual-styling", "outpainting", "upscaling", "try-on")
+    styling, outpainting, upscaling, try_on = map(registry.load, names)
+    runtime, rows, fittings = Runtime(), [], []
     for number, (prompt, target, to) in enumerate(LOOKS, 1):
         # Guided by a prompt that names the clothes, `mini` hangs scraps of them beside the figure.
         extended = outpainting(to="3:4", prompt=prompt.rpartition(", ")[2], guidance_scale=1.5)
@@ -82,7 +97,15 @@ def demo(
         look.save(output / f"look-{number}.png")
         *before, enlarged = (frame.image for frame in stages.frames.values())
         rows.append([*before, detail(enlarged)])
+        person, garment = before[0], flat_lay(GARMENTS[number - 1], over_dress=target == "dress")
+        with options.progress(quiet) as observers:
+            fitted = Chain(try_on(on_doubt="skip"), runtime=runtime).run(
+                image=person, references={"garment": garment}, seed=seed, observers=observers
+            )
+        fitted.save(output / f"fitting-{number}.png")
+        fittings.append([person, garment, fitted.image])
     captions = [f"generated · {target} to {to} · extended · enlarged 4 times, a part of it" for _, target, to in LOOKS]
-    written = write_image(contact_sheet(rows, captions, columns=2, height=HEIGHT), output / "sheet.png")
-    echo(f"{len(LOOKS)} looks are in {output}, all stages of them on one sheet: {written.path}; speed: {speed}")
+    captions += ["generated · a garment that no words name · tried on"] * len(fittings)
+    written = write_image(contact_sheet([*rows, *fittings], captions, columns=2, height=HEIGHT), output / "sheet.png")
+    echo(f"{len(LOOKS)} looks and as many fittings are in {output}, all on one sheet: {written.path}; speed: {speed}")
     echo(f"how one of them was made: igo show {output / 'look-1.png'}")

@@ -47,8 +47,9 @@ def tinier_mini(tiny_checkpoint, tmp_path_factory):
 
 @pytest.fixture
 def tiny_mini(tinier_mini, monkeypatch):
-    """`mini` in even smaller; its upscalers are small enough."""
-    monkeypatch.setattr(embedded, "path", lambda part: embedded.WEIGHTS / part if part == "upscaler" else tinier_mini)
+    """`mini` in even smaller; some parts are small enough."""
+    own = ("upscaler", "parser", "tryon")
+    monkeypatch.setattr(embedded, "path", lambda part: embedded.WEIGHTS / part if part in own else tinier_mini)
 
 
 def is_one_line(errors):
@@ -175,9 +176,10 @@ def test_demo_writes_pictures_and_a_sheet_of_all_stages(command, tiny_mini, monk
     monkeypatch.setattr(mask_models, "load", lambda name, runtime: Boxes())
     code, output, errors = command("demo", "--quiet")
     assert code == 0, errors
-    assert "2 looks are in out/demo" in output
+    assert "2 looks and as many fittings are in out/demo" in output
     assert sorted(path.name for path in Path("out/demo").glob("look-*.png")) == ["look-1.png", "look-2.png"]
     assert read_image("out/demo/look-1.png").image.size == (4 * 36, 4 * 48)
+    assert sorted(path.name for path in Path("out/demo").glob("fitting-*.png")) == ["fitting-1.png", "fitting-2.png"]
     assert read_image("out/demo/sheet.png").image.width > 2 * (2 * 256 + 2 * 288)
 
 

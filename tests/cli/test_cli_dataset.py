@@ -158,7 +158,7 @@ def test_a_look_says_what_is_missing(command):
         (["caption", "photos", "--template", "photo"], "expected one {} in it"),
         (["caption", "photos", "--device", "toaster"], "--device is 'toaster'; expected auto"),
         (["dataset", "mask", "photos", " "], "target is empty"),
-        (["dataset", "mask", "photos", "hat", "--with", f"{HERE}:Widths"], "has no setting 'target'"),
+        (["dataset", "mask", "photos", "hat", "--with", f"{HERE}:Widths"], "provides no masks"),
         (["dataset", "mask", "photos", "hat", "--with", "virtual-styling"], "needs the setting 'to'"),
         (["dataset", "mask", "empty", "hat"], "empty holds no pictures"),
         (["dataset", "look", "empty"], "empty holds no pictures"),

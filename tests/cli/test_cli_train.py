@@ -60,7 +60,7 @@ def test_a_base_and_an_inpainting_checkpoint_are_trained(source, command, photos
 
 @pytest.mark.parametrize(
     ("learn", "rollout", "painted"),
-    [("attention", False, None), ("all", False, ("DDIMScheduler", 50, 2.5)), ("all", True, ("LCMScheduler", 6, 2.5))],
+    [("attention", False, None), ("all", False, ("DDIMScheduler", 50, 2.5)), ("all", True, ("LCMScheduler", 8, 2.0))],
 )
 def test_try_on_is_trained_on_pairs(learn, rollout, painted, command, photos, tiny_checkpoint):
     code, _, errors = command("inpaint", "--data", photos, "--base", tiny_checkpoint, "--width", 32, "--height", 48,
