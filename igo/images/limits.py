@@ -29,6 +29,8 @@ _EXIF_DIRECTORY = 0x8769
 _STRIP_OFFSETS, _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 273, 322, 323, 324
 _PLAIN = 32 * 2**20
 """Bytes of a PPM that is written in digits."""
+_COMMENT = 2**20
+"""Bytes of a GIF's comment, which Pillow before 13 copies anew for every 255 of them."""
 _HEADER = 2**16
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 """Bytes of one value of each of TIFF's types."""
@@ -57,6 +59,10 @@ def check_header(data: bytes, kind: str, label: str, max_pixels: int) -> None:
             check_directory(data if kind == "TIFF" else _exif(data))
         except ValueError as error:
             raise ImageError(f"{label} is a {kind} with {error}: expected each part once; save it again") from error
+    if kind == "GIF" and (length := _gif_comment(data)) > _COMMENT:
+        raise ImageError(
+            f"{label} is a GIF with a comment of {length:,} bytes: expected at most {_COMMENT:,}; save it again"
+        )
     if kind == "PPM":
         if data[1:2] in b"123" and len(data) > _PLAIN:
             raise ImageError(f"{label} is a PPM of {len(data):,} bytes in digits: expected a binary one; save it again")
@@ -158,6 +164,24 @@ def tiff_tile(tags: Any) -> tuple[int, int] | None:
     if not {_TILE_WIDTH, _TILE_LENGTH} <= set(tags):
         return None
     return int(tags[_TILE_WIDTH]), int(tags[_TILE_LENGTH])
+
+
+def _gif_comment(gif: bytes) -> int:
+    """The bytes of a GIF's longest comment; what follows damage isn't looked at."""
+    longest, at = 0, 13 + (3 << (gif[10] & 7) + 1 if gif[10:11] and gif[10] & 0x80 else 0)
+    while (mark := gif[at : at + 1]) in (b"!", b","):
+        comment = gif[at : at + 2] == b"!\xfe"
+        if mark == b",":  # an image: its place, a table of colours, and the size of its codes
+            flags = gif[at + 9] if at + 9 < len(gif) else 0
+            at += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+        else:
+            at += 2
+        start = at
+        while at < len(gif) and gif[at]:
+            at += gif[at] + 1
+        longest = max(longest, at - start if comment else 0)
+        at += 1
+    return longest
 
 
 def _webp_canvas(data: bytes) -> tuple[int, int] | None:

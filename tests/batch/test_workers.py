@@ -67,12 +67,19 @@ def test_a_script_that_would_start_itself_is_told_so(tmp_path):
     assert "put what a script runs by itself under if __name__ == '__main__':" in done.stderr.splitlines()[-1]
 
 
+def heard():
+    """Whoever starts the tests in the background has them ignore what Ctrl-C sends."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["--workers", "2"]])
 def test_ctrl_c_leaves_nothing_half_done(tmp_path, chain, written, more):
     plan = written(*({"id": f"look-{n}", "prompt": "a coat", "seed": n} for n in range(2000)))
     command = ["-m", "igo", "batch", "run", plan, "--chain", chain, "--out", tmp_path / "looks", "--quiet", *more]
-    with subprocess.Popen([sys.executable, *command], cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heard
+    ) as process:
         journal = tmp_path / "looks" / batches.JOURNAL
         while not journal.exists() or journal.stat().st_size == 0:
             assert process.poll() is None

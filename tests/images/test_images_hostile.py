@@ -170,6 +170,7 @@ def test_files_made_by_hand_to_cost_much_are_pictures_or_a_line(tmp_path, files)
         ("TIFF of tiles of 1×1", "400,000 parts"),
         ("TIFF of overlapping tags", "tags of 20,000,000,000 bytes in 1,240,014"),
         ("JPEG with EXIF of overlapping tags", "tags of 50,000,000 bytes in"),
+        ("GIF with a comment of 8 MB", "a comment of 8,"),
         ("PPM with a long number", "a header of more than"),
     ],
 )

@@ -1,5 +1,6 @@
-"""The page used as people use it, in a real Chromium; and by fifty programs at once."""
+"""The page used as people use it, in a real Chromium; and by many programs at once."""
 
+import os
 import re
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def served(tmp_path_factory):
     yield address, Path(folder), log, server.pid
     server.stdin.close()
     assert server.wait(30) == 0
+    server.stdout.close()
     assert not Path(folder).exists(), "what was uploaded and painted is gone with the page"
 
 
@@ -268,8 +270,9 @@ def asked(client, prompt, seed=1):
     raise AssertionError("the answer ended early")
 
 
-def test_fifty_users_at_once_get_what_they_asked_for(served):
-    """Three requests each: none lost, none mixed up, and memory stays."""
+def test_users_at_once_get_what_they_asked_for(served):
+    """Three requests each: none lost, none mixed up, and memory stays. With IGO_USERS=50 they are fifty."""
+    users = int(os.environ.get("IGO_USERS", "12"))
     address, _, _, pid = served
 
     def used():
@@ -288,8 +291,8 @@ def test_fifty_users_at_once_get_what_they_asked_for(served):
     with httpx.Client(base_url=address, timeout=120) as client:
         asked(client, "a coat")
     before = used()
-    with ThreadPoolExecutor(50) as pool:
-        assert [all(found) and len(found) == 3 for found in pool.map(user, range(1, 51))] == [True] * 50
+    with ThreadPoolExecutor(users) as pool:
+        assert [all(found) and len(found) == 3 for found in pool.map(user, range(1, users + 1))] == [True] * users
     assert used() - before < 150, "MB"
 
 
