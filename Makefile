@@ -15,11 +15,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(PYTEST)
 
-# What takes minutes: packages of plugins in environments of their own, the documentation's pictures, thousands of hostile
-# files, servers, batches that are killed. A third of the time they wait, so that there is one process more than cores.
+# What takes minutes: packages of plugins in environments of their own, the documentation's pictures, and thousands of
+# hostile files.
 test-slow: $(VENV)/installed-test
-	$(PYTEST) --numprocesses $$(($$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)') + 1)) \
-		-m "downstream or pictures or slow"
+	$(PYTEST) -m "downstream or pictures or slow"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check
