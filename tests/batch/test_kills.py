@@ -75,9 +75,9 @@ def test_a_batch_that_is_killed_goes_on(tmp_path, monkeypatch):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_again_and_again(tmp_path, workers, monkeypatch):
     kills = attempt = 0
-    while kills < 6:
+    while kills < 4:
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        more = killed(folder, rows_of(200), workers, 6 - kills, attempt)
+        more = killed(folder, rows_of(200), workers, 4 - kills, attempt)
         check(folder, rows_of(200), workers, more, monkeypatch)
         kills, attempt = kills + more, attempt + 1

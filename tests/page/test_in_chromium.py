@@ -272,7 +272,7 @@ def asked(client, prompt, seed=1):
 
 def test_users_at_once_get_what_they_asked_for(served):
     """Three requests each: none lost, none mixed up, and memory stays. With IGO_USERS=50 they are fifty."""
-    users = int(os.environ.get("IGO_USERS", "12"))
+    users = int(os.environ.get("IGO_USERS", "6"))
     address, _, _, pid = served
 
     def used():
