@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from igo import notebooks
 from igo.batch.journal import read_journal
+from igo.batch.painter import FIGURES
 from igo.batch.result import Result
 from igo.batch.thumbnails import PER, Thumbnails, older, size_for
 from igo.errors import JournalError, SettingsError
@@ -28,7 +29,6 @@ REPORT = "report.html"
 """Its name in the batch's folder."""
 LONGEST = 4000
 """Characters of a text that are shown."""
-FIGURES = ("area", "confidence", "seam")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from igo import notebooks
 from igo.errors import ImageError
 from igo.files import check_regular
 
@@ -113,8 +114,6 @@ def _lines_of(report: BinaryIO) -> Iterator[tuple[str, tuple[int, int]]]:
 
 def _made(path: Path, size: int) -> tuple[int, int, bytes]:
     """A picture's width and height, and itself as a WebP, on white where it is transparent."""
-    from PIL.Image import Resampling
-
     from igo.images import read_image
     from igo.images.opening import open_picture, read_bytes
 
@@ -124,8 +123,6 @@ def _made(path: Path, size: int) -> tuple[int, int, bytes]:
         opened.draft(None, (size, size))  # decoded at a half, a quarter or an eighth, if that is enough
     reduced = whole / max(opened.size)
     picture = read_image(opened).on_white()
-    scale = min(size / max(picture.size), 1)
-    small = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     buffer = BytesIO()
-    picture.resize(small, Resampling.LANCZOS, reducing_gap=2).save(buffer, "WEBP", quality=QUALITY, method=2)
+    notebooks.within(picture, size, size).save(buffer, "WEBP", quality=QUALITY, method=2)
     return round(picture.width * reduced), round(picture.height * reduced), buffer.getvalue()

@@ -17,7 +17,7 @@ from igo.files import check_file, write_whole
 
 if TYPE_CHECKING:
     from igo.batch import Summary
-    from igo.batch.batch import Batch
+    from igo.batch.batch import Batch, Pending
 
 SHOWN = 20
 """Problems of a plan that are printed."""
@@ -98,13 +98,14 @@ def run(
         for problem in error.problems[1:SHOWN]:
             echo(f"igo: {one_line(problem)}", err=True)
         raise
+    pending = batch.pending()
     if dry_run:
-        _foretell(batch)
+        _foretell(batch, pending)
         return
-    _say_changed(batch)
+    _say_changed(pending)
     with options.progress(quiet) as observers:
         tell = options.telling(observers, "rows", "paint")
-        total = len(batch.pending().tasks[:limit])
+        total = len(pending.tasks[:limit])
         for done, _ in enumerate(batch.results(), 1):
             tell(done, total)
     _say(batch.summary, out)
@@ -136,17 +137,16 @@ def _report(folder: Path, output: Path | None, quiet: bool) -> None:
     echo(f"{written.path}: {written.rows} rows{failed}; {written.size / 1e6:.1f} MB")
 
 
-def _foretell(batch: Batch) -> None:
-    pending = batch.pending()
+def _foretell(batch: Batch, pending: Pending) -> None:
     count = len(pending.tasks[: batch.limit])
     echo(f"to paint: {count}; kept: {pending.kept}; failed before: {len(pending.failed)}; in all: {len(batch.tasks)}")
-    _say_changed(batch)
+    _say_changed(pending)
     if pending.pace is not None:
         echo(f"by the pace so far, {pending.pace:.2f} s a row: {_time(count * pending.pace)}")
 
 
-def _say_changed(batch: Batch) -> None:
-    for what, count in batch.pending().changed.items():
+def _say_changed(pending: Pending) -> None:
+    for what, count in pending.changed.items():
         rows = f"{count} rows have" if count > 1 else "1 row has"
         echo(f"igo: {rows} changed since, and are painted again: {what}", err=True)
 

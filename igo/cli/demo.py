@@ -11,12 +11,9 @@ from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.printing import echo
 from igo.files import check_folder
-from igo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from igo.values import Event, Frame
 
 LOOKS = (
     ("fashion photo of a korean woman in a white t-shirt and blue jeans, street background", "t-shirt", "a red hoodie"),
@@ -29,19 +26,6 @@ GARMENTS = (8, 17, 29, 33)
 """Seeds of the garments of the drawn world that are tried on, one for each look."""
 HEIGHT = 384
 """Pixels of a picture on the sheet."""
-
-
-class Stages:
-    """Hears of a run, and keeps what each step has made."""
-
-    def __init__(self) -> None:
-        self.frames: dict[str, Frame] = {}
-
-    @hookimpl
-    def observe(self, event: Event) -> None:
-        """The last frame of each step; a step that paints for another one has been seen by then."""
-        if event.frames and (event.step not in self.frames or event.hook == "postprocess"):
-            self.frames[event.step] = event.frames[-1]
 
 
 def flat_lay(seed: int, over_dress: bool) -> Image:
@@ -91,11 +75,10 @@ def demo(
         # Guided by a prompt that names the clothes, `mini` hangs scraps of them beside the figure.
         extended = outpainting(to="3:4", prompt=prompt.rpartition(", ")[2], guidance_scale=1.5)
         steps = (TextToImage("mini"), *quicker(speed), styling(target, to=to), extended, upscaling(4))
-        stages = Stages()
         with options.progress(quiet) as observers:
-            look = Chain(*steps, runtime=runtime).run(prompt, seed=seed + number - 1, observers=[*observers, stages])
+            look = Chain(*steps, runtime=runtime).run(prompt, seed=seed + number - 1, observers=observers, stages=True)
         look.save(output / f"look-{number}.png")
-        *before, enlarged = (frame.image for frame in stages.frames.values())
+        *before, enlarged = look.stages().values()
         rows.append([*before, detail(enlarged)])
         person, garment = before[0], flat_lay(GARMENTS[number - 1], over_dress=target == "dress")
         with options.progress(quiet) as observers:

@@ -63,7 +63,7 @@ def png(images: Sequence[Image]) -> bytes:
     """One PNG of pictures side by side, for what shows no HTML: as they are, or scaled down to ``PNG`` pixels."""
     from PIL import Image
 
-    small = [_within(image, PNG, PNG) for image in images[:MOST]]
+    small = [within(image, PNG, PNG) for image in images[:MOST]]
     joined = Image.new("RGB", (sum(image.width for image in small), max(image.height for image in small)), "white")
     left = 0
     for image in small:
@@ -75,7 +75,7 @@ def png(images: Sequence[Image]) -> bytes:
 
 
 def _figure(caption: str, image: Image) -> str:
-    small = _within(image, *THUMBNAIL)
+    small = within(image, *THUMBNAIL)
     buffer = BytesIO()
     small.convert("RGB").save(buffer, "JPEG", quality=85)
     data = b64encode(buffer.getvalue()).decode()
@@ -86,7 +86,7 @@ def _figure(caption: str, image: Image) -> str:
     )
 
 
-def _within(image: Image, width: int, height: int) -> Image:
+def within(image: Image, width: int, height: int) -> Image:
     """The picture, scaled down where it is larger."""
     from PIL.Image import Resampling
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WORDS, PICTURE = "words", "a picture of it"
 ADDS, TAKES = "is painted too", "is taken away"
+MISSING = "there is no picture of somebody; upload one, or take or paste it"
 PARTS = ["auto", "upper", "lower", "dress"]
 
 
@@ -81,17 +82,14 @@ def build(studio: Studio, stage: Stage) -> Any:
         seed: int | None = None,
     ) -> Work:
         if person is None:
-            raise SettingsError("there is no picture of somebody; upload one, or take or paste it")
+            raise SettingsError(MISSING)
         made = chain(how, target, to, garment, part, int(candidates))
         references = {"garment": garment} if how == PICTURE and garment is not None else {}
         drawn = zones.edited(found, zones.drawn(zone, person.image.size), brush != TAKES)
         layers = {} if drawn is None else {"mask": drawn}
-        settings = parts.given(
-            negative_prompt=negative_prompt or "",
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
+        settings = parts.settings_of(
+            negative_prompt, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale
         )
-        igo.Request(**settings)
         made.check(layers, references)
 
         def run(seed: int, observers: Sequence[object]) -> igo.Look:
@@ -105,14 +103,14 @@ def build(studio: Studio, stage: Stage) -> Any:
         person: Picture | None, how: str, target: str, to: str, garment: Picture | None, part: str
     ) -> tuple[dict[str, Any], Any]:
         if person is None:
-            raise SettingsError("there is no picture of somebody; upload one, or take or paste it")
+            raise SettingsError(MISSING)
         references = {} if garment is None else {"garment": garment}
         mask = chain(how, target, to, garment, part, 1).layer("mask", person, references)
         return zones.shown(person, mask), mask
 
     def blank(person: Picture | None) -> tuple[dict[str, Any], Any]:
         if person is None:
-            raise SettingsError("there is no picture of somebody; upload one, or take or paste it")
+            raise SettingsError(MISSING)
         return zones.shown(person, None), None
 
     how.change(

@@ -55,12 +55,9 @@ def build_extend(studio: Studio, stage: Stage) -> Any:
         if picture is None:
             raise SettingsError(MISSING)
         chain = studio.chain(before=[studio.step("outpainting", to=to, anchor=anchor)])
-        settings = parts.given(
-            negative_prompt=negative_prompt or "",
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
+        settings = parts.settings_of(
+            negative_prompt, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale
         )
-        igo.Request(**settings)
 
         def run(seed: int, observers: Sequence[object]) -> igo.Look:
             return chain.run(prompt or "", image=picture, seed=seed, observers=observers, **settings)

@@ -51,15 +51,15 @@ def build(studio: Studio, stage: Stage) -> None:
     ) -> Work:
         if not (prompt or "").strip():
             raise SettingsError("the prompt is empty; expected words that say what to paint")
-        settings = parts.given(
-            negative_prompt=negative_prompt or "",
+        settings = parts.settings_of(
+            negative_prompt,
+            prompt,
             num_images=int(num_images),
             width=width,
             height=height,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
         )
-        igo.Request(prompt=prompt, **settings)  # what can't be meant is told before it waits for its turn
         chain = studio.chain()
 
         def run(seed: int, observers: Sequence[object]) -> igo.Look:

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+import igo
 from igo.errors import CancelledError, IGOError
 from igo.page.files import uploaded
 
@@ -76,6 +77,14 @@ def plainly_each(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterat
 def given(**settings: Any) -> dict[str, Any]:
     """The settings whose fields aren't empty."""
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def settings_of(negative_prompt: str, prompt: str = "", **settings: Any) -> dict[str, Any]:
+    """What a form asks of a request beside its ``prompt``. Raises ``SettingsError`` for what can't be meant, before it
+    waits for its turn."""
+    found = given(negative_prompt=negative_prompt or "", **settings)
+    igo.Request(prompt=prompt, **found)
+    return found
 
 
 def seed_field() -> gr.Number:

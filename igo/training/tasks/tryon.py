@@ -97,12 +97,20 @@ class TryOnObjective(DenoisingObjective):
         """``people``, ``left`` and ``garments`` N×C×h×w, ``noise`` N×C×2h×w, ``masks`` and ``weights`` N×1×h×w;
         ``shown`` N×1×1×1 is 0 where the garment is left out: clean, noised, all of it."""
         signal, sigma = self.shares(timesteps)
-        height = people.shape[-2]
-        noisy = signal * people + sigma * noise[..., :height, :]
-        other = (signal * garments + sigma * noise[..., height:, :]) * shown
+        own, fixed = torch.split(noise, people.shape[-2], dim=-2)
+        predicted = self.told(signal * people + sigma * own, timesteps, fixed, left, masks, garments, shown)
+        return self.losses(predicted, people, own, timesteps, weights)
+
+    def told(
+        self, noisy: Tensor, timesteps: Tensor, fixed: Tensor, left: Tensor, masks: Tensor, garments: Tensor,
+        shown: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """What the UNet says of a person's half (N×C×h×w), above the garment with the noise ``fixed``."""
+        signal, sigma = self.shares(timesteps)
+        other = (signal * garments + sigma * fixed) * shown
         seen = torch.cat([below(noisy, other), context(left, masks, garments * shown)], 1)
-        predicted = self.unet(seen, timesteps, encoder_hidden_states=None).sample.float()[..., :height, :]
-        return self.losses(predicted, people, noise[..., :height, :], timesteps, weights)
+        answer: Tensor = self.unet(seen, timesteps, encoder_hidden_states=None).sample.float()
+        return answer[..., : noisy.shape[-2], :]
 
     def emphasis(self, snr: Tensor) -> Tensor:
         """Where v is predicted, errors of the picture count alike at all timesteps with more noise than picture. There
@@ -128,21 +136,14 @@ class UnrolledObjective(TryOnObjective):
         through."""
         first, again, then = timesteps.unbind(1)
         *own, fixed = torch.split(noise, people.shape[-2], dim=-2)
-        known = context(left, masks, garments * shown)
-
-        def told(noisy: Tensor, now: Tensor) -> Tensor:
-            signal, sigma = self.shares(now)
-            seen = torch.cat([below(noisy, (signal * garments + sigma * fixed) * shown), known], 1)
-            answer: Tensor = self.unet(seen, now, encoder_hidden_states=None).sample.float()
-            return answer[..., : people.shape[-2], :]
-
-        estimates = [self.split(own[0], told(own[0], first), first)[0]]
+        beside = fixed, left, masks, garments, shown
+        estimates = [self.split(own[0], self.told(own[0], first, *beside), first)[0]]
         signal, sigma = self.shares(again)
         noisy = signal * estimates[0].detach() + sigma * own[1]
-        estimates.append(self.split(noisy, told(noisy, again), again)[0])
+        estimates.append(self.split(noisy, self.told(noisy, again, *beside), again)[0])
         off = [(((each - people).square() + HUBER**2).sqrt() - HUBER) * weights for each in estimates]
         signal, sigma = self.shares(then)
-        sharp = self.losses(told(signal * people + sigma * own[2], then), people, own[2], then, weights)
+        sharp = self.losses(self.told(signal * people + sigma * own[2], then, *beside), people, own[2], then, weights)
         whole = torch.stack(off).mean()
         return {"loss": (2 * whole + sharp["loss"]) / 3, "estimated": whole.detach(), "sharp": sharp["loss"].detach()}
 
