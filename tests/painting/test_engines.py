@@ -114,6 +114,24 @@ def test_it_goes_without_a_trace_and_copies_are_their_own(network):
     assert torch.equal(both(network)[0], plain)
 
 
+@pytest.mark.parametrize("first", ["engine", "others"])
+def test_networks_by_which_one_is_computed_are_computed(network, first):
+    other, (given, scale), ledger = Network().eval(), picture(), part.Ledger()
+    expected = network(given, scale)[0], other(given, scale)[0]
+    steps = [lambda: choosing.put_in(Pipeline(network), "openvino", ledger)]
+    steps.insert(first == "engine", lambda: part.divide(network, {"outer": other}))
+    for step in steps:
+        step()
+        vars(network).setdefault("forward", lambda *given: other(*given))  # as who divides a network does
+    assert isinstance(vars(other)["forward"], openvino.OpenVINOPart)
+    with torch.no_grad():
+        found = network(given, scale)[0], other(given, scale)[0]
+    assert torch.allclose(found[0], expected[first == "others"], atol=1e-6)
+    assert torch.allclose(found[1], expected[1], atol=1e-6)
+    assert set(ledger.since()) == ({"unet.outer"} if first == "others" else {"unet", "unet.outer"})
+    assert not ledger.left
+
+
 def conversions(monkeypatch):
     """Counted from here on."""
     made, convert = [], openvino.OpenVINOPart._convert

@@ -11,7 +11,7 @@ from PIL import Image
 import igo
 from igo.errors import SettingsError
 from igo.painting.engines import cache, choosing
-from igo_plugins import Acceleration
+from igo_plugins import Acceleration, Caching
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install 'igo[openvino]'")
 ASKED = {"prompt": "a red coat", "seed": 3, "width": 32, "height": 48, "num_inference_steps": 2, "guidance_scale": 5.0}
@@ -93,6 +93,18 @@ def test_adapters_are_followed(run, tiny_checkpoint, tmp_path, schedule):
     fast = run(Acceleration("openvino"), adapter)  # which is loaded when the engine stands in the pipeline already
     assert apart(plain, fast) <= 1
     assert "plain" not in told(fast)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last", ["engine", "caching"])
+def test_both_halves_that_caching_makes_of_a_unet_are_computed(run, last):
+    """Whichever stands in the chain first."""
+    caching, engine, asked = Caching(3), Acceleration("openvino"), {"num_inference_steps": 5}
+    plain, fast = run(caching, **asked), run(*(caching, engine)[:: 1 if last == "engine" else -1], **asked)
+    assert apart(plain, fast) <= 1
+    assert {"unet.deep", "unet.shallow"} <= set(told(fast)["parts"])
+    assert "plain" not in told(fast)
+    assert apart(plain, run(engine, **asked)) > 1
 
 
 class Peeking:

@@ -6,7 +6,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from copy import deepcopy
 from threading import RLock
 from types import MethodType
@@ -26,6 +26,8 @@ CLOSE = 1e-4
 least 1). What is right lies at 1e-5 and below; a conversion that is wrong for a size lies far beyond."""
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 DENOISERS = ("unet", "transformer", "transformer_2", "prior")
+HALVES = "computed_by"
+"""The attribute of a network that names those by which it is computed (see ``divide``)."""
 
 
 class NotServed(Exception):  # noqa: N818  (no error: plain torch computes it)
@@ -50,7 +52,7 @@ class Ledger:
     def standing(self) -> set[str]:
         """The names of the networks whose places parts have now."""
         every = [named for pipeline in self.pipelines for named in networks(pipeline)]
-        return {name for name, network in every if isinstance(vars(network).get("forward"), Part)}
+        return {name for name, network in every if _part(network)}
 
     def count(self, part: str, reason: str = "") -> None:
         """One call."""
@@ -161,32 +163,57 @@ class Part(ABC):
 
 
 def networks(pipeline: Any) -> Iterator[tuple[str, nn.Module]]:
-    """The networks of a pipeline that take its time, and what they are called: text encoders, denoisers, and both sides
-    of the VAE."""
+    """The networks of a pipeline that take its time, and what they are called: text encoders, denoisers, both sides of
+    the VAE, and those that one of these is computed by."""
     vae = getattr(pipeline, "vae", None)
-    for name in (*ENCODERS, *DENOISERS):
-        if isinstance(network := getattr(pipeline, name, None), nn.Module):
+    places = [(name, pipeline, name) for name in (*ENCODERS, *DENOISERS)]
+    places += [(f"vae.{side}", vae, side) for side in ("encoder", "decoder")]
+    for name, holder, attribute in places:
+        if isinstance(network := getattr(holder, attribute, None), nn.Module):
             yield name, network
-    for side in ("encoder", "decoder"):
-        if isinstance(network := getattr(vae, side, None), nn.Module):
-            yield f"vae.{side}", network
+            yield from ((f"{name}.{which}", inner) for which, inner in computed_by(network).items())
+
+
+def computed_by(network: nn.Module) -> Mapping[str, nn.Module]:
+    """The networks by which one is computed, by what they are called; none for one that computes itself."""
+    others: Mapping[str, nn.Module] = vars(network).get(HALVES, {})
+    return others
+
+
+def divide(network: nn.Module, others: Mapping[str, nn.Module]) -> None:
+    """Say that the caller, who puts another ``forward`` into ``network``, computes it by ``others``, networks from
+    tensors to tensors. An engine computes those then, whether it stands in the network already or comes later."""
+    setattr(network, HALVES, dict(others))
+    if part := _part(network):
+        for name, other in others.items():
+            _place(type(part), f"{part.name}.{name}", other, part.ledger)
 
 
 def put_in(pipeline: Any, part: Callable[[str, nn.Module, Ledger], Part], ledger: Ledger) -> None:
     """Put parts into the places of a pipeline's networks, which the ledger tells; one whose ``forward`` something else
-    has replaced already stays as it is."""
+    has replaced already stays as it is, or is computed by others, in whose places parts are put."""
     for name, network in networks(pipeline):
-        if "forward" in vars(network):
+        if "forward" not in vars(network):
+            _place(part, name, network, ledger)
+        elif not computed_by(network):
             ledger.left[name] = "a step before has replaced its forward"
-            continue
-        network.forward = made = part(name, network, ledger)
-        made.placed()
     ledger.pipelines.add(pipeline)
 
 
 def take_out(pipeline: Any) -> None:
     """Take all parts out of a pipeline again, which is then as it was before."""
     for _, network in networks(pipeline):
-        if isinstance(part := vars(network).get("forward"), Part):
+        if part := _part(network):
             del network.forward
             part.removed()
+
+
+def _place(part: Callable[[str, nn.Module, Ledger], Part], name: str, network: nn.Module, ledger: Ledger) -> None:
+    network.forward = made = part(name, network, ledger)
+    made.placed()
+
+
+def _part(network: nn.Module) -> Part | None:
+    """That in its place."""
+    part = vars(network).get("forward")
+    return part if isinstance(part, Part) else None
