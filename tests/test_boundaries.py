@@ -42,17 +42,13 @@ LIGHT += ("batch", "cli")
 """What is imported with these is light; all that is heavy, they import inside functions."""
 ONE_BY_ONE = ("painting.text_to_image", "painting.checkpoints.checkpoint")
 """The same for these files of folders that are not."""
-FOR_PAGES = {
-    "igo",
-    "igo.batch",
-    "igo.errors",
-    "igo.images",
-    "igo.chains.config",
-    "igo.chains.registry",
-    "igo.chains.settings",
-}
-FOR_PAGES |= {"igo.chains.chain", "igo.painting.prompts.reading"}
-"""What the page may import beside its own folder: what any program may."""
+FOR_PROGRAMS = {"igo", "igo.errors", "igo.images"}
+FOR_PROGRAMS |= {"igo.chains.config", "igo.chains.settings"}  # chain files, and the settings of steps
+FOR_PROGRAMS |= {"igo.chains.registry"}  # what is installed
+FOR_PROGRAMS |= {"igo.files", "igo.notebooks"}  # texts in, files out whole, and quantities as people read them
+"""What batches and the page may import beside their own folders: what any program may that is built on chains."""
+FOR_BATCHES = FOR_PROGRAMS | {"igo.records.look", "igo.records.paths"}  # pictures' names, and the files a chain names
+FOR_PAGES = FOR_PROGRAMS | {"igo.batch", "igo.chains.chain", "igo.painting.prompts.reading"}
 FOR_PLUGINS = {"igo", "igo.errors", "igo.images", "igo.compositing", "igo.testing", "igo.values", "igo.hookspecs"}
 FOR_PLUGINS |= {"igo.embedded"}  # which says where embedded weights lie
 FOR_PLUGINS |= {"igo.painting.prompts"}  # which read prompts as the base does
@@ -141,10 +137,11 @@ def test_commands_print_in_one_place(path):
         assert not called & {"print", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write"}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "igo" / "page").glob("*.py")), ids=lambda path: path.name)
-def test_the_page_imports_what_any_program_may(path):
-    theirs = {module for module in imports(path) if module.split(".")[0] == "igo" and ".page" not in module}
-    assert theirs <= FOR_PAGES
+@pytest.mark.parametrize(("folder", "may"), [("batch", FOR_BATCHES), ("page", FOR_PAGES)])
+def test_batches_and_the_page_import_what_any_program_may(folder, may):
+    for path in sorted((ROOT / "igo" / folder).rglob("*.py")):
+        theirs = {name for name in imports(path) if name.split(".")[0] == "igo" and name.split(".")[1:2] != [folder]}
+        assert {name if name in may else name.rpartition(".")[0] for name in theirs} <= may, path.name
 
 
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -19,14 +19,14 @@ from urllib.parse import quote
 
 from igo import notebooks
 from igo.batch.journal import read_journal
+from igo.batch.naming import REPORT
 from igo.batch.painter import FIGURES
 from igo.batch.result import Result
 from igo.batch.thumbnails import PER, Thumbnails, older, size_for
 from igo.errors import JournalError, SettingsError
 from igo.files import at_home, writing_whole
+from igo.notebooks.quantities import duration
 
-REPORT = "report.html"
-"""Its name in the batch's folder."""
 LONGEST = 4000
 """Characters of a text that are shown."""
 
@@ -110,7 +110,7 @@ def _page(results: Iterable[Result], rows: list[dict[str, Any]]) -> dict[str, An
     last = max((str(result.finished) for result in results), default="")
     told = [f"{_count(len(rows), 'row')}: {done} done, {failed.total()} failed."]
     if rows:
-        told.append(f"{_time(seconds)} of work, {seconds / len(rows):.2g} s a row.")
+        told.append(f"{duration(seconds)} of work, {seconds / len(rows):.2g} s a row.")
     if last:
         told.append(f"The last one ended {last[:100].replace('T', ' ').replace('Z', ' UTC')}.")
     return {"rows": rows, "per": PER, "kinds": failed.most_common(), "summary": " ".join(told)}
@@ -219,14 +219,3 @@ def _json(value: Any) -> bytes:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _time(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return (
-        f"{minutes // 60} h {minutes % 60} min"
-        if minutes >= 60
-        else f"{minutes} min"
-        if minutes
-        else f"{seconds:.1f} s"
-    )

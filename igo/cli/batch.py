@@ -14,6 +14,7 @@ from igo.cli.options import command_group
 from igo.cli.printing import echo, one_line
 from igo.errors import IGOError, PlanError, SettingsError
 from igo.files import check_file, write_whole
+from igo.notebooks.quantities import duration, size
 
 if TYPE_CHECKING:
     from igo.batch import Summary
@@ -134,7 +135,8 @@ def _report(folder: Path, output: Path | None, quiet: bool) -> None:
     with options.progress(quiet) as observers:
         written = write_report(folder, output, options.telling(observers, "rows", "report"))
     failed = f", {written.failed} failed" if written.failed else ""
-    echo(f"{written.path}: {written.rows} rows{failed}; {written.size / 1e6:.1f} MB")
+    rows = "1 row" if written.rows == 1 else f"{written.rows} rows"
+    echo(f"{written.path}: {rows}{failed}; {size(written.size)}")
 
 
 def _foretell(batch: Batch, pending: Pending) -> None:
@@ -142,7 +144,7 @@ def _foretell(batch: Batch, pending: Pending) -> None:
     echo(f"to paint: {count}; kept: {pending.kept}; failed before: {len(pending.failed)}; in all: {len(batch.tasks)}")
     _say_changed(pending)
     if pending.pace is not None:
-        echo(f"by the pace so far, {pending.pace:.2f} s a row: {_time(count * pending.pace)}")
+        echo(f"by the pace so far, {pending.pace:.2g} s a row: {duration(count * pending.pace)}")
 
 
 def _say_changed(pending: Pending) -> None:
@@ -154,14 +156,8 @@ def _say_changed(pending: Pending) -> None:
 def _say(summary: Summary, out: Path) -> None:
     failed = sum(summary.failed.values())
     left = f", {summary.left} left for another time" if summary.left else ""
-    echo(f"{out}: {summary.painted} painted, {summary.kept} kept, {failed} failed{left}; {_time(summary.seconds)}")
+    echo(f"{out}: {summary.painted} painted, {summary.kept} kept, {failed} failed{left}; {duration(summary.seconds)}")
     for kind, count in summary.failed.most_common():
         example = summary.examples[kind]
         message = one_line(str((example.error or {}).get("message", "")))
         echo(f"igo: {count} × {kind}, such as row {example.row} ('{example.id}'): {message}", err=True)
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

@@ -8,6 +8,7 @@ import typer
 
 from igo.cli.command import Commands
 from igo.cli.printing import echo
+from igo.notebooks import quantities
 
 
 def register(app: Commands) -> None:
@@ -28,11 +29,7 @@ def cache(
     if action == "clear":
         with refusing(place):
             freed = disk.clear()
-        echo(f"taken away: {_megabytes(freed)} of converted models, from {place}")
+        echo(f"taken away: {quantities.size(freed)} of converted models, from {place}")
         return
     sizes = disk.sizes()
-    echo(f"{len(sizes)} converted models, {_megabytes(sum(sizes.values()))}, in {place}")
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"
+    echo(f"{len(sizes)} converted models, {quantities.size(sum(sizes.values()))}, in {place}")

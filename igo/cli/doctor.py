@@ -9,6 +9,7 @@ import typer
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.printing import echo
+from igo.notebooks import quantities
 
 if TYPE_CHECKING:
     from igo.chains.registry import Plugin
@@ -72,7 +73,7 @@ def _describe(checkpoint: str, revision: str | None, variant: str | None, runtim
     parts = ", ".join(f"{part} {_millions(count)}" for part, count in found.parameters.items())
     echo(f"{found.name}: {found.family} ({found.pipeline}) of {_millions(sum(found.parameters.values()))}: {parts}")
     files = found.files
-    size = "" if files.size is None else f" of {_gigabytes(files.size)}"
+    size = "" if files.size is None else f" of {quantities.size(files.size)}"
     where = "" if files.fetched else ", not downloaded yet"
     echo(f"files: {files.count}{size}, {' and '.join(files.formats)}{where}{f'; {files.note}' if files.note else ''}")
     own = found.defaults
@@ -81,10 +82,10 @@ def _describe(checkpoint: str, revision: str | None, variant: str | None, runtim
         f"by {found.scheduler}; template: {found.preset or 'none'}"
     )
     echo(f"can: {', '.join(found.tasks)}")
-    working = "" if found.working is None else f", and about {_gigabytes(found.working)} more to paint"
+    working = "" if found.working is None else f", and about {quantities.size(found.working)} more to paint"
     kind = str(runtime.dtype).removeprefix("torch.")
     echo(
-        f"needs: {_gigabytes(found.memory)} for its weights in {kind} on {runtime.device}{working}; "
+        f"needs: {quantities.size(found.memory)} for its weights in {kind} on {runtime.device}{working}; "
         f"licence: {_licence(files.license)}"
     )
 
@@ -100,10 +101,6 @@ def _licence(license: License) -> str:  # noqa: A002
 def _millions(count: int) -> str:
     """A number of weights: "860 M", "12.0 B"."""
     return f"{count / 1e9:.1f} B" if count >= 5e9 else f"{count / 1e6:.{0 if count >= 1e7 else 1}f} M"
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else _megabytes(size)
 
 
 def _stack() -> list[str]:
@@ -189,11 +186,11 @@ def _checkpoints() -> list[str]:
 
     problems = []
     try:
-        echo(f"checkpoint mini ({_megabytes(sum(f.stat().st_size for f in embedded.path('base').rglob('*.*')))})")
+        echo(f"checkpoint mini ({quantities.size(sum(f.stat().st_size for f in embedded.path('base').rglob('*.*')))})")
     except CheckpointError as error:
         problems.append(str(error))
     for name, size in _cached():
-        echo(f"checkpoint {name} ({_megabytes(size)}, in the hub's cache)")
+        echo(f"checkpoint {name} ({quantities.size(size)}, in the hub's cache)")
     return problems
 
 
@@ -202,7 +199,7 @@ def _engines() -> None:
     from igo.painting.engines import cache
 
     if sizes := cache.sizes():
-        echo(f"engines keep {len(sizes)} converted models ({_megabytes(sum(sizes.values()))}; igo cache clear)")
+        echo(f"engines keep {len(sizes)} converted models ({quantities.size(sum(sizes.values()))}; igo cache clear)")
 
 
 def _cached() -> list[tuple[str, int]]:
@@ -219,7 +216,3 @@ def _cached() -> list[tuple[str, int]]:
         for repository in repositories
         if any(file.file_name == "model_index.json" for revision in repository.revisions for file in revision.files)
     )
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

@@ -10,6 +10,7 @@ from igo.cli.options import command_group, without_advice
 from igo.cli.printing import echo
 from igo.errors import SettingsError
 from igo.files import check_folder, write_whole
+from igo.notebooks import quantities
 
 mini_app = command_group("Draw the world that `mini` learned from, or train the family of `mini` anew.")
 
@@ -95,4 +96,4 @@ def train(
     chosen: dict[str, Any] = {"precision": precision, "batch_scale": batch_scale}
     recipe = Recipe(minutes=minutes, pictures=pictures, full_pictures=pictures, seed=seed, **chosen)
     size = make(output, recipe, work, part or PARTS, start)
-    echo(f"{output}: {size / 1e6:.1f} MB of weights")
+    echo(f"{output}: {quantities.size(size)} of weights")

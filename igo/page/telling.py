@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import igo
+from igo.notebooks.quantities import duration
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,9 +24,9 @@ def told(progress: Progress) -> str:
     if progress.total:
         words = f"{escape(progress.step)}: {progress.done} of {progress.total}"
         if progress.left is not None:
-            words += f", about {_span(progress.left)} left"
+            words += f", about {duration(progress.left)} left"
         bar = f"<progress aria-label='progress' value='{progress.done}' max='{progress.total}'></progress>"
-    words += f" ({_span(progress.elapsed)} so far)"
+    words += f" ({duration(progress.elapsed)} so far)"
     shown = "" if progress.preview is None else f"<img alt='preview' src='{_inline(progress.preview)}'>"
     return f"<p role='status'>{words}</p>{bar}{shown}"
 
@@ -37,7 +38,7 @@ def finished(look: igo.Look, seconds: float, note: str = "") -> str:
         notes += [f"{entry.step}: {entry.report['note']}" for entry in frame.history if "note" in entry.report]
         notes += [f"{entry.step}: {entry.report['skipped']}" for entry in frame.history if "skipped" in entry.report]
     lines = "".join(f"<p>{escape(line)}</p>" for line in dict.fromkeys(notes))
-    return f"<p role='status'>Painted in {_span(seconds)}, seed {look.seed}.</p>{lines}"
+    return f"<p role='status'>Painted in {duration(seconds)}, seed {look.seed}.</p>{lines}"
 
 
 def said(words: str) -> str:
@@ -62,13 +63,6 @@ def _weighed(weight: float, text: str) -> str:
         return escape(text)
     side = "up" if weight > 1 else "down"
     return f"<span class='{side}'>{escape(text)} <sub>×{weight:.4g}</sub></span>"
-
-
-def _span(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _inline(image: Image) -> str:

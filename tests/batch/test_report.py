@@ -199,10 +199,11 @@ def test_commands(chain, written, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     plan = written({"id": "a", "prompt": "a coat"}, {"id": "b", "prompt": "a hat"})
     assert command("batch", "run", str(plan), "--chain", str(chain), "--out", "looks", "--limit", "1", "-q") == 0
-    assert "looks/report.html: 1 rows; 0.0 MB" in capsys.readouterr().out
+    size = (tmp_path / "looks" / "report.html").stat().st_size
+    assert f"looks/report.html: 1 row; {size / 1000:.0f} kB" in capsys.readouterr().out
     assert len(Page(tmp_path / "looks" / "report.html").rows) == 1
     assert command("batch", "report", "looks", "-o", "there.html") == 0
-    assert capsys.readouterr().out.startswith("there.html: 1 rows")
+    assert capsys.readouterr().out.startswith("there.html: 1 row; ")
     assert command("batch", "report", ".") == 2
     assert "igo: there is no results.jsonl" in capsys.readouterr().err
     (tmp_path / "looks" / "report.html").unlink()

@@ -23,9 +23,9 @@ def test_it_is_shown_and_cleared(kept, capsys):
     assert cli.run_command(["cache", "clear"]) == 0
     assert cli.run_command(["cache", "show"]) == 0
     shown, cleared, empty = capsys.readouterr().out.splitlines()
-    assert shown == f"1 converted models, 3 MB, in {kept}"
-    assert cleared == f"taken away: 3 MB of converted models, from {kept}"
-    assert empty == f"0 converted models, 0 MB, in {kept}"
+    assert shown == f"1 converted models, 3.0 MB, in {kept}"
+    assert cleared == f"taken away: 3.0 MB of converted models, from {kept}"
+    assert empty == f"0 converted models, 0 bytes, in {kept}"
     assert not list(kept.iterdir())
 
 
