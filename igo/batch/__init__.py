@@ -6,9 +6,10 @@ it, and `write_report` shows that. torch, pyarrow and Ray are imported when they
 
 from igo.batch.batch import run, stream
 from igo.batch.folder import plan_of
-from igo.batch.journal import JOURNAL, read_journal
+from igo.batch.journal import read_journal
+from igo.batch.naming import JOURNAL, REPORT
 from igo.batch.plan import Plan, Row, read_plan
-from igo.batch.report import REPORT, Report, write_report
+from igo.batch.report import Report, write_report
 from igo.batch.result import Result, Summary
 
 __all__ = [

@@ -12,8 +12,8 @@ from typing import Any
 
 from igo import Chain
 from igo.batch.chains import Chains
-from igo.batch.journal import JOURNAL, Journal, opened, read_journal
-from igo.batch.naming import Names, check_apart
+from igo.batch.journal import Journal, opened, read_journal
+from igo.batch.naming import JOURNAL, Names, check_apart
 from igo.batch.on_ray import RayPainters
 from igo.batch.painter import Painter
 from igo.batch.places import check_place, is_url
@@ -116,11 +116,8 @@ class Batch:
     def pending(self) -> Pending:
         """What is to be done now. Nothing is written. Raises ``PlanError`` for rows that have changed, if ``strict``,
         and for pictures in a folder without a journal, which would be written over."""
-        known: Mapping[str, Result] = {}
-        if (self.folder / JOURNAL).exists():
-            known = read_journal(self.folder)
-        else:
-            self._check_free()
+        self._check_free()
+        known = read_journal(self.folder) if (self.folder / JOURNAL).exists() else {}
         tasks, failed, changed, kept = [], [], dict[str, int](), 0
         for task in self.tasks:
             before = known.get(task.row.id)
@@ -144,10 +141,10 @@ class Batch:
     def results(self) -> Iterator[Result]:
         """Paint what is to be done. One run at a time: the folder is locked."""
         started = time.monotonic()
-        self.pending()  # what is refused, is before the journal is made
+        self._check_free()  # what is refused, is before a journal is made
         with opened(self.folder) as journal:
-            _clear(self.folder)
             pending = self.pending()
+            _clear(self.folder)
             self.summary = Summary(kept=pending.kept)
             for result in pending.failed:
                 self.summary.add_failed(result)
@@ -182,6 +179,9 @@ class Batch:
         return all(is_url(name) or (self.folder / name).is_file() for name in names)
 
     def _check_free(self) -> None:
+        """Raise ``PlanError`` for pictures in a folder without a journal."""
+        if (self.folder / JOURNAL).exists():
+            return
         for task in self.tasks:
             for name in task.files:
                 if not is_url(name) and os.path.lexists(self.folder / name):

@@ -11,16 +11,15 @@ from importlib.metadata import version
 from os import PathLike
 from typing import Any
 
+from igo import Chain, Runtime
 from igo.batch.plan import Plan, Problems, Row
 from igo.chains import registry
-from igo.chains.chain import Chain
 from igo.chains.config import ChainFile, read_chain_file
 from igo.chains.settings import Setting, settings_of
 from igo.errors import ConfigError, IGOError, PlanError, did_you_mean
 from igo.files import at_home, refusing
 from igo.files.digests import digest
 from igo.records import paths
-from igo.runtime import Runtime
 
 KEPT = 8
 """Chains of rows with settings of their own that are kept for the next row."""
@@ -83,7 +82,13 @@ class Chains:
                     seen[key] = str(error)
             if seen[key]:
                 problems.add(row.number, "chain", seen[key])
+            elif "image" not in row.pictures and not self._paints(row):
+                message = "is empty, and no step of the chain makes pictures; expected a picture's file"
+                problems.add(row.number, "image", message)
         problems.tell()
+
+    def _paints(self, row: Row) -> bool:
+        return any(step.implements("generate") for step in self.files[row.chain].chain.steps)
 
     def digests(self, row: Row) -> tuple[str, str]:
         """Of a row's chain: of its steps and the files that they name, and the versions that they are of."""

@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from igo.batch.naming import JOURNAL
 from igo.batch.result import Result
 from igo.errors import JournalError
 from igo.files import at_home, check_folder, refusing
-
-JOURNAL = "results.jsonl"
-"""Its name in the batch's folder."""
 
 
 class Journal:
@@ -54,6 +52,7 @@ def opened(folder: Path) -> Iterator[Journal]:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
     try:
         _lock(file, path)
+        _keep(folder)
         with refusing(path, JournalError):
             _cut(file)
         yield Journal(folder, file)
@@ -93,6 +92,17 @@ def _lock(file: int, path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise JournalError(f"{path} is being written by another run; wait for it, or choose another folder") from None
+
+
+def _keep(folder: Path) -> None:
+    """See to it that the folder's files are still called what they are after a power cut. Windows does so itself, and
+    lets nobody ask for it."""
+    with suppress(OSError):
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
 
 
 def _cut(file: int) -> None:

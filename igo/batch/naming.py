@@ -6,12 +6,17 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from igo.batch.plan import Row
+from igo.batch.plan import PLAIN, Row, same_name
 from igo.errors import SettingsError
 from igo.images import format_of
 from igo.records.look import numbered
 
 FIELDS = ("id", "seed", "row")
+JOURNAL = "results.jsonl"
+REPORT = "report.html"
+"""What is called so in the batch's folder is the batch's own."""
+LONGEST = 255
+"""Bytes of a file's name, which disks don't take longer."""
 
 
 class Names:
@@ -30,7 +35,12 @@ class Names:
         """Those of a row's ``count`` pictures. Raises ``SettingsError`` where another row has one of them."""
         names = [path.as_posix() for path in numbered(Path(self._of(row, seed)), count)]
         for name in names:
-            other = self._taken.setdefault(name.casefold(), row)
+            if (longest := max(len(part.encode()) for part in name.split("/"))) > LONGEST:
+                raise SettingsError(
+                    f"name is {self.template!r}, by which row {row.number} has a name of {longest} bytes; expected at "
+                    f"most {LONGEST}"
+                )
+            other = self._taken.setdefault(same_name(name), row)
             if other is not row:
                 raise SettingsError(
                     f"name is {self.template!r}, by which rows {other.number} and {row.number} both make {name!r}; "
@@ -46,8 +56,13 @@ class Names:
             raise SettingsError(f"name is {self.template!r} ({error}); expected a name with {fields}") from None
         path = PurePosixPath(name)
         parts = path.parts
-        if not name.isprintable() or "\\" in name or path.is_absolute() or any(part.startswith(".") for part in parts):
-            raise SettingsError(f"name is {self.template!r}; expected a name within the batch's folder, not hidden")
+        if path.is_absolute() or not name.isprintable() or not parts or not all(map(PLAIN.fullmatch, parts)):
+            raise SettingsError(
+                f"name is {self.template!r}; expected a name within the batch's folder, not hidden, and of characters "
+                "that a file's name can have"
+            )
+        if same_name(parts[0]) in (JOURNAL, REPORT):
+            raise SettingsError(f"name is {self.template!r}, but {parts[0]} is the batch's own; choose another folder")
         format_of(name)
         return name
 

@@ -7,25 +7,31 @@ import json
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from igo import Request
 from igo.batch.tables import read_table
 from igo.chains.config import REQUEST
 from igo.errors import IGOError, PlanError, did_you_mean
 from igo.files import at_home, check_regular, reason
-from igo.values import Request
 
 PICTURES = ("image", "mask")
 """Columns that name pictures; so do ``layers.NAME`` and ``references.NAME``."""
 COLUMNS = ("id", "chain", *PICTURES, *REQUEST)
 TABLES = ("layers", "references")
+OFFERED = (*COLUMNS, *(f"{table}.NAME" for table in TABLES), "STEP.SETTING")
+"""What there may be, for who looks for the right name."""
 MOST = 100
 """Problems that are told of one plan."""
-_ID = re.compile(r"(?![.\s])[^/\\:*?\"<>|]{1,100}(?<![.\s])")
-"""What every disk takes as part of a file's name."""
+PLAIN = re.compile(r"(?![.\s])[^/\\:*?\"<>|]+(?<![.\s])")
+"""What every disk takes as a file's name, or a part of it, if it isn't too long."""
+LONGEST_ID = 100
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -121,25 +127,40 @@ class _Reader:
         settings: dict[str, Any] = {}
         pictures: dict[str, str] = {}
         changes: dict[str, Any] = {}
-        given = {name: cell for name, cell in _flat(cells) if not _empty(cell)}
+        chain = None
+        given = self._given(number, cells)
+        asked = dict(given)  # by which a row is known that has no id: nothing of it depends on where the plan lies
         for column, cell in given.items():
-            table, dot, name = column.partition(".")
-            if column in PICTURES or (dot and table in TABLES):
-                pictures[f"layers.{column}" if column == "mask" else column] = self._file(number, column, cell)
+            table, _, name = column.partition(".")
+            if column in PICTURES or (name and table in TABLES):
+                layer = "layers.mask" if column == "mask" else column
+                pictures[layer], asked[column] = self._file(number, column, cell)
+            elif column == "chain":
+                chain, asked[column] = self._file(number, column, cell, "a chain's file")
             elif column in REQUEST:
-                settings[column] = self._setting(number, column, cell)
-            elif dot and name:
+                settings[column] = asked[column] = self._setting(number, column, cell)
+            elif name:
                 changes[column] = cell
-            elif column not in COLUMNS:
-                self.problems.add(number, column, f"there is no such column; {did_you_mean(column, list(COLUMNS))}")
+            elif column != "id":
+                self.problems.add(number, column, f"there is no such column; {did_you_mean(column, OFFERED)}")
         if "image" not in pictures:
-            for column in (name for name in pictures if name.startswith("layers.")):
-                self.problems.add(number, column.removeprefix("layers."), "expected an 'image' that it belongs to")
-        chain = self._file(number, "chain", given["chain"], "a chain's file") if "chain" in given else None
+            for column in (name for name in given if name == "mask" or name.startswith("layers.")):
+                self.problems.add(number, column, "expected an 'image' that it belongs to")
         if len(self.problems.lines) > wrong:
             return Row("", number)
-        asked = {"settings": settings, "pictures": pictures, "chain": chain, "changes": changes}
         return Row(self._id(number, given.get("id"), asked), number, settings, pictures, chain, changes)
+
+    def _given(self, number: int, cells: Mapping[str, Any]) -> dict[str, Any]:
+        """The cells in which something is, by their columns' names."""
+        given: dict[str, Any] = {}
+        for name, cell in _flat(cells):
+            column = "mask" if name == "layers.mask" else name
+            if _empty(cell):
+                continue
+            if column in given:
+                self.problems.add(number, name, "is given twice, by two columns; expected it once")
+            given[column] = cell
+        return given
 
     def _setting(self, number: int, column: str, cell: Any) -> Any:
         value = _read(column, cell)
@@ -149,12 +170,13 @@ class _Reader:
             self.problems.add(number, column, str(error).removeprefix(f"{column} "))
             return None
 
-    def _file(self, number: int, column: str, cell: Any, expected: str = "a picture's file") -> str:
-        """The absolute path, of which each is looked at once."""
+    def _file(self, number: int, column: str, cell: Any, expected: str = "a picture's file") -> tuple[str, str]:
+        """The absolute path, of which each is looked at once, and what was written."""
         if not isinstance(cell, str | os.PathLike):
             self.problems.add(number, column, f"is {cell!r}; expected {expected}")
-            return ""
-        path = os.path.normpath(self.folder / at_home(os.fspath(cell).strip()))
+            return "", ""
+        written = os.fspath(cell).strip()
+        path = os.path.normpath(self.folder / at_home(written))
         if path not in self._files:
             try:
                 check_regular(path)
@@ -163,7 +185,7 @@ class _Reader:
                 self._files[path] = reason(error)
         if self._files[path]:
             self.problems.add(number, column, f"{str(cell)!r} can't be read ({self._files[path]}); expected {expected}")
-        return path
+        return path, os.path.normpath(written)
 
     def _id(self, number: int, cell: Any, asked: Mapping[str, Any]) -> str:
         if cell is None:
@@ -171,15 +193,21 @@ class _Reader:
             found = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:12]
         else:
             found = str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell).strip()
-            if not (_ID.fullmatch(found) and found.isprintable()):
-                expected = "1 to 100 characters that a file's name can have, without a point first or last"
+            if len(found) > LONGEST_ID or not (PLAIN.fullmatch(found) and found.isprintable()):
+                expected = f"1 to {LONGEST_ID} characters that a file's name can have, without a point first or last"
                 self.problems.add(number, "id", f"is {found[:200]!r}; expected {expected}")
-        key = found.casefold()  # some disks don't tell "a" from "A"
+        key = same_name(found)
         if key in self._ids:
             same = "asks for the same as" if cell is None else f"is {found!r}, as is that of"
             self.problems.add(number, "id", f"{same} row {self._ids[key]}; expected an id of its own for each row")
         self._ids.setdefault(key, number)
         return found
+
+
+def same_name(name: str) -> str:
+    """What two names have in common that are one file's on some disks, which don't tell "a" from "A", or "é" from an
+    "e" with an accent put to it."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _flat(cells: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -206,10 +234,13 @@ def _read(column: str, cell: Any) -> Any:
     kinds = {REQUEST[column].type, *get_args(REQUEST[column].type)}
     if str in kinds or isinstance(cell, bool):
         return cell
+    if int in kinds and isinstance(cell, str):
+        with suppress(ValueError):
+            return int(cell)  # exactly, however large
     try:
         number = float(cell) if isinstance(cell, str) else cell
         if int in kinds:
-            return int(cell) if isinstance(cell, str) else int(number) if number == int(number) else cell
+            return int(number) if number == int(number) else cell
     except (ValueError, TypeError, OverflowError):
         return cell
     return number

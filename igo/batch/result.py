@@ -53,7 +53,8 @@ class Result:
     def of(cls, line: Any) -> Result:
         """The result that a line of the journal holds, but for what later versions add. Raises ``ValueError``."""
         known = {item.name for item in fields(cls)}
-        if not isinstance(line, dict) or not {"id", "row", "status", "digest"} <= line.keys():
+        needed = {"id", "row", "status", "digest"}
+        if not isinstance(line, dict) or not needed <= line.keys() or not isinstance(line["digest"], dict):
             raise ValueError("it has no id, row, status and digest")
         return cls(**{name: value for name, value in line.items() if name in known})
 

@@ -69,12 +69,20 @@ def _jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
             raise PlanError(f"{path}, line {number}: {reason(error)}; expected a JSON object on each line") from None
         if not isinstance(row, dict):
             raise PlanError(f"{path}, line {number}: a {type(row).__name__}; expected a JSON object on each line")
         yield row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
+        raise ValueError(f"{twice!r} is in it twice")
+    return found
 
 
 def _toml(path: Path) -> Iterator[Mapping[str, Any]]:

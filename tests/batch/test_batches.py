@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from PIL import Image
 
 import igo
 from igo import batch as batches
-from igo.batch import journal as journals
 from igo.errors import ImageError, JournalError, MaskError, PlanError, SettingsError
 from igo.testing import PaintedBase
 from tests.batch.conftest import CHAIN
@@ -159,9 +159,12 @@ def test_several_rows_at_once_are_the_same_rows(tmp_path, chain):
 
 
 def test_a_full_disk_ends_it_and_no_row_is_blamed(tmp_path, chain, monkeypatch):
-    real, calls = os.fsync, []
+    real, calls, folders = os.fsync, [], []
 
     def full(file):
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            folders.append(os.fstat(file).st_ino)
+            return real(file)
         calls.append(file)
         if len(calls) in (2, 5):  # the first row's line; then the second row's picture
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -171,6 +174,7 @@ def test_a_full_disk_ends_it_and_no_row_is_blamed(tmp_path, chain, monkeypatch):
     with pytest.raises(JournalError, match=r"No space left on device; make room there.*run the same command again"):
         batches.run(ROWS, chain, tmp_path / "looks")
     assert (tmp_path / "looks" / batches.JOURNAL).read_bytes() == b""
+    assert folders == [(tmp_path / "looks").stat().st_ino], "without which a power cut might take the journal's name"
     with pytest.raises(ImageError, match=r"blue-7.png' can't be written: No space left on device"):
         batches.run(ROWS, chain, tmp_path / "looks")
     assert [line["id"] for line in lines(tmp_path / "looks")] == ["red"]
@@ -190,6 +194,13 @@ def test_nothing_of_others_is_written_over(tmp_path, chain, photo):
     assert not (tmp_path / batches.JOURNAL).exists()
 
 
+def test_a_name_that_no_disk_takes_is_told_before_any_work(tmp_path, chain):
+    rows = [*ROWS, {"id": "\N{DRESS}" * 63, "prompt": "a dress", "seed": 7, "num_images": 2}]
+    with pytest.raises(SettingsError, match="by which row 5 has a name of 260 bytes"):
+        batches.run(rows, chain, tmp_path / "looks")
+    assert not (tmp_path / "looks").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -199,6 +210,10 @@ def test_nothing_of_others_is_written_over(tmp_path, chain, photo):
         ("../{id}.png", "within the batch's folder"),
         ("/tmp/{id}.png", "within the batch's folder"),
         (".{id}.png", "not hidden"),
+        ("", "within the batch's folder"),
+        ("{id.__class__}.png", "of characters that a file's name can have"),
+        ("{row:0260}.png", "by which row 1 has a name of 264 bytes; expected at most 255"),
+        ("Results.jsonl/{id}.png", "is the batch's own"),
         ("{id}.gif", "has the suffix '.gif'"),
         ("{id}", "has no suffix"),
     ],
@@ -234,7 +249,7 @@ def test_pictures_may_go_elsewhere(tmp_path, chain):
 
 def test_a_damaged_journal_is_told_by_its_line(tmp_path, chain):
     batches.run(ROWS, chain, tmp_path / "looks")
-    path = tmp_path / "looks" / journals.JOURNAL
+    path = tmp_path / "looks" / batches.JOURNAL
     path.write_text(path.read_text().replace('"id"', '"di"', 1))
     with pytest.raises(JournalError, match="line 1 is damaged"):
         batches.run(ROWS, chain, tmp_path / "looks")

@@ -1,5 +1,6 @@
 """Tables in: every kind says the same, and what is wrong is told by row and column before any work."""
 
+import json
 import math
 import os
 import sys
@@ -17,6 +18,7 @@ CELLS = 'a,"a ""red"" coat",photo.png,3,0.5,photo.png'
 TEXTS = {
     "plan.csv": f"{COLUMNS}\n{CELLS}\n",
     "excel.csv": f"\ufeff{COLUMNS},\r\n{CELLS},\r\n\r\n".replace(",", ";"),
+    "pandas.csv": f"{COLUMNS}\n{CELLS.replace(',3,', ',3.0,')}\n",  # which has no whole numbers where some are missing
     "plan.tsv": f"{COLUMNS}\n{CELLS}\n".replace(",", "\t"),
     "plan.jsonl": '{"id": "a", "prompt": "a \\"red\\" coat", "image": "photo.png", "seed": 3, "strength": 0.5, '
     '"references": {"garment": "photo.png"}, "width": null}\n\n',
@@ -49,6 +51,20 @@ def test_a_row_without_an_id_has_a_digest_of_what_it_asks_for():
     assert read_plan([{"id": 17.0, "prompt": "a"}])[0].id == "17"
 
 
+def test_a_row_is_the_same_wherever_its_plan_lies(tmp_path, photo):
+    rows = {}
+    for place, name in (("here", "plan.csv"), ("there", "plan.jsonl"), ("there", "more.jsonl")):
+        (tmp_path / place).mkdir(exist_ok=True)
+        (tmp_path / place / "photo.png").write_bytes(photo.read_bytes())
+        plan = tmp_path / place / name
+        cells = {"image": "photo.png" if place == "here" else "./photo.png", "mask": "photo.png", "seed": 3}
+        text = ",".join(cells) + "\n" + ",".join(map(str, cells.values()))
+        plan.write_text(text if plan.suffix == ".csv" else json.dumps(cells | {"width": None}))
+        [rows[place, name]] = read_plan(plan)
+    assert len({row.id for row in rows.values()}) == 1
+    assert rows["here", "plan.csv"].pictures["image"] == str(tmp_path / "here" / "photo.png")
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [
@@ -60,6 +76,10 @@ def test_a_row_without_an_id_has_a_digest_of_what_it_asks_for():
         ({"strength": [1]}, "column 'strength': is"),
         ({"prompt": 3}, "column 'prompt': is int; expected text"),
         ({"promt": "a"}, "column 'promt': there is no such column; did you mean 'prompt'?"),
+        ({"references": "a.png"}, "column 'references': there is no such column; did you mean 'references.NAME'?"),
+        ({"layers.": "a.png"}, "column 'layers.': there is no such column; "),
+        ({"seed": "3.5"}, "column 'seed': is '3.5'; expected a whole number"),
+        ({"mask": "a.png", "layers": {"mask": "b.png"}}, "column 'layers.mask': is given twice"),
         ({"image": "nowhere.png"}, "column 'image': 'nowhere.png' can't be read (No such file or directory)"),
         ({"image": "."}, "column 'image': '.' can't be read (it is a folder)"),
         ({"image": 3}, "column 'image': is 3; expected a picture's file"),
@@ -85,8 +105,9 @@ def test_all_that_is_wrong_is_told_at_once():
     assert "asks for the same as row 2" in caught.value.problems[2]
     with pytest.raises(PlanError, match="99 others"):
         read_plan({"seed": -1} for _ in range(1000))
-    with pytest.raises(PlanError, match="is 'A', as is that of row 1"):
-        read_plan([{"id": "a"}, {"id": "A"}])
+    for name, same in (("a", "A"), ("\u00e9", "e\u0301")):
+        with pytest.raises(PlanError, match=f"is '{same}', as is that of row 1"):
+            read_plan([{"id": name}, {"id": same}])
 
 
 @pytest.mark.parametrize(
@@ -100,6 +121,7 @@ def test_all_that_is_wrong_is_told_at_once():
         ("plan.csv", 'id,prompt\na,"red\n', "line 2"),
         ("plan.jsonl", '{"id": 1}\n[1]\n', "line 2: a list; expected a JSON object"),
         ("plan.jsonl", '{"id": 1\n', "line 1: "),
+        ("plan.jsonl", '{"id": 1, "prompt": "a", "id": 2}\n', "line 1: 'id' is in it twice"),
         ("plan.jsonl", "[" * 100_000, "line 1: "),
         ("plan.toml", "row = 3\n", "expected a [[row]] for each row"),
         ("plan.toml", "[[rows]]\n", "has 'rows' in it"),
@@ -149,6 +171,10 @@ def test_what_the_chain_lacks_is_told_before_any_work(tmp_path, chain, photo, wr
     worn.write_text(chain.read_text() + '[[step]]\nuse = "try-on"\n')
     with pytest.raises(PlanError, match=r"row 1, column 'chain': .*needs a reference 'garment'"):
         Batch([{"image": str(photo)}], worn, tmp_path / "looks")
+    bare = tmp_path / "bare.toml"
+    bare.write_text('[[step]]\nuse = "upscaling"\n')
+    with pytest.raises(PlanError, match="row 2, column 'image': is empty, and no step of the chain makes pictures"):
+        Batch([{"image": str(photo)}, {"prompt": "a"}], bare, tmp_path / "looks")
     assert not (tmp_path / "looks").exists()
 
 
