@@ -11,11 +11,8 @@ again.
 """
 
 import argparse
-import os
-import platform
 import statistics
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +22,7 @@ from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNe
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 import igo
+from benchmarks.timing import Ratio, machine, timed
 from igo import embedded
 from igo_plugins import Acceleration
 
@@ -64,13 +62,6 @@ def checkpoint(size):
         yield Path(folder)
 
 
-def timed(function):
-    """Seconds of the clock, seconds of all threads, and what is made."""
-    start = time.perf_counter(), time.process_time()
-    made = function()
-    return time.perf_counter() - start[0], time.process_time() - start[1], made
-
-
 def main():
     parser = argparse.ArgumentParser(prog="benchmarks.engines", description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, default="mini", help="mini, or sd15 with random weights (mini)")
@@ -87,29 +78,23 @@ def main():
             return pipeline(PROMPT, generator=torch.Generator("cpu").manual_seed(7), **call).images[0]
 
         base = igo.TextToImage("mini" if chosen.size == "mini" else str(folder), preset="none")
-        print(
-            f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, "
-            f"{torch.get_num_threads()} threads, torch {torch.__version__}; {chosen.size}, {chosen.steps} steps"
-        )
-        print("row        first s  clock: plain, row, ratio     threads: plain, row, ratio   levels apart")
+        print(f"{machine()}; {chosen.size}, {chosen.steps} steps")
+        print("row        first s   plain s  row s   clock                 threads               levels apart")
         for name in chosen.rows:
             chain = igo.Chain(base, *ROWS[name], runtime=igo.Runtime("cpu"))
 
             def chained(chain=chain):
                 return chain.run(PROMPT, seed=7, **call).image
 
-            first, _, image = timed(chained)
-            apart = np.abs(np.asarray(image).astype(int) - np.asarray(bare())).max()
-            pairs = [(timed(bare)[:2], timed(chained)[:2]) for _ in range(chosen.pairs)]
-            told = f"{name:10} {first:7.1f}"
-            for kind in range(2):
-                times = [(plain[kind], fast[kind]) for plain, fast in pairs]
-                ratios = [plain / fast for plain, fast in times]
-                plain, fast = (statistics.median(values) for values in zip(*times, strict=True))
-                told += (
-                    f"  {plain:7.2f} {fast:6.2f} {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-                )
-            print(f"{told}  {apart:6}")
+            first = timed(chained)
+            apart = np.abs(np.asarray(first.made).astype(int) - np.asarray(bare())).max()
+            plain, row = zip(*[(timed(bare), timed(chained)) for _ in range(chosen.pairs)], strict=True)
+            middle = [statistics.median(run.clock for run in runs) for runs in (plain, row)]
+            print(
+                f"{name:10} {first.clock:7.1f}   {middle[0]:7.2f} {middle[1]:6.2f}  "
+                f"{Ratio.of(plain, row, 'clock')!s:21} {Ratio.of(plain, row, 'threads')!s:21} {apart:6}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
