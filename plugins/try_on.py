@@ -245,7 +245,7 @@ class TryOn:
             context=fitter.method.context if self.context is None else self.context,
             num_inference_steps=steps,
             guidance_scale=guidance,
-            on_step=runtime.progress,
+            on_step=lambda done, total, preview: runtime.progress(done, total, preview=preview),
         )
         report = {
             "checkpoint": fitter.name,

@@ -57,6 +57,7 @@ FOR_PLUGINS |= {"igo.hub"}  # which fetches what isn't here
 FOR_PLUGINS |= {"igo.licensing"}  # which fetches it with its card
 FOR_PLUGINS |= {"igo.files"}  # which tell what is no file
 FOR_PLUGINS |= {"igo.networks"}  # which training and plugins share
+FOR_PLUGINS |= {"igo.painting.previews"}  # which make what is being painted a picture
 FOR_PLUGINS |= {"igo.painting.engines"}  # which compute what a chain paints by
 FOR_PLUGINS |= {"igo.painting.checkpoints"}  # which read the models of a checkpoint, safely
 FOR_PLUGINS |= {"igo.chains.gathering"}  # by which what paints makes one batch of what several calls want

@@ -121,14 +121,14 @@ def try_on(
     guidance_scale: float,
     method: Method = Method(),
     generator: Any = None,
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: Callable[[int, int, Tensor], None] | None = None,
 ) -> Tensor:
     """The person's latents (N×C×h×w, scaled as the VAE scales them) in the garment.
 
     ``left`` are the latents of the person without the zone, ``mask`` N×1×h×w its zone (1), ``garment`` those of the
     garment, ``noise`` N×C×2h×w. With ``guidance_scale`` above 1 each step below ``method.guided`` asks twice: with the
     garment, and with zeros in its place. ``generator`` (one, or one for each) draws what schedulers add.
-    ``on_step(done, all)`` is told after each step.
+    ``on_step(done, all, latents)`` is told after each step, with the person's latents as they are by then.
     """
     height = left.shape[-2]
     scheduler.set_timesteps(num_inference_steps, device=left.device)
@@ -157,6 +157,6 @@ def try_on(
             told = without + guidance_scale * (within - without)
         latents = scheduler.step(told, timestep, latents, **further, return_dict=False)[0]
         if on_step is not None:
-            on_step(number + 1, len(scheduler.timesteps))
+            on_step(number + 1, len(scheduler.timesteps), latents[..., :height, :])
     person: Tensor = latents[..., :height, :]
     return person

@@ -19,9 +19,11 @@ from igo.errors import CheckpointError, IGOError, SettingsError, out_of_memory
 from igo.images import digest
 from igo.licensing import License
 from igo.networks.tryon import CATVTON, Method, try_on, without_text
+from igo.painting.previews import Preview, preview_of
 from igo_plugins.fitting.memo import Memo
 
-OnStep = Callable[[int, int], None]
+OnStep = Callable[[int, int, Preview | None], None]
+"""Hears steps done and steps in all, over all pictures, and gets what makes a preview of the first that is at work."""
 AT_ONCE = 16
 """Pictures in a call on a GPU, until memory runs out."""
 
@@ -142,10 +144,12 @@ class Fitter:
         images: list[Image.Image] = []
         batch: Sequence[Asked] = ()
 
-        def tell(done: int, total: int) -> None:
-            for _, on_step in wanted:
+        def tell(done: int, total: int, latents: Tensor) -> None:
+            for own, on_step in wanted:
                 if on_step is not None:
-                    on_step(len(images) * total + len(batch) * done, len(every) * total)
+                    at = next((at for at, one in enumerate(batch) if any(one is mine for mine in own)), None)
+                    preview = None if at is None else preview_of(self.pipeline, latents, at)
+                    on_step(len(images) * total + len(batch) * done, len(every) * total, preview)
 
         with self._lock:
             while len(images) < len(every):
@@ -160,7 +164,9 @@ class Fitter:
         left = iter(images)
         return [list(islice(left, len(asked))) for asked, _ in wanted]
 
-    def _call(self, batch: Sequence[Asked], steps: int, guidance: float, tell: OnStep) -> list[Image.Image]:
+    def _call(
+        self, batch: Sequence[Asked], steps: int, guidance: float, tell: Callable[[int, int, Tensor], None]
+    ) -> list[Image.Image]:
         left, mask, garment = (torch.cat([getattr(one, name) for one in batch]) for name in ("left", "mask", "garment"))
         generators = [torch.Generator("cpu").manual_seed(one.seed) for one in batch]
         shape = (1, left.shape[1], 2 * left.shape[2], left.shape[3])

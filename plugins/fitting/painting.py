@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
@@ -11,7 +11,7 @@ from PIL import Image
 
 from igo.compositing import composite, seam_score
 from igo.errors import MaskError
-from igo_plugins.fitting.fitter import Asked, Fitter
+from igo_plugins.fitting.fitter import Asked, Fitter, OnStep
 from igo_plugins.fitting.framing import view_of
 from igo_plugins.fitting.zones import Zone, of_change
 
@@ -49,7 +49,7 @@ def painted(
     context: float,
     num_inference_steps: int,
     guidance_scale: float,
-    on_step: Callable[[int, int], None],
+    on_step: OnStep,
 ) -> list[Candidate]:
     """``picture`` (RGB) in a garment (RGB of the model's size), once for each of ``seeds``; outside the zone it is what
     it was.

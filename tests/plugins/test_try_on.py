@@ -47,11 +47,12 @@ def trying(tiny_inpaint_checkpoint, runtime):
     for kind in ("garments", "parses", "zones"):
         runtime.model(("try-on remembers", kind), Memo)._known.clear()
 
-    def run(image, references, seed=1, layers=None, also=(), **settings):
+    def run(image, references, seed=1, layers=None, also=(), observers=(), **settings):
         step = TryOn(model=str(tiny_inpaint_checkpoint), **{"width": 48, "height": 64, **settings})
         chain = igo.Chain(step, *also, runtime=runtime)
         named = references if isinstance(references, dict) else {"garment": references}
-        return chain.run(image=image, references=named, layers=layers, seed=seed, num_inference_steps=2)
+        asked = {"layers": layers, "seed": seed, "num_inference_steps": 2, "observers": observers}
+        return chain.run(image=image, references=named, **asked)
 
     return run
 
@@ -331,6 +332,25 @@ def test_calls_made_together_are_those_made_alone(parser, trying, monkeypatch):
     alone = [trying(me, shirt).image for me in people for shirt in shirts]
     calls = [partial(trying, me, shirt) for me in people for shirt in shirts]
     assert [look.image for look in igo.together(calls)] == alone
+
+
+class Previewing:
+    def __init__(self):
+        self.previews = []
+
+    @igo.hookimpl
+    def observe(self, event):
+        if event.kind == "progress":
+            self.previews.append(event.preview())
+
+
+def test_who_watches_sees_what_is_painted_so_far(parser, trying):
+    me, shirt, watcher = person(parser, 3), garment(parser, 5), Previewing()
+    watched = trying(me, shirt, observers=[watcher], candidates=2)
+    assert watched.image == trying(me, shirt, candidates=2).image
+    assert [(preview.mode, preview.size) for preview in watcher.previews] == [("RGB", (48, 64))] * 4
+    first, second, other, _ = watcher.previews
+    assert first != second != other, "each step's, and each candidate's own"
 
 
 def test_on_a_gpu_they_are_one_batch(parser, trying, tiny_inpaint_checkpoint, runtime, monkeypatch):
