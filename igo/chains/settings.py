@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     import pydantic
 
 
+def given(**settings: Any) -> dict[str, Any]:
+    """Those that aren't None: what was left open keeps its default."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Setting:
     """One field. ``type`` is resolved; ``help`` is the string literal below the field, in one line."""

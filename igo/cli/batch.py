@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from igo.chains.settings import given
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.options import command_group
@@ -51,7 +52,7 @@ def plan(
         raise SettingsError(f"{str(output)!r} is already there; choose another name by --output")
     check_file(output)
     references = options.references_from(reference)
-    cells = options.given(prompt=prompt, seed=seed)
+    cells = given(prompt=prompt, seed=seed)
     place = output.absolute().parent
     cells |= {f"references.{name}": Path(os.path.relpath(file, place)).as_posix() for name, file in references.items()}
     text = plan_of(folder, place, cells)

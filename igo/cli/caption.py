@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from igo.chains.settings import given
 from igo.cli import options
 from igo.cli.command import Commands
-from igo.cli.options import given
 from igo.cli.printing import echo
 from igo.errors import SettingsError
 from igo.files import check_file

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from igo.chains.settings import given
 from igo.cli import options
 from igo.cli.command import Commands
-from igo.cli.options import given
 from igo.cli.outputs import told
 from igo.cli.printing import echo
 from igo.cli.style import PHOTOGRAPHS

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from igo.chains.settings import given
 from igo.cli.command import Commands
 from igo.cli.printing import echo
 from igo.errors import ConfigError, SettingsError
@@ -208,11 +209,6 @@ def check_model(name: str, option: str, own: str = "mini") -> None:
 def without_advice() -> None:
     """Keep transformers from advising to install what nothing here uses ("requires torchvision"), unless asked to."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 @contextmanager

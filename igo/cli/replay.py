@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from igo.chains.settings import given
 from igo.cli import options
 from igo.cli.command import Commands
 from igo.cli.outputs import Outputs, told
@@ -39,7 +40,7 @@ def replay(
     layers, references = options.layers_from(layer), options.references_from(reference)
     if twice := layers.keys() & references.keys():
         raise SettingsError(f"--layer and --reference both give {min(twice)!r}; give it once")
-    planned = plan(picture, {**layers, **references, **options.given(image=image)}, trust, files)
+    planned = plan(picture, {**layers, **references, **given(image=image)}, trust, files)
     Outputs(output, output.stem, [picture, *planned.inputs.values(), *planned.files.values()]).check()
     with options.progress(quiet) as observers:
         made = planned.run(observers)

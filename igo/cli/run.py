@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from igo.chains.settings import given
 from igo.cli import options
 from igo.cli.command import Commands
-from igo.cli.options import given
 from igo.cli.outputs import Outputs
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from igo.chains.settings import given
 from igo.cli import options
 from igo.cli.command import Commands
-from igo.cli.options import check_model, command_group, given, without_advice
+from igo.cli.options import check_model, command_group, without_advice
 from igo.cli.outputs import not_over
 from igo.cli.printing import echo
 from igo.errors import SettingsError

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from igo.chains.settings import given
 from igo.cli import options
 from igo.cli.command import Commands
-from igo.cli.options import given
 from igo.cli.outputs import Outputs
 from igo.errors import SettingsError
 

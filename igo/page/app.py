@@ -35,10 +35,10 @@ def build(studio: Studio, folder: Path) -> Any:
     from igo.page.stage import Stage
 
     with gr.Blocks(title="IGO", analytics_enabled=False, delete_cache=(SWEEP, AGE), fill_width=True) as blocks:
-        gr.Markdown("# IGO\nChange what people in pictures wear.")
+        gr.Markdown("# IGO\nChange what people in pictures wear.", elem_id="title")
         with gr.Row():
             forms = gr.Column(scale=5, min_width=320)
-            with gr.Column(scale=6, min_width=320):
+            with gr.Column(scale=6, min_width=320, elem_id="stage"):
                 stage = Stage(Painter(), folder / "looks", blocks.load)
         with forms, gr.Tabs():
             with gr.Tab("Dress"):
@@ -50,9 +50,10 @@ def build(studio: Studio, folder: Path) -> Any:
             with gr.Tab("Enlarge"):
                 pictures.append(extend.build_enlarge(studio, stage))
             with gr.Tab("Chain"):
-                pictures.append(chaining.build(studio, stage))
+                picture, steps = chaining.build(studio, stage)
             with gr.Tab("Batch"):
-                batching.build(studio, stage)
+                batching.build(studio, stage, steps)
+        pictures.append(picture)
         stage.ready(pictures)
     return blocks.queue(max_size=WAITING, default_concurrency_limit=8)
 

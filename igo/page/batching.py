@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from igo.page.studio import Studio
 
 
-def build(studio: Studio, stage: Stage) -> None:
-    """The tab's form."""
+def build(studio: Studio, stage: Stage, steps: gr.State) -> None:
+    """The tab's form. ``steps`` are the cards of the tab Chain."""
     running: dict[str, Batch] = {}  # by session
     gr.Markdown(
         "A zip of pictures, or a table of what to paint (CSV, JSONL, TOML or Parquet, as `igo batch` takes it), alone "
@@ -33,12 +33,11 @@ def build(studio: Studio, stage: Stage) -> None:
             studio.chain().to_toml(),
             label="Chain (TOML)",
             lines=8,
-            info="The tab Chain writes one.",
             elem_id="batch-chain",
         )
-    with gr.Row():
-        start = gr.Button("Paint the batch", variant="primary", elem_id="batch-start")
-        stop = gr.Button("Stop after this row", elem_id="batch-stop")
+        take = gr.Button("Take the steps of the tab Chain", elem_id="batch-take")
+    start = gr.Button("Paint the batch", variant="primary", elem_id="batch-start")
+    stop = gr.Button("Stop after this row", elem_id="batch-stop")
     status = gr.HTML(elem_classes="igo-status", elem_id="batch-status")
     result = gr.File(
         label="Download: pictures and results.jsonl", visible=False, interactive=False, elem_id="batch-result"
@@ -70,15 +69,17 @@ def build(studio: Studio, stage: Stage) -> None:
         batch.ended.set()
         return telling.said("It stops after this row.")
 
-    start.click(
-        parts.plainly_each(painted),
+    def taken(steps: list[cards.Card]) -> str:
+        return cards.chain_of(steps, studio.runtime).to_toml()
+
+    parts.painting(
+        start,
+        painted,
         [upload, prompt, chain],
         [status, result],
         api_name="batch",
         api_description="Paint a table, or a zip of pictures, by a chain. Returns status and a zip.",
         concurrency_id="batches",
-        concurrency_limit=1,
-        show_progress="minimal",
-        show_progress_on=status,
     )
-    stop.click(parts.plainly(stopped), None, status, queue=False, api_visibility="private", show_progress="hidden")
+    stop.click(parts.plainly(stopped), None, status, queue=False, **parts.QUIET)
+    take.click(parts.plainly(taken), steps, chain, **parts.QUIET)

@@ -30,6 +30,8 @@ class Card:
     settings: dict[str, Any] = field(default_factory=dict)
     number: int = field(default_factory=lambda: next(_NUMBERS))
     """Another for each card, by which the page tells them apart."""
+    asked: bool = False
+    """Whether somebody has wanted to paint by it, and its form says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Field:
     """A setting as a form shows it."""
 
     setting: Setting
-    kind: Literal["choice", "switch", "whole", "number", "text", "toml"]
+    kind: Literal["choice", "switch", "number", "text", "toml"]
     """``"toml"`` is text that is read as a TOML value: lists and tables."""
     choices: tuple[str, ...] = ()
     least: float | None = None
@@ -45,8 +47,11 @@ class Field:
 
     @property
     def help(self) -> str:
-        """What the setting means, and that it has to be given."""
+        """What the setting means, its range, and that it has to be given."""
         words = self.setting.help.replace("``", "")
+        if self.least is not None or self.most is not None:
+            ends = [f"{word} {end:g}" for word, end in (("from", self.least), ("to", self.most)) if end is not None]
+            words = f"{words} A number {' '.join(ends)}.".strip()
         return f"(required) {words}" if self.setting.required else words
 
     def shown(self, card: Card) -> Any:
@@ -55,16 +60,16 @@ class Field:
         value = card.settings.get(self.setting.name, default)
         if self.kind == "toml":
             return "" if value in (None, {}, [], ()) else _toml(value)
-        return "" if value is None and self.kind in ("text", "choice") else value
+        if self.kind == "number":
+            return "" if value is None else str(value)
+        return "" if value is None and self.kind != "switch" else value
 
     def typed(self, value: Any) -> Any:
         """What was put into the form, as a chain file has it; None for what stays empty. Raises ``ConfigError``."""
         if value is None or value == "":
             return None
-        if self.kind == "whole" and float(value).is_integer():
-            return int(value)
         if self.kind == "number":
-            return float(value)
+            return numeral(value)
         if self.kind == "toml":
             try:
                 return tomllib.loads(f"value = {value}")["value"]
@@ -73,6 +78,18 @@ class Field:
                     f"{self.setting.name} is {value!r}; expected a value as TOML has it ({error})"
                 ) from None
         return value
+
+
+def numeral(typed: Any) -> Any:
+    """The number that somebody typed, None for nothing, and whatever else it is as it is."""
+    if not isinstance(typed, str):
+        return typed
+    for kind in (int, float):
+        try:
+            return kind(typed)
+        except ValueError:
+            continue
+    return typed.strip() or None
 
 
 def offered() -> list[str]:
@@ -141,8 +158,8 @@ def chain_of(cards: list[Card], runtime: igo.Runtime) -> igo.Chain:
     if not cards:
         raise ConfigError("the chain has no steps; add one")
     for number, card in enumerate(cards, 1):
-        for name, words in wrong(card).items():
-            raise ConfigError(f"step {number}, {card.use}{f', {name}' if name else ''}: {words}")
+        for words in wrong(card).values():
+            raise ConfigError(f"step {number}, {card.use}: {words}")
     data = {"step": [{"use": card.use, **card.settings} for card in cards]}
     return igo.Chain(*build(data, importing=False).chain, runtime=runtime)
 
@@ -169,7 +186,7 @@ def _field(setting: Setting) -> Field:
         return Field(setting, "switch")
     plain = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
     if plain in (int, float):
-        return Field(setting, "whole" if plain is int else "number", (), *_bounds(kind))
+        return Field(setting, "number", (), *_bounds(kind))
     return Field(setting, "text" if plain is str else "toml")
 
 

@@ -13,6 +13,7 @@ from igo.page import cards as made_of
 from igo.page import parts
 from igo.page.cards import Card, Field
 from igo.page.painting import Work
+from igo.page.parts import QUIET
 from igo.page.stage import seeded
 
 if TYPE_CHECKING:
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
     from igo.page.stage import Stage
     from igo.page.studio import Studio
 
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
-
-def build(studio: Studio, stage: Stage) -> Any:
-    """The tab's form. Returns its picture."""
+def build(studio: Studio, stage: Stage) -> tuple[Any, gr.State]:
+    """The tab's form. Returns its picture, and its cards."""
     cards = gr.State(made_of.cards_of(studio.chain()))  # of which each session gets a copy
     version = gr.State(0)  # of the cards' number and order: forms are drawn anew when it changes
     with gr.Row():
@@ -57,6 +56,13 @@ def build(studio: Studio, stage: Stage) -> Any:
         cards[:] = made_of.read(text)
         return version + 1
 
+    def judged(cards: list[Card], version: int) -> int:
+        """Let the forms say what is wrong with them, when somebody paints by them."""
+        wrong = [card for card in cards if made_of.wrong(card)]
+        for card in wrong:
+            card.asked = True
+        return version + bool(wrong)
+
     def asked(
         cards: list[Card],
         prompt: str = "",
@@ -78,6 +84,7 @@ def build(studio: Studio, stage: Stage) -> Any:
     add.click(parts.plainly(added), [cards, use, version], version, **QUIET)
     read.click(parts.plainly(replaced), [cards, text, version], version, **QUIET)
     write.click(parts.plainly(lambda cards: made_of.chain_of(cards, studio.runtime).to_toml()), cards, text, **QUIET)
+    button.click(judged, [cards, version], version, **QUIET)
     stage.on(
         button,
         asked,
@@ -85,20 +92,25 @@ def build(studio: Studio, stage: Stage) -> Any:
         "chain",
         "Paint by the chain that the page begins with.",
     )
-    return picture
+    return picture, cards
 
 
 def _drawn(cards: list[Card], cards_state: gr.State, version_state: gr.State) -> None:
     """All cards, which forms change where they lie; a new version tells that they are others, or in another order."""
     for index, card in enumerate(cards):
-        with gr.Accordion(f"{index + 1}. {card.use}", open=index == len(cards) - 1, key=(card.number, index)):
+        wrong = made_of.wrong(card) if card.asked else {}
+        with gr.Accordion(
+            f"{index + 1}. {card.use}", open=bool(wrong) or index == len(cards) - 1, key=(card.number, index)
+        ):
             try:
                 words, form = made_of.described(card.use), made_of.fields_of(card.use)
             except IGOError as error:
                 words, form = str(error), ()
             gr.Markdown(words.split("\n\n")[0], elem_classes="igo-help")
+            if "" in wrong:
+                gr.Markdown(_warned(wrong[""]), elem_classes="igo-help")
             for one in form:
-                _field(card, one)
+                _field(card, one, wrong.get(one.setting.name, ""))
             with gr.Row():
                 moves = {"Up": index - 1, "Down": index + 1, "Remove": None}
                 for word, to in moves.items():
@@ -106,12 +118,12 @@ def _drawn(cards: list[Card], cards_state: gr.State, version_state: gr.State) ->
                     move.click(_moving(card, to), [cards_state, version_state], version_state, **QUIET)
 
 
-def _field(card: Card, field: Field) -> None:
+def _field(card: Card, field: Field, problem: str) -> None:
     """A setting in a form, whose mistakes are told where it stands."""
-    label, about, value = field.setting.name.replace("_", " "), field.help, field.shown(card)
+    value, about = field.shown(card), field.help
     shared: dict[str, Any] = {
-        "label": label,
-        "info": about,
+        "label": field.setting.name.replace("_", " "),
+        "info": _warned(problem) or about,
         "interactive": True,
         "key": (card.number, field.setting.name),
     }
@@ -120,23 +132,27 @@ def _field(card: Card, field: Field) -> None:
         component = gr.Dropdown(list(field.choices), value=value, **shared)
     elif field.kind == "switch":
         component = gr.Checkbox(value=bool(value), **shared)
-    elif field.kind in ("whole", "number"):
-        component = gr.Number(
-            value=value,
-            precision=0 if field.kind == "whole" else None,
-            minimum=field.least,
-            maximum=field.most,
-            **shared,
-        )
     else:
         component = gr.Textbox(value=value, placeholder="as TOML" if field.kind == "toml" else "", **shared)
-    event = component.input if field.kind in ("choice", "switch") else component.blur
 
     def put(value: Any) -> Any:
-        problem = made_of.changed(card, field, value)
-        return type(component)(info=f"⚠ {problem}" if problem else about)
+        return type(component)(info=_warned(made_of.changed(card, field, value)) or about)
 
-    event(put, component, component, **QUIET)
+    if field.kind in ("choice", "switch"):
+        component.input(put, component, component, **QUIET)
+        return
+    component.blur(put, component, component, **QUIET)
+    component.input(  # each letter, so that a click that paints finds what was typed before it
+        lambda value: made_of.changed(card, field, value) and None,
+        component,
+        None,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+
+
+def _warned(problem: str) -> str:
+    return f"⚠ {problem}" if problem else ""
 
 
 def _moving(card: Card, to: int | None) -> Callable[[list[Card], int], int]:

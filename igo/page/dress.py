@@ -31,27 +31,29 @@ def build(studio: Studio, stage: Stage) -> Any:
     with gr.Group() as by_words, gr.Row():
         target = gr.Textbox("t-shirt", label="What to replace", elem_id="dress-target")
         to = gr.Textbox("a red hoodie", label="What it becomes", elem_id="dress-to")
-    with gr.Group(visible=False) as by_picture:
+    with gr.Column(visible=False) as by_picture:
         garment = parts.upload("Garment", elem_id="dress-garment")
         part = gr.Dropdown(PARTS, value="auto", label="It takes the place of")
     with gr.Accordion("The zone that is painted", open=False, elem_id="dress-zone"):
         gr.Markdown(
             "Find it, and add to it or take away from it with the brush; or draw it. Outside of it nothing changes. "
-            "While nothing stands here, it is found anew.",
+            "If you do neither, it is found when you paint.",
             elem_classes="igo-help",
         )
         with gr.Row():
             find = gr.Button("Find it", elem_id="dress-find")
             draw = gr.Button("Draw it", elem_id="dress-draw")
-        brush = gr.Radio([ADDS, TAKES], value=ADDS, label="What is drawn", elem_id="dress-brush")
-        editor, found_zone = zones.editor(), gr.State(None)
+        with gr.Column(visible=False) as drawing:
+            brush = gr.Radio([ADDS, TAKES], value=ADDS, label="What is drawn", elem_id="dress-brush")
+            editor, found_zone = zones.editor(), gr.State(None)
     button = gr.Button("Dress", variant="primary", elem_id="dress-paint")
     with gr.Accordion("More settings", open=False):
         candidates = gr.Slider(1, 4, 1, step=1, label="Candidates", info="So many are painted; the best one is taken.")
-        prompt = gr.Textbox("", label="What the whole picture shows", info="May stay empty.")
+        prompt = parts.prompt_field()
         negative = parts.negative_field()
         with gr.Row():
-            steps, guidance, seed = parts.steps_field(), parts.guidance_field(), parts.seed_field()
+            steps, seed = parts.steps_field(), parts.seed_field()
+        guidance = parts.guidance_field()
 
     def chain(how: str, target: str, to: str, garment: Picture | None, part: str, candidates: int) -> igo.Chain:
         if how == WORDS:
@@ -101,31 +103,38 @@ def build(studio: Studio, stage: Stage) -> Any:
 
     def found(
         person: Picture | None, how: str, target: str, to: str, garment: Picture | None, part: str
-    ) -> tuple[dict[str, Any], Any]:
+    ) -> tuple[Any, ...]:
         if person is None:
             raise SettingsError(MISSING)
         references = {} if garment is None else {"garment": garment}
         mask = chain(how, target, to, garment, part, 1).layer("mask", person, references)
-        return zones.shown(person, mask), mask
+        return zones.shown(person, mask), mask, gr.Column(visible=True)
 
-    def blank(person: Picture | None) -> tuple[dict[str, Any], Any]:
+    def blank(person: Picture | None) -> tuple[Any, ...]:
         if person is None:
             raise SettingsError(MISSING)
-        return zones.shown(person, None), None
+        return zones.shown(person, None), None, gr.Column(visible=True)
 
     how.change(
-        lambda how: (gr.Group(visible=how == WORDS), gr.Group(visible=how == PICTURE)),
+        lambda how: (gr.Group(visible=how == WORDS), gr.Column(visible=how == PICTURE)),
         how,
         [by_words, by_picture],
-        api_visibility="private",
-        show_progress="hidden",
+        **parts.QUIET,
     )
     asking = [person, how, target, to, garment, part]
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-    both = [editor, found_zone]
-    find.click(parts.plainly(found), asking, both, concurrency_id=PAINTING, concurrency_limit=1, **quiet)
-    draw.click(parts.plainly(blank), person, both, **quiet)
-    person.change(lambda: (None, None), None, both, **quiet)
+    zone = [editor, found_zone, drawing]
+    find.click(
+        parts.plainly(found),
+        asking,
+        zone,
+        api_visibility="private",
+        concurrency_id=PAINTING,
+        concurrency_limit=1,
+        show_progress="minimal",
+        show_progress_on=find,
+    )
+    draw.click(parts.plainly(blank), person, zone, **parts.QUIET)
+    person.change(lambda: (None, None, gr.Column(visible=False)), None, zone, **parts.QUIET)
     stage.on(
         button,
         asked,

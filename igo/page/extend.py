@@ -31,16 +31,16 @@ def build_extend(studio: Studio, stage: Stage) -> Any:
             SHAPES,
             value="3:4",
             allow_custom_value=True,
-            label="Shape or size",
-            info="Width to height as 3:4, or pixels as 1024x1536.",
+            label="Shape (3:4) or size (1024x1536)",
         )
         anchor = gr.Dropdown(ANCHORS, value="center", label="Where the picture stands")
-    prompt = gr.Textbox("", label="What the whole picture shows", info="May stay empty.", elem_id="extend-prompt")
+    prompt = parts.prompt_field(elem_id="extend-prompt")
     button = gr.Button("Extend", variant="primary", elem_id="extend-paint")
     with gr.Accordion("More settings", open=False):
         negative = parts.negative_field()
         with gr.Row():
-            steps, guidance, seed = parts.steps_field(), parts.guidance_field(), parts.seed_field()
+            steps, seed = parts.steps_field(), parts.seed_field()
+        guidance = parts.guidance_field()
 
     def asked(
         picture: Picture | None = None,

@@ -32,12 +32,12 @@ def build(studio: Studio, stage: Stage) -> None:
     with gr.Accordion("More settings", open=False):
         negative = parts.negative_field()
         with gr.Row():
-            width = gr.Number(label="Width", info="Pixels.", precision=0, minimum=1)
-            height = gr.Number(label="Height", info="Pixels.", precision=0, minimum=1)
+            width = parts.number("Width in pixels", "the checkpoint's own")
+            height = parts.number("Height in pixels", "the checkpoint's own")
         with gr.Row():
-            steps, guidance = parts.steps_field(), parts.guidance_field()
-        with gr.Row():
-            count, seed = gr.Slider(1, 4, 1, step=1, label="Pictures"), parts.seed_field()
+            steps, seed = parts.steps_field(), parts.seed_field()
+        guidance = parts.guidance_field()
+        count = gr.Slider(1, 4, 1, step=1, label="Pictures")
 
     def asked(
         prompt: str = EXAMPLE,

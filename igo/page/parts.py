@@ -10,9 +10,13 @@ from typing import Any
 import gradio as gr
 
 import igo
+from igo.chains.settings import given
 from igo.errors import CancelledError, IGOError
+from igo.page.cards import numeral
 from igo.page.files import uploaded
 
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""Of what the page does beside painting."""
 SOURCES = ["upload", "webcam", "clipboard"]
 
 
@@ -74,11 +78,6 @@ def plainly_each(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterat
     return run
 
 
-def given(**settings: Any) -> dict[str, Any]:
-    """The settings whose fields aren't empty."""
-    return {name: value for name, value in settings.items() if value is not None}
-
-
 def settings_of(negative_prompt: str, prompt: str = "", **settings: Any) -> dict[str, Any]:
     """What a form asks of a request beside its ``prompt``. Raises ``SettingsError`` for what can't be meant, before it
     waits for its turn."""
@@ -87,19 +86,68 @@ def settings_of(negative_prompt: str, prompt: str = "", **settings: Any) -> dict
     return found
 
 
-def seed_field() -> gr.Number:
-    return gr.Number(label="Seed", info="The same seed paints the same picture. Empty: a new one.", precision=0)
+def number(label: str, empty: str, **settings: Any) -> gr.Textbox:
+    """A number that may be left out; ``empty`` says what it then is. Handlers get a number, None, or what else was
+    typed, to be refused by whoever knows what was expected.
 
-
-def steps_field() -> gr.Number:
-    return gr.Number(
-        label="Denoising steps", info="Empty: as many as the checkpoint is used to.", precision=0, minimum=1
+    gradio's own field makes a 0 of what is left out, as soon as somebody looks at it.
+    """
+    component = gr.Textbox(
+        label=label,
+        placeholder=empty,
+        max_lines=1,
+        html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=False),
+        **settings,
     )
+    component.preprocess = numeral
+    component.api_info = lambda: {"type": "number"}
+    return component
 
 
-def guidance_field() -> gr.Number:
-    return gr.Number(label="Guidance", info="How closely to follow the prompt. Empty: the checkpoint's own.", minimum=0)
+def seed_field() -> gr.Textbox:
+    return number("Seed", "a new one each time")
+
+
+def steps_field() -> gr.Textbox:
+    return number("Denoising steps", "the checkpoint's own")
+
+
+def guidance_field() -> gr.Textbox:
+    return number("Guidance: how closely to follow the prompt", "the checkpoint's own")
 
 
 def negative_field() -> gr.Textbox:
-    return gr.Textbox("", label="Not in the picture", info="What shall not be there.")
+    return gr.Textbox("", label="Not in the picture", placeholder="what shall not be there")
+
+
+def prompt_field(**settings: Any) -> gr.Textbox:
+    return gr.Textbox("", label="What the whole picture shows", placeholder="may stay empty", **settings)
+
+
+WAITING = """() => {
+  document.querySelectorAll('.toast-close').forEach(close => close.click());
+  const status = document.querySelector('#SHOWN'), top = status.getBoundingClientRect().top;
+  if (top < 0 || top > innerHeight / 2) (status.closest('#stage') || status).scrollIntoView();
+  return "<p role='status'>Waiting for its turn.</p><progress aria-label='progress'></progress>";
+}"""
+FAILED = """() => "<p role='status'>Nothing was painted; the message says why.</p>\""""
+
+
+def painting(
+    button: gr.Button, function: Callable[..., Iterator[Any]], inputs: list[Any], outputs: list[Any], **settings: Any
+) -> Any:
+    """The event of a click that paints. The browser itself says in the first output, a status, that it was heard, and
+    that it failed if it does; messages of what failed before go. In this order: it does one after the other."""
+    status = outputs[0]
+    button.click(None, None, status, js=WAITING.replace("SHOWN", status.elem_id), **QUIET)
+    event = button.click(
+        plainly_each(function),
+        inputs,
+        outputs,
+        concurrency_limit=1,
+        show_progress="minimal",
+        show_progress_on=status,
+        **settings,
+    )
+    event.failure(None, None, status, js=FAILED, **QUIET)
+    return event

@@ -17,7 +17,7 @@ from igo.errors import SettingsError
 from igo.page import telling
 from igo.page.files import MANY, keep, pair
 from igo.page.painting import Painter, Progress, Work
-from igo.page.parts import plainly, plainly_each
+from igo.page.parts import QUIET, painting, plainly
 
 PAINTING = "painting"
 """The queue of whatever needs models: one at a time, in the order in which people asked."""
@@ -43,14 +43,10 @@ class Stage:
         self.shown = gr.State(None)
         self.history = gr.State([])
         self.events: list[Any] = []
+        self.cancel = gr.Button("Cancel", size="md", elem_id="cancel")
         self.status = gr.HTML(
             telling.said("What you ask for is painted here."), elem_classes="igo-status", elem_id="status"
         )
-        with gr.Row():
-            self.cancel = gr.Button("Cancel", min_width=120, size="md", elem_id="cancel")
-            self.another = gr.Button("Another seed", min_width=120, size="md", elem_id="another")
-            self.again = gr.Button("Paint it again", min_width=120, size="md", elem_id="again")
-            self.onward = gr.Button("Go on with it", min_width=120, size="md", elem_id="onward")
         self.result = gr.Gallery(
             label="Result",
             preview=True,
@@ -58,9 +54,14 @@ class Stage:
             object_fit="contain",
             format="png",
             interactive=False,
+            visible=False,
             buttons=["download", "fullscreen"],
             elem_id="result",
         )
+        with gr.Row(elem_id="actions"):
+            self.another = gr.Button("Another seed", min_width=90, size="md", elem_id="another")
+            self.again = gr.Button("Paint it again", min_width=90, size="md", elem_id="again")
+            self.onward = gr.Button("Go on with it", min_width=90, size="md", elem_id="onward")
         self.slider = gr.ImageSlider(
             label="Before and after", visible=False, interactive=False, buttons=["fullscreen"], elem_id="slider"
         )
@@ -73,7 +74,6 @@ class Stage:
         self.past = gr.Gallery(
             label="This session: choose one to see it again",
             columns=6,
-            height=180,
             object_fit="cover",
             format="png",
             interactive=False,
@@ -98,34 +98,13 @@ class Stage:
         history = Parameter("history", Parameter.POSITIONAL_OR_KEYWORD, default=None)
         named = told.replace(parameters=[*told.parameters.values(), history], return_annotation=Signature.empty)
         paint.__signature__ = named  # type: ignore[attr-defined]  # by which gradio names the API's parameters
-        event = button.click(
-            plainly_each(paint),
-            [*inputs, self.history],
-            self.outputs,
-            api_name=api_name,
-            api_description=about,
-            concurrency_id=PAINTING,
-            concurrency_limit=1,
-            show_progress="minimal",
-            show_progress_on=self.status,
-        )
-        self.events.append(event)
+        self._paint(button, paint, [*inputs, self.history], api_name=api_name, api_description=about)
 
     def ready(self, pictures: list[Any]) -> None:
         """Wire the stage's own buttons, when every tab has said what it paints. ``pictures`` are what the tabs change,
         which a result may become."""
         for button, change in ((self.another, _reseeded), (self.again, lambda work: work)):
-            event = button.click(
-                plainly_each(self._repeating(change)),
-                [self.shown, self.history],
-                self.outputs,
-                api_visibility="private",
-                concurrency_id=PAINTING,
-                concurrency_limit=1,
-                show_progress="minimal",
-                show_progress_on=self.status,
-            )
-            self.events.append(event)
+            self._paint(button, self._repeating(change), [self.shown, self.history], api_visibility="private")
         self.cancel.click(
             lambda: telling.said("Cancelled."),
             None,
@@ -134,10 +113,15 @@ class Stage:
             queue=False,
             api_visibility="private",
         )
-        self.onward.click(plainly(_onward(len(pictures))), self.shown, pictures, api_visibility="private")
-        self.past.select(
-            plainly(self._chosen), self.history, self.outputs, api_visibility="private", show_progress="hidden"
-        )
+        self.onward.click(plainly(_onward(len(pictures))), self.shown, pictures, **QUIET)
+        self.past.select(plainly(self._chosen), self.history, self.outputs, **QUIET)
+
+    def _paint(
+        self, button: gr.Button, function: Callable[..., Iterator[Any]], inputs: list[Any], **settings: Any
+    ) -> None:
+        """What a click paints, in its turn."""
+        event = painting(button, function, inputs, self.outputs, concurrency_id=PAINTING, **settings)
+        self.events.append(event)
 
     def painted(self, work: Work, history: list[Shown], before: Shown | None = None) -> Iterator[tuple[Any, ...]]:
         """What the outputs show while ``work`` is painted, and then. ``before`` is the look that it shall be again."""
@@ -164,7 +148,7 @@ class Stage:
     def _views(self, shown: Shown, history: list[Shown], after: Any) -> tuple[Any, ...]:
         both = pair(shown.work.before, after)
         return (
-            gr.Gallery(value=[(str(path), path.stem) for path in shown.files], selected_index=0),
+            gr.Gallery(value=[str(path) for path in shown.files], selected_index=0, visible=True),
             gr.ImageSlider(value=both, visible=both is not None),
             gr.File(value=[str(path) for path in shown.files], visible=True),
             gr.Gallery(
@@ -196,6 +180,7 @@ def _onward(count: int) -> Callable[[Shown | None], list[str]]:
         """The first picture of the look, for all tabs that change one."""
         if shown is None or not shown.files[0].exists():
             raise SettingsError(NOTHING)
+        gr.Info("It is the picture now that Dress, Extend, Enlarge and Chain begin with.", duration=5)
         return [str(shown.files[0])] * count
 
     return onward

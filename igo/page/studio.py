@@ -8,6 +8,7 @@ from typing import Any
 
 import igo
 from igo.chains import registry
+from igo.chains.settings import given
 
 
 @dataclass(frozen=True)
@@ -34,4 +35,4 @@ class Studio:
 
     def step(self, use: str, **settings: Any) -> object:
         """An installed plugin with settings, of which None is left out."""
-        return registry.load(use)(**{name: value for name, value in settings.items() if value is not None})
+        return registry.load(use)(**given(**settings))

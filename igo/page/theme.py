@@ -13,13 +13,21 @@ MONO = ("ui-monospace", "Consolas", "monospace")
 CSS = """
 .igo-status { min-height: 1.6rem }
 .igo-status p { margin: 0 0 .4rem 0 }
-.igo-status img { width: 100%; max-width: 20rem; max-height: 24rem; object-fit: contain; border-radius: .4rem }
+.igo-status img { height: 24rem; max-width: 100%; object-fit: contain; object-position: left; border-radius: .4rem;
+  margin: .8rem 0 0 0 }
 .igo-status progress { width: 100%; height: .6rem; appearance: none; border: 0; border-radius: .3rem; overflow: hidden }
 .igo-status progress::-webkit-progress-bar { background: var(--neutral-300) }
 .igo-status progress::-webkit-progress-value { background: #a33b4a }
 .igo-status progress::-moz-progress-bar { background: #a33b4a }
-#past .grid-container { grid-template-columns: repeat(auto-fill, 5.5rem) !important }
+#stage:not(:has(#status progress)) #cancel, #stage:not(:has(#result)) #actions { display: none }
+:not(:has(> #batch-status progress)) > #batch-stop { display: none }
+#result .thumbnails:not(:has(> :nth-child(2))), #past .caption-label { display: none }
+#past .grid-wrap { padding-top: 2.2rem; overflow-y: auto; max-height: 20rem; min-height: 0 }
+#past .grid-container { grid-template: none !important; grid-auto-rows: auto !important;
+  grid-template-columns: repeat(auto-fill, 5.5rem) !important }
 #past .thumbnail-item { width: 5.5rem; height: 7.5rem }
+#chain-add { align-self: end }
+.igo-status .error, .igo-status .clear-status { display: none }
 .igo-tokens { line-height: 1.9; overflow-wrap: anywhere }
 .igo-tokens span { border-radius: .3rem; padding: .1rem .3rem }
 .igo-tokens .up { background: #f3c7cd; color: #331016 }
@@ -28,9 +36,15 @@ CSS = """
 .igo-help { font-size: .9rem }
 [role=tab].selected { color: #a33b4a !important }
 .dark [role=tab].selected { color: #ea9fa9 !important }
+.source-selection button { color: var(--body-text-color-subdued) }
 footer { gap: 1rem }
 :focus-visible { outline: 3px solid #c2556a !important; outline-offset: 2px }
-@media (max-width: 640px) { .gradio-container { padding: .5rem !important } }
+input:focus-visible, textarea:focus-visible { outline-width: 2px !important; outline-offset: -1px }
+@media (max-width: 640px) {
+  .gradio-container { padding: .5rem !important }
+  #stage { min-height: 100vh }
+  footer .divider { display: none }
+}
 """
 
 

@@ -22,7 +22,7 @@ SLOWLY = "slowly"
 
 @dataclass(frozen=True)
 class Stepping(PaintedBase):
-    """Paints in steps, and writes each into a file, for who wants to know whether it goes on."""
+    """Paints in steps, and writes each into a file, for who wants to know whether it goes on, and in which order."""
 
     log: str = ""
 
@@ -33,7 +33,7 @@ class Stepping(PaintedBase):
         for done in range(1, 41 if SLOWLY in request.prompt else 2):
             time.sleep(0.1 if SLOWLY in request.prompt else 0)
             with Path(self.log).open("a") as log:
-                log.write(f"{done}\n")
+                log.write(f"{done} {request.prompt}\n")
             runtime.progress(done, 40, preview=lambda: Image.new("RGB", (64, 96), "teal"))
         return PaintedBase.generate(self, request)
 

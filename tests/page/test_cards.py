@@ -58,14 +58,15 @@ def test_what_is_offered_is_what_is_installed():
 def test_forms_are_made_of_settings(used):
     form = {one.setting.name: one for one in cards.fields_of(used)}
     assert {name: one.kind for name, one in form.items()} == {
-        "must": "text", "mode": "choice", "maybe": "choice", "on": "switch", "many": "whole", "share": "number",
-        "side": "whole", "table": "toml", "pair": "toml",
+        "must": "text", "mode": "choice", "maybe": "choice", "on": "switch", "many": "number", "share": "number",
+        "side": "number", "table": "toml", "pair": "toml",
     }  # fmt: skip
     assert form["must"].help == "(required) What it is called."
     assert (form["mode"].choices, form["maybe"].choices) == (("a", "b"), ("", "x", "y"))
     assert (form["many"].least, form["many"].most) == (1, 9)
     card = Card(used)
-    assert [one.shown(card) for one in form.values()] == ["", "a", "", True, 2, None, None, "", "[1, 2]"]
+    assert [one.shown(card) for one in form.values()] == ["", "a", "", True, "2", "", "", "", "[1, 2]"]
+    assert form["many"].help == "A number from 1 to 9."
 
 
 @pytest.mark.parametrize(
@@ -88,11 +89,13 @@ def test_mistakes_are_told_at_their_field(used):
     assert cards.changed(card, form["must"], "it") == ""
     assert "expected" in cards.changed(card, form["table"], "[1, ")
     assert cards.changed(card, form["table"], "{ a = 1 }") == ""
-    assert "expected" in cards.changed(card, form["side"], 2.5)
-    assert cards.changed(card, form["side"], None) == ""
-    assert cards.changed(card, form["share"], 3) == "share is too large; expected at most 1"
+    assert "expected" in cards.changed(card, form["side"], "2.5")
+    assert cards.changed(card, form["side"], "much").startswith("side is 'much'; expected")
+    assert form["side"].shown(card) == "much", "it can be mended"
+    assert cards.changed(card, form["side"], " ") == ""
+    assert cards.changed(card, form["share"], "3") == "share is too large; expected at most 1"
     assert cards.wrong(card) == {"share": "share is too large; expected at most 1"}
-    assert cards.changed(card, form["share"], 0.5) == ""
+    assert cards.changed(card, form["share"], "0.5") == ""
     assert cards.wrong(card) == {}
     cards.changed(card, form["must"], "a")
     assert cards.wrong(card) == {"": "both are the same"}

@@ -246,6 +246,34 @@ def test_mistakes_in_a_chain_are_told_at_their_field(browser, served):
 
 
 @in_chromium
+def test_what_is_wrong_with_a_chain_is_told_in_its_forms_when_it_is_painted(browser, served):
+    with opened(browser, served) as page:
+        to_tab(page, "Chain")
+        page.click("#chain-use input")
+        page.get_by_role("option", name="virtual-styling").click()
+        page.click("#chain-add")
+        page.get_by_label("target", exact=False).first.fill("a coat")
+        page.click("#chain-paint")
+        page.get_by_text("⚠ to is empty; it has to be given").wait_for()
+        page.get_by_text("Nothing was painted").wait_for()
+        assert page.get_by_label("target", exact=False).first.input_value() == "a coat"
+
+
+@in_chromium
+def test_numbers_that_are_left_out_stay_out(browser, served):
+    with opened(browser, served) as page:
+        to_tab(page, "Look")
+        page.get_by_text("More settings").locator("visible=true").click()
+        page.fill("#look-prompt textarea", "a coat")
+        page.click("#look-paint")
+        page.wait_for_selector("#downloads a")
+        page.get_by_label("Height in pixels").fill("much")
+        page.click("#look-paint")
+        page.get_by_text("height is 'much'; expected a whole number of at least 1").wait_for()
+        assert not page.locator("#cancel").is_visible()
+
+
+@in_chromium
 def test_what_is_no_picture_is_one_line(browser, served, tmp_path):
     (tmp_path / "me.png").write_text("no picture")
     with opened(browser, served) as page:
@@ -256,10 +284,19 @@ def test_what_is_no_picture_is_one_line(browser, served, tmp_path):
         page.get_by_text("the picture for 'Picture' is a text file: expected PNG").wait_for()
 
 
+def begun(client, prompt, seed=1):
+    """Ask by the API, as a session of its own; the name of what was asked."""
+    data = [prompt, "", None, None, None, None, 1, seed]
+    return client.post("gradio_api/call/look", json={"data": data}).json()["event_id"]
+
+
 def asked(client, prompt, seed=1):
     """What the API answers, as lists of files and texts. Raises ``AssertionError`` for an error."""
-    event = client.post("gradio_api/call/look", json={"data": [prompt, "", None, None, None, None, 1, seed]}).json()
-    with client.stream("GET", f"gradio_api/call/look/{event['event_id']}") as lines:
+    return answered(client, begun(client, prompt, seed))
+
+
+def answered(client, event):
+    with client.stream("GET", f"gradio_api/call/look/{event}") as lines:
         name = ""
         for line in lines.iter_lines():
             if line.startswith("event: "):
@@ -270,9 +307,25 @@ def asked(client, prompt, seed=1):
     raise AssertionError("the answer ended early")
 
 
+USERS = int(os.environ.get("IGO_USERS", "6"))
+"""With IGO_USERS=50 they are fifty."""
+
+
+def test_who_asks_first_is_painted_first(served):
+    """Three requests of each user, all of which wait for one that takes its time."""
+    address, _, log, _ = served
+    prompts = [f"a coat, asked for as number {number}" for number in range(3 * USERS)]
+    with httpx.Client(base_url=address, timeout=120) as client:
+        events = [begun(client, prompt) for prompt in (f"a coat, {SLOWLY}", *prompts)]
+        for event in reversed(events):
+            answered(client, event)
+    painted = [line.split(" ", 1)[1] for line in log.read_text().splitlines() if line.startswith("1 ")]
+    assert [prompt for prompt in painted if prompt in prompts] == prompts
+
+
 def test_users_at_once_get_what_they_asked_for(served):
-    """Three requests each: none lost, none mixed up, and memory stays. With IGO_USERS=50 they are fifty."""
-    users = int(os.environ.get("IGO_USERS", "6"))
+    """Three requests each: none lost, none mixed up, and memory stays."""
+    users = USERS
     address, _, _, pid = served
 
     def used():

@@ -9,6 +9,7 @@ from PIL import Image
 
 import igo
 from igo.errors import MaskError
+from igo.page import painting
 from igo.page.painting import Painter, Progress, Work
 from igo.testing import PaintedBase
 
@@ -69,7 +70,8 @@ def test_closing_ends_the_run_between_two_steps_and_the_next_one_is_as_ever():
     assert look.image == igo.Chain(PaintedBase()).run("a coat", seed=3).image
 
 
-def test_one_work_at_a_time_and_one_that_was_given_up_while_it_waited_never_begins():
+def test_one_work_at_a_time_and_one_that_was_given_up_while_it_waited_never_begins(monkeypatch):
+    monkeypatch.setattr(painting, "BEAT", 0.02)
     began, go = [], Flag()
 
     def held(seed, observers):
