@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
 
+from igo.batch import memory
 from igo.batch.chains import Chains
 from igo.batch.painter import Painter, result_of
 from igo.batch.result import Result, told
@@ -29,7 +30,9 @@ class Workers:
     """So many processes that paint into ``folder``, `batch_size` rows at once, by a chain that each loads for itself;
     where there are GPUs, each worker has one.
 
-    Where one is killed, as the system does when memory runs out, the others go on without it.
+    Where one is killed, as the system does when memory runs out, the others go on without it. One that holds more than
+    its share of the memory is ended between two groups, and another begins in its place; or none, if it was as large
+    after its first: then so many don't fit.
     """
 
     def __init__(self, count: int, chains: Chains, folder: Path, batch_size: int = 1) -> None:
@@ -61,11 +64,26 @@ class Workers:
                                 waiting.appendleft([replace(task, attempts=task.attempts + 1)])
                             else:
                                 yield result_of(task, self.folder, status="failed", error=told(worker.death()))
+                    elif not worker.tasks and self._has_outgrown(worker, workers):
+                        workers.remove(worker)
+                        worker.process.kill()
+                        worker.process.join()
         finally:
             for worker in workers:
                 worker.process.kill()
             for worker in workers:
                 worker.process.join()
+
+    def _has_outgrown(self, worker: _Worker, workers: list[_Worker]) -> bool:
+        """Whether a worker that has nothing to do holds more than its share. There is to be one fewer from then on if
+        it does so when it is new; the only one stays then."""
+        sizes = {other: memory.held(other.process.pid or 0) for other in workers}
+        share = memory.KEPT * (memory.free() + sum(sizes.values())) / self.count
+        if sizes[worker] <= share or (worker.groups == 1 and self.count == 1):
+            return False
+        if worker.groups == 1:
+            self.count -= 1
+        return True
 
     def _started(self, workers: list[_Worker]) -> _Worker:
         """One more, of the lowest number that is free."""
@@ -89,10 +107,13 @@ class _Worker:
     pipe: Connection
     tasks: list[Task] = field(default_factory=list)
     """What it was given and hasn't answered."""
+    groups: int = 0
+    """That it was given."""
     ready: bool = False
 
     def give(self, tasks: list[Task]) -> None:
         self.tasks = tasks
+        self.groups += 1
         try:
             self.pipe.send(tasks)
         except OSError:  # it has died; whoever waits for it is told

@@ -7,6 +7,8 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
+from igo.files.groups import groups
+
 
 def arrange(environment: MutableMapping[str, str] = os.environ, root: Path = Path("/")) -> None:
     """Set what OpenMP reads, where the user hasn't: threads that wait sleep, and a container's share of the processors
@@ -30,7 +32,7 @@ def _processors() -> int:
 
 def _shares(root: Path) -> Iterator[float]:
     """The processors' time that each control group of this process may have, in processors (Linux, version 2 and 1)."""
-    for path in _groups(root):
+    for path in groups("cpu", root):
         with suppress(OSError, ValueError):
             quota, period = path.joinpath("cpu.max").read_text().split()
             yield int(quota) / int(period)  # "max" is no number
@@ -38,16 +40,3 @@ def _shares(root: Path) -> Iterator[float]:
             quota, period = (path.joinpath(f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
             if int(quota) > 0:
                 yield int(quota) / int(period)
-
-
-def _groups(root: Path) -> Iterator[Path]:
-    """The folders of the control groups that this process is in, each with those around it."""
-    mounted = root / "sys/fs/cgroup"
-    with suppress(OSError, ValueError):
-        for line in (root / "proc/self/cgroup").read_text().splitlines():
-            _, controllers, name = line.split(":", 2)
-            if controllers and "cpu" not in controllers.split(","):
-                continue
-            base = mounted / controllers if controllers else mounted
-            group = base / name.lstrip("/")
-            yield from (folder for folder in (group, *group.parents) if folder.is_relative_to(base))

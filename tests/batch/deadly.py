@@ -26,11 +26,11 @@ class Deadly:
 
 @dataclass(frozen=True)
 class Counted:
-    """Each seed that is painted is a line of the file that the environment names."""
+    """Each seed that is painted is a line of a file where the batch was started."""
 
     @igo.hookimpl
     def postprocess(self, frame):
-        with Path(os.environ["PAINTED"]).open("a") as file:
+        with Path("painted").open("a") as file:
             file.write(f"{frame.seed}\n")
 
 

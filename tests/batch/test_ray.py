@@ -1,4 +1,4 @@
-"""On a real Ray cluster of two nodes, of which one is killed in the middle."""
+"""On a real Ray cluster of two nodes: whoever dies, those that paint or the one that asks, each row is painted once."""
 
 import sys
 
@@ -10,27 +10,37 @@ from igo.errors import SettingsError
 from igo.testing import PaintedBase
 from tests.batch.deadly import Deadly
 from tests.batch.test_batches import ROWS, lines, pictures
+from tests.batch.test_kills import KILLS, killed_often
 from tests.pages import ROOT
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+AHEAD = 200
+"""Rows that a cluster may have painted before the journal hears of them: it goes on until it sees that nobody asks."""
 
 
-@pytest.fixture
-def cluster(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
     """Two nodes."""
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("DIED", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the workers, which import what is tested
-    made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-    made.add_node(**NODE)
-    yield made
-    made.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIED", str(tmp_path_factory.mktemp("died")))
+        patch.setenv("PYTHONPATH", str(ROOT))  # for the workers, which import what is tested
+        made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        made.add_node(**NODE)
+        yield made
+        made.shutdown()
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Ray's own: of what it deprecates itself, and of files that it leaves open
+def test_killed_again_and_again(tmp_path, cluster, monkeypatch):
+    killed_often(tmp_path, int(KILLS or 1), AHEAD, monkeypatch, workers=2, ray=cluster.address)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_a_node_that_is_killed_costs_nothing(tmp_path, cluster):
     rows = [{"id": f"look-{n}", "prompt": f"coat {n}", "seed": 1000 + n} for n in range(40)]
     rows += [{"id": "once", "prompt": "once SIGKILL", "seed": 1}]
