@@ -22,6 +22,7 @@ from pathlib import Path
 import igo
 import igo.batch
 from igo.batch.batch import Batch
+from igo.images import read_image
 from igo.testing import PaintedBase
 
 GARMENTS = [
@@ -109,8 +110,7 @@ def lookbook(folder, count):
         timed("style", "me.png", "t-shirt", garment, "-o", f"{n}.png", *STYLE) for n, garment in enumerate(garments)
     )
     same = all(
-        (folder / f"{n}.png").read_bytes()[-4096:] == (folder / "looks" / f"{n}-7.png").read_bytes()[-4096:]
-        for n in range(count)
+        read_image(folder / f"{n}.png").image == read_image(folder / "looks" / f"{n}-7.png").image for n in range(count)
     )
     print(f"{count} garments: {whole:.1f} s by one batch, {calls:.1f} s by as many calls: {calls / whole:.1f} times")
     print(f"the same pictures: {same}")

@@ -13,7 +13,7 @@ from typing import Any
 from igo import Chain
 from igo.batch.chains import Chains
 from igo.batch.journal import Journal, opened, read_journal
-from igo.batch.naming import JOURNAL, Names, check_apart
+from igo.batch.naming import JOURNAL, REPORT, Names, check_apart
 from igo.batch.on_ray import RayPainters
 from igo.batch.painter import Painter
 from igo.batch.places import check_place, is_url
@@ -98,6 +98,10 @@ class Batch:
         for option, value in (("workers", workers), ("batch_size", batch_size), ("limit", limit)):
             if value is not None and value < 1:
                 raise SettingsError(f"{option} is {value}; expected at least 1")
+        if is_url(os.fspath(out)):
+            raise SettingsError(
+                f"out is {os.fspath(out)!r}; expected a folder here, for the journal; 'pictures' is where these may go"
+            )
         self.folder = at_home(out)
         self.workers, self.ray, self.batch_size, self.limit = workers, ray, batch_size, limit
         self.retry_failed, self.strict = retry_failed, strict
@@ -179,16 +183,15 @@ class Batch:
         return all(is_url(name) or (self.folder / name).is_file() for name in names)
 
     def _check_free(self) -> None:
-        """Raise ``PlanError`` for pictures in a folder without a journal."""
+        """Raise ``PlanError`` for what would be written over in a folder without a journal."""
         if (self.folder / JOURNAL).exists():
             return
-        for task in self.tasks:
-            for name in task.files:
-                if not is_url(name) and os.path.lexists(self.folder / name):
-                    raise PlanError(
-                        f"{str(self.folder / name)!r} is already there, and no {JOURNAL} that says it is this batch's; "
-                        "choose another folder"
-                    )
+        for name in (REPORT, *(name for task in self.tasks for name in task.files)):
+            if not is_url(name) and os.path.lexists(self.folder / name):
+                raise PlanError(
+                    f"{str(self.folder / name)!r} is already there, and no {JOURNAL} that says it is this batch's; "
+                    "choose another folder"
+                )
 
 
 def _differs(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -151,6 +151,7 @@ class _Actor:
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
     """Ray, connected to a cluster, and let go of it afterwards unless the program was connected before."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else each run says what Ray Data's actors can't know
     try:
         import ray
     except ImportError:

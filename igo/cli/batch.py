@@ -64,7 +64,7 @@ def plan(
 
 def run(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A table: .csv, .tsv, .jsonl, .parquet or .toml.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the pictures and the journal.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="The folder for the pictures and the journal.")],
     chain: Annotated[Path | None, typer.Option(help="The chain's file, for rows that name none.")] = None,
     name: Annotated[str, typer.Option(help="What pictures are called, by {id}, {seed} and {row}.")] = "{id}-{seed}.png",
     workers: Annotated[int | None, typer.Option(help="Processes that paint; by default this one does.")] = None,
@@ -112,7 +112,7 @@ def run(
             tell(done, total)
     _say(batch.summary, out)
     try:
-        _report(out, None, quiet)
+        _report(Path(out), None, quiet)
     except IGOError as error:  # the pictures are there all the same
         echo(f"igo: there is no report: {one_line(str(error))}", err=True)
     if batch.summary.failed:
@@ -145,7 +145,9 @@ def _foretell(batch: Batch, pending: Pending) -> None:
     echo(f"to paint: {count}; kept: {pending.kept}; failed before: {len(pending.failed)}; in all: {len(batch.tasks)}")
     _say_changed(pending)
     if pending.pace is not None:
-        echo(f"by the pace so far, {pending.pace:.2g} s a row: {duration(count * pending.pace)}")
+        workers = f" for each of {batch.workers} workers" if batch.workers else ""
+        seconds = count * pending.pace / (batch.workers or 1)
+        echo(f"by the pace so far, {pending.pace:.2g} s a row{workers}: {duration(seconds)}")
 
 
 def _say_changed(pending: Pending) -> None:
@@ -154,7 +156,7 @@ def _say_changed(pending: Pending) -> None:
         echo(f"igo: {rows} changed since, and are painted again: {what}", err=True)
 
 
-def _say(summary: Summary, out: Path) -> None:
+def _say(summary: Summary, out: str) -> None:
     failed = sum(summary.failed.values())
     left = f", {summary.left} left for another time" if summary.left else ""
     echo(f"{out}: {summary.painted} painted, {summary.kept} kept, {failed} failed{left}; {duration(summary.seconds)}")

@@ -70,7 +70,7 @@ function figures(row, shown) {
     ["seam", shown && number(shown.seam) ? short(shown.seam) : null],
     ["area", shown && number(shown.area) ? `${short(shown.area * 100, 1)} %` : null],
     ["confidence", shown && number(shown.confidence) ? short(shown.confidence) : null],
-    ["time", number(row.seconds) ? `${short(row.seconds)} s` : null],
+    ["time", number(row.seconds) ? `${short(row.seconds, 1)} s` : null],
   ].filter(([, value]) => value !== null);
   return make("dl", { className: "figures" }, ...found.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 }
