@@ -57,6 +57,8 @@ def load_chain(source: str | PathLike[str], trust: bool = True) -> Chain:
     """
     if not isinstance(source, str | PathLike) or isinstance(fspath(source), bytes):
         raise ConfigError(f"a chain can't be read from {type(source).__name__}; expected a path, or TOML text in a str")
+    if source == "":
+        raise ConfigError("a chain can't be read from an empty text; expected a path, or TOML text with its steps")
     if isinstance(source, str) and _is_text(source):
         return parse_chain(source, importing=trust).chain
     return read_chain_file(source, trust).chain

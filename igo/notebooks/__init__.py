@@ -18,17 +18,21 @@ THUMBNAIL = 512, 256
 PNG = 512
 """Pixels of a picture's longer side, where it is shown by itself."""
 MOST = 16
-"""Pictures in a strip, of more of which it says how many there are; and values of a table within a table."""
+"""Pictures in strips, of more of which it says how many there are; and values of a table within a table."""
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = _SHORT.maxset = _SHORT.maxfrozenset = 12
 
 
-def strip(pictures: Sequence[tuple[str, Image]]) -> str:
-    """Pictures (RGB or L) side by side, each with its caption."""
-    shown = "".join(_figure(caption, image) for caption, image in pictures[:MOST])
-    more = f"<p>and {len(pictures) - MOST} more</p>" if len(pictures) > MOST else ""
-    return f'<div style="display:flex;flex-wrap:wrap;gap:8px;align-items:flex-end">{shown}</div>{more}'
+def strip(*rows: Sequence[tuple[str, Image]]) -> str:
+    """Pictures (RGB or L) side by side, each with its caption, in one or several rows."""
+    lines, left = [], MOST
+    for row in rows:
+        if shown := "".join(_figure(caption, image) for caption, image in row[:left]):
+            lines.append(f'<div style="display:flex;flex-wrap:wrap;gap:8px;align-items:flex-end">{shown}</div>')
+        left -= min(left, len(row))
+    more = sum(map(len, rows)) - MOST
+    return "".join(lines) + (f"<p>and {more} more</p>" if more > 0 else "")
 
 
 def table(rows: Iterable[tuple[str, str]], heads: tuple[str, str] | None = None) -> str:

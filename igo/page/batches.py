@@ -6,7 +6,7 @@ import shutil
 import stat
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from queue import Empty, Queue
 from threading import Event as Flag
@@ -58,7 +58,7 @@ class Batch:
 
         Raises ``IGOError``, as a batch does.
         """
-        news, found, began = Queue[batch.Result](), list[BaseException](), monotonic()
+        news, began = Queue[batch.Result | BaseException | None](), monotonic()
 
         def paint() -> None:
             results = batch.stream(self.plan, self.chain, self.out)
@@ -67,32 +67,32 @@ class Batch:
                     with painter.turn():
                         result = next(results, None)
                     if result is None:
-                        return
+                        break
                     news.put(result)
-            except BaseException as error:
-                found.append(error)
-            finally:
                 results.close()  # type: ignore[attr-defined]  # a generator
+                news.put(None)
+            except BaseException as error:
+                news.put(error)
 
-        thread = Thread(target=paint, name="igo-page-batch", daemon=True)
-        thread.start()
-        done = failed = 0
-        last = ""
+        told = Followed(0, len(self.plan), 0, 0)
         try:
-            while thread.is_alive() or not news.empty():
+            Thread(target=paint, name="igo-page-batch", daemon=True).start()
+            while True:
+                told = replace(told, seconds=monotonic() - began)
+                yield told
                 try:
                     result = news.get(timeout=BEAT)
-                    done, failed = done + 1, failed + (result.status == "failed")
-                    last = f"{result.id}: {result.status}"
-                    if result.error:
-                        last = f"{result.id}: {result.error['message']}"
                 except Empty:
-                    pass
-                yield Followed(done, len(self.plan), failed, monotonic() - began, last)
+                    continue
+                if isinstance(result, BaseException):
+                    raise result
+                if result is None:
+                    return
+                last = f"{result.id}: {result.error['message'] if result.error else result.status}"
+                failed = told.failed + (result.status == "failed")
+                told = replace(told, done=told.done + 1, failed=failed, last=last)
         finally:
             self.ended.set()
-        if found:
-            raise found[0]
 
     def packed(self) -> Path:
         """All that was painted, and the journal, as a zip beside the folder."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from igo.errors import ImageError
+from igo.notebooks import within
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,6 +26,8 @@ MAX_BYTES = 64 * 2**20
 """Of a file."""
 MANY = 24
 """Looks of a session that are remembered."""
+SHOWN, SMALL = 1024, 240
+"""Pixels of the longer side of what is compared, and of what the session's history shows."""
 AGE = 6 * 3600
 """Seconds that files are kept."""
 _HELD: WeakValueDictionary[str, Picture] = WeakValueDictionary()
@@ -53,11 +56,14 @@ def uploaded(path: str | PathLike[str] | None, what: str) -> Picture:
         raise ImageError(f"the picture for '{what}' {told}".replace("programs may raise max_pixels", "or")) from error
 
 
-def keep(look: igo.Look, folder: Path) -> list[Path]:
-    """Write the pictures of a look as PNG with their records, under a name that can't be guessed."""
+def keep(look: igo.Look, folder: Path) -> tuple[list[Path], Path]:
+    """Write the pictures of a look as PNG with their records, and the first one small, under a name that can't be
+    guessed."""
     place = new_folder(folder)
     look.save(place / f"igo-{look.seed}.png")
-    return sorted(place.iterdir(), key=lambda path: (len(path.name), path.name))
+    kept = sorted(place.iterdir(), key=lambda path: (len(path.name), path.name))
+    within(look.image, SMALL, SMALL).save(place / "small.webp", quality=80)
+    return kept, place / "small.webp"
 
 
 def new_folder(folder: Path) -> Path:
@@ -72,11 +78,11 @@ def new_folder(folder: Path) -> Path:
 
 
 def pair(before: Image | None, after: Image) -> tuple[Image, Image] | None:
-    """Both for a slider: of one size, the larger one's; None where one shows more of the scene than the other."""
+    """Both for a slider: of one size, no larger than what is looked at; None where one shows more of the scene than the
+    other."""
     if before is None:
         return None
     if abs(before.width * after.height - after.width * before.height) > max(before.width, after.width):
         return None
-    if before.size != after.size:
-        before = before.resize(after.size)
-    return before, after
+    after = within(after, SHOWN, SHOWN)
+    return before.resize(after.size), after

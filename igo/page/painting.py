@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, Queue
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -53,7 +53,7 @@ class _Watcher:
     """The observer of one run."""
 
     ended: Flag
-    news: Queue[Progress]
+    news: Queue[Progress | igo.Look | BaseException]
     began: float = field(default_factory=monotonic)
     _step: tuple[str, str] = ("", "")
     _step_began: float = 0.0
@@ -100,35 +100,33 @@ class Painter:
 
         Closing the iterator ends the run between two of its steps.
         """
-        ended, news = Flag(), Queue[Progress]()
-        found: list[igo.Look | BaseException] = []
+        ended, news = Flag(), Queue[Progress | igo.Look | BaseException]()
 
         def paint() -> None:
-            with self.turn():
-                try:
+            try:
+                with self.turn():
                     if ended.is_set():  # while others were painting
                         raise CancelledError("cancelled")
-                    found.append(work.run(work.seed, [_Watcher(ended, news)]))
-                except BaseException as error:
-                    found.append(error)
+                    news.put(work.run(work.seed, [_Watcher(ended, news)]))
+            except BaseException as error:
+                news.put(error)
 
-        thread = Thread(target=paint, name="igo-page-painter", daemon=True)
         last, began = Progress(0), monotonic()
         try:
-            thread.start()
+            Thread(target=paint, name="igo-page-painter", daemon=True).start()
             yield last
-            while thread.is_alive():
+            while True:
                 try:
-                    last = news.get(timeout=BEAT)
-                    while not news.empty():
-                        last = news.get()
+                    told = news.get(timeout=BEAT)
+                    while isinstance(told, Progress) and not news.empty():
+                        told = news.get()
                 except Empty:
-                    thread.join(0)
-                    last = Progress(monotonic() - began, last.step, last.done, last.total, last.left, last.preview)
-                if thread.is_alive():
-                    yield last
+                    told = replace(last, elapsed=monotonic() - began)
+                if isinstance(told, BaseException):
+                    raise told
+                yield told
+                if not isinstance(told, Progress):
+                    return
+                last = told
         finally:
             ended.set()
-        if isinstance(found[0], BaseException):
-            raise found[0]
-        yield found[0]

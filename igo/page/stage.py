@@ -31,6 +31,7 @@ class Shown:
 
     work: Work
     files: tuple[Path, ...]
+    small: Path
     digests: tuple[str, ...]
 
 
@@ -132,7 +133,8 @@ class Stage:
                 continue
             from igo.images import digest
 
-            shown = Shown(work, tuple(keep(news, self.folder)), tuple(digest(frame.image) for frame in news))
+            files, small = keep(news, self.folder)
+            shown = Shown(work, tuple(files), small, tuple(digest(frame.image) for frame in news))
             note = ""
             if before is not None and before.work.seed == work.seed:
                 same = before.digests == shown.digests
@@ -151,9 +153,7 @@ class Stage:
             gr.Gallery(value=[str(path) for path in shown.files], selected_index=0, visible=True),
             gr.ImageSlider(value=both, visible=both is not None),
             gr.File(value=[str(path) for path in shown.files], visible=True),
-            gr.Gallery(
-                value=[(str(one.files[0]), one.work.title) for one in history], visible=True, selected_index=None
-            ),
+            gr.Gallery(value=[(str(one.small), one.work.title) for one in history], visible=True, selected_index=None),
         )
 
     def _repeating(self, change: Callable[[Work], Work]) -> Callable[..., Iterator[tuple[Any, ...]]]:

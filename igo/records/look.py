@@ -51,8 +51,10 @@ class Look(Sequence[Frame]):
         asked = {**asked_for(self.request), "seed": self.seed}
         rows = [(name, notebooks.plain(value)) for name, value in asked.items() if value not in (None, "")]
         reports = [(entry.step, notebooks.plain(entry.report)) for entry in self.frames[0].history]
-        shown = [picture for index in range(len(self)) for picture in self._shown(index)]
-        return notebooks.strip([*self._inputs(), *shown]) + notebooks.table([*rows, *reports])
+        shown = [self._shown(index) for index in range(len(self))]
+        if self._stages is None:
+            shown = [[picture for row in shown for picture in row]]
+        return notebooks.strip([*self._inputs(), *shown[0]], *shown[1:]) + notebooks.table([*rows, *reports])
 
     def _repr_png_(self) -> bytes:
         """What shows no HTML shows the pictures, side by side and scaled down where they are large."""
@@ -63,10 +65,12 @@ class Look(Sequence[Frame]):
 
         Of steps that make or change pictures. A base that another step has asked is left out where not each of the
         final pictures has the seed of one of its own. Raises ``SettingsError`` for a run that kept none, as runs do
-        without ``stages=True``.
+        without ``stages=True``, and for a picture that there isn't.
         """
         if self._stages is None:
             raise SettingsError("this run kept no stages; ask for them when it starts: chain.run(..., stages=True)")
+        if not -len(self) <= index < len(self):
+            raise SettingsError(f"there is no picture {index}; expected 0 to {len(self) - 1}")
         return {name: frame.image for name, frame in self._stages[index].items()}
 
     def sheet(self, *, height: int = 384) -> Image:

@@ -176,7 +176,7 @@ def test_a_chain_is_loaded_from_text_too(tmp_path, monkeypatch):
     for source in (None, 3, b"chain.toml", STEP.encode(), io.StringIO(STEP)):
         with pytest.raises(ConfigError, match=f"can't be read from {type(source).__name__}; expected a path, or TOML"):
             load_chain(source)
-    for name in ("no [chain].toml", "a\0b", "n" * 5000):
+    for name in ("no [chain].toml", "a\0b", "n" * 5000, ""):
         with pytest.raises(ConfigError, match="can't be read"):
             load_chain(name)
 

@@ -77,6 +77,10 @@ def test_the_picture_after_each_step():
         assert stages["painted-base"] == painted[index].image
         assert stages["invert"] == ImageOps.invert(painted[index].image)
         assert stages["invert-2"] is look[index].image
+    assert look._repr_html_().count("<div") == 2, "a row for each picture"
+    for index in (2, -3):
+        with pytest.raises(SettingsError, match=f"there is no picture {index}; expected 0 to 1"):
+            look.stages(index)
     assert look.record(1) == chain.run("a coat", seed=1, num_images=2).record(1)
 
 

@@ -42,10 +42,12 @@ def test_bombs_and_files_that_are_too_large_are_refused(tmp_path):
 def test_what_is_kept_carries_its_record_under_a_name_that_nobody_guesses(tmp_path):
     chain = igo.Chain(PaintedBase())
     look = chain.run("a coat", seed=3, num_images=2)
-    kept = files.keep(look, tmp_path)
+    kept, small = files.keep(look, tmp_path)
+    with Image.open(small) as thumbnail:
+        assert thumbnail.size == (64, 96)
     assert [path.name for path in kept] == ["igo-3-1.png", "igo-3-2.png"]
     assert len(kept[0].parent.name) >= 32
-    assert files.keep(look, tmp_path)[0].parent != kept[0].parent
+    assert files.keep(look, tmp_path)[1].parent != kept[0].parent
     assert any("a coat" in text for text in read_text(kept[0]).values())
     assert igo.replay(kept[1]).identical
 
@@ -61,8 +63,9 @@ def test_looks_of_one_photo_hold_it_once_and_old_folders_go(photo, tmp_path):
 
 
 def test_pictures_are_compared_where_they_show_the_same():
-    small, large, wide = (Image.new("RGB", size) for size in ((40, 60), (160, 240), (60, 60)))
+    small, large, huge, wide = (Image.new("RGB", size) for size in ((40, 60), (160, 240), (2000, 3000), (60, 60)))
     assert [one.size for one in files.pair(small, large)] == [(160, 240)] * 2
+    assert [one.size for one in files.pair(small, huge)] == [(683, 1024)] * 2
     assert files.pair(small, wide) is None
     assert files.pair(None, small) is None
 
