@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copyreg
 import json
 import logging
 import os
 import pickle
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import MISSING, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class RayPainters:
             from ray.data import ActorPoolStrategy, DataContext, from_items
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+            copyreg.pickle(type(MISSING), lambda _: "MISSING")  # else scripts' own dataclasses have another there
             logging.getLogger("ray.data").setLevel(logging.ERROR)
             DataContext.get_current().enable_progress_bars = False
             here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

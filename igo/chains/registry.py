@@ -157,7 +157,8 @@ def distribution_of(cls: type) -> tuple[str, str] | None:
 
 
 def _target(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
+    module = "__main__" if cls.__module__ == "__mp_main__" else cls.__module__  # in processes that a script has started
+    return f"{module}:{cls.__qualname__}"
 
 
 def _plugin(point: EntryPoint, told: Callable[[Distribution], tuple[str, str, str]]) -> Plugin:

@@ -35,8 +35,8 @@ def cluster(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Ray's own: of what it deprecates itself, and of files that it leaves open
-def test_killed_again_and_again(tmp_path, cluster, monkeypatch):
-    killed_often(tmp_path, int(KILLS or 1), AHEAD, monkeypatch, workers=2, ray=cluster.address)
+def test_killed_again_and_again(tmp_path, cluster):
+    killed_often(tmp_path, int(KILLS or 1), AHEAD, workers=2, ray=cluster.address)
 
 
 @pytest.mark.slow
