@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pickle
+import socket
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, replace
@@ -23,6 +24,8 @@ from igo.files import reason
 
 THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")
 """What Ray sets of itself, and sums depend on."""
+PATIENCE = 10
+"""Seconds in which a cluster has to answer."""
 BLOCKS = 2000
 """Ray's units of work that a batch is cut into, at most; each is a group of rows where there are fewer."""
 
@@ -162,6 +165,7 @@ def _connected(address: str) -> Iterator[Any]:
         yield ray
         return
     try:
+        _check_answers(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except Exception as error:
         advice = "start one here by 'ray start --head', or name another"
@@ -170,3 +174,10 @@ def _connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise ``OSError`` if nobody answers at a host's port, which Ray would wait for, for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()

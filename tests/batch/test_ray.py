@@ -6,7 +6,8 @@ import pytest
 
 import igo
 from igo import batch as batches
-from igo.errors import SettingsError
+from igo.batch import on_ray
+from igo.errors import SettingsError, WorkerError
 from igo.testing import PaintedBase
 from tests.batch.deadly import Deadly
 from tests.batch.test_batches import ROWS, lines, pictures
@@ -55,6 +56,17 @@ def test_a_node_that_is_killed_costs_nothing(tmp_path, cluster):
     batches.run(rows, chain, tmp_path / "here")
     assert pictures(tmp_path / "looks") == pictures(tmp_path / "here")
     assert not list((tmp_path / "looks").glob(".igo-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_an_address_where_nobody_is_is_told_at_once():
+    pytest.importorskip("ray")
+    with (
+        pytest.raises(WorkerError, match=r"there is no Ray cluster at '127\.0\.0\.1:1' \(Connection refused\)"),
+        on_ray._connected("127.0.0.1:1"),
+    ):
+        pass
 
 
 def test_without_ray_it_says_what_to_install(tmp_path, monkeypatch):

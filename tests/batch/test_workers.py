@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 
@@ -35,6 +36,17 @@ def test_what_workers_die_of_fails_and_the_rest_is_painted(tmp_path, monkeypatch
     batches.run(rows[:-1], igo.Chain(PaintedBase(), Deadly()), tmp_path / "here")
     assert pictures(tmp_path / "looks") == pictures(tmp_path / "here")
     assert not list((tmp_path / "looks").glob(".igo-*"))
+
+
+def test_a_scripts_own_step_is_called_the_same_in_the_processes_that_it_starts():
+    @dataclass(frozen=True)
+    class Own:
+        word: str = "none"
+        postprocess = Device.postprocess
+
+    for module in ("__main__", "__mp_main__"):
+        Own.__module__ = module
+        assert igo.Chain(PaintedBase(), Own("one")).describe()["step"][1]["use"].startswith("__main__:")
 
 
 def test_each_worker_has_a_gpu_where_there_are_some(tmp_path, monkeypatch):
