@@ -79,23 +79,25 @@ def make_text_encoder(tokenizer, width=32, projection=False, seed=0):
     return encoder
 
 
-def make_unet(cross_attention_dim=32, in_channels=4, **extra):
+def make_unet(cross_attention_dim=32, in_channels=4, **changes):
     import torch
     from diffusers import UNet2DConditionModel
 
     torch.manual_seed(1)
+    settings = {
+        "block_out_channels": (8, 16),
+        "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    }
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=in_channels,
         out_channels=4,
-        block_out_channels=(8, 16),
         norm_num_groups=4,
-        layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         attention_head_dim=4,
         cross_attention_dim=cross_attention_dim,
-        **extra,
+        **(settings | changes),
     )
 
 

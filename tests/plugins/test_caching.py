@@ -165,6 +165,51 @@ def test_what_is_kept_is_all_but_the_outermost_layers(branch):
     assert runs.count("outer") == (7 if branch else 2), "a step that is run whole computes the way down to them twice"
 
 
+SHAPES = {
+    "mini": {},
+    "1.5": {
+        "block_out_channels": (8, 16, 16),
+        "layers_per_block": 2,
+        "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    },
+    "xl": {
+        "layers_per_block": 2,
+        "transformer_layers_per_block": 2,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 24 + 6 * 8,
+    },
+}
+
+
+@pytest.mark.parametrize("controlled", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_both_halves_are_the_unet(shape, controlled):
+    """To the last bit, wherever it is cut, at sizes that don't halve evenly too, with what a ControlNet gives."""
+    unet, timesteps = make_unet(**SHAPES[shape]).eval(), torch.tensor([900.0, 1.0])
+    noise, net = torch.Generator().manual_seed(0), make_controlnet(unet)
+    said = {"encoder_hidden_states": torch.randn(2, 3, 32, generator=noise)}
+    if shape == "xl":
+        embeds = torch.randn(2, 24, generator=noise)
+        said["added_cond_kwargs"] = {"text_embeds": embeds, "time_ids": torch.ones(2, 6)}
+    for height, width in ((8, 8), (10, 7)):
+        given = {"sample": torch.randn(2, 4, height, width, generator=noise), "timestep": timesteps[0], **said}
+        with torch.no_grad():
+            if controlled:
+                picture = torch.ones(2, 3, 2 * height, 2 * width)
+                found = net(**given, controlnet_cond=picture)
+                given["down_block_additional_residuals"] = found.down_block_res_samples
+                given["mid_block_additional_residual"] = found.mid_block_res_sample
+            expected = unet(**given).sample
+            for branch in range(len(unet.up_blocks[-1].resnets)):
+                features = Features(unet, lambda: timesteps, interval=2, branch=branch, first=1, last=0)
+                assert torch.equal(features.step(given, lambda: None).sample, expected)
+        if controlled:
+            plain = {name: value for name, value in given.items() if "residual" not in name}
+            assert not torch.equal(unet(**plain).sample, expected)
+
+
 def test_threads_have_what_is_kept_for_themselves():
     unet, said, other = make_unet().eval(), torch.ones(1, 3, 32), torch.zeros(1, 3, 32)
     timesteps = torch.tensor([900.0, 800.0, 700.0, 600.0, 500.0])
