@@ -17,7 +17,11 @@ def examples(blocks: Any, address: str) -> str:
     return "\n".join(lines)
 
 
+FILES = {"Image": "me.png", "File": "batch.zip"}
+"""What stands for a file of the user's, by gradio's name of the component."""
+
+
 def _value(parameter: dict[str, Any]) -> str:
-    if parameter["component"] == "Image":
-        return 'handle_file("me.png")'
+    if name := FILES.get(parameter["component"]):
+        return f'handle_file("{name}")'
     return repr(parameter["parameter_default"])

@@ -39,9 +39,7 @@ def build(studio: Studio, stage: Stage, steps: gr.State) -> None:
     start = gr.Button("Paint the batch", variant="primary", elem_id="batch-start")
     stop = gr.Button("Stop after this row", elem_id="batch-stop")
     status = gr.HTML(elem_classes="igo-status", elem_id="batch-status")
-    result = gr.File(
-        label="Download: pictures and results.jsonl", visible=False, interactive=False, elem_id="batch-result"
-    )
+    result = gr.File(label="Download: pictures and results.jsonl", interactive=False, elem_id="batch-result")
 
     def painted(upload: str | None, prompt: str, chain: str, request: gr.Request) -> Iterator[tuple[Any, Any]]:
         if upload is None:
@@ -59,7 +57,7 @@ def build(studio: Studio, stage: Stage, steps: gr.State) -> None:
         words = f"{news.done} of {news.total} rows, {news.failed} of them failed."
         yield (
             telling.said(words) + telling.said(news.last if news.failed else ""),
-            gr.File(value=str(batch.packed()), visible=True),
+            str(batch.packed()),
         )
 
     def stopped(request: gr.Request) -> str:

@@ -35,7 +35,7 @@ def build(studio: Studio, stage: Stage) -> Any:
         garment = parts.upload("Garment", elem_id="dress-garment")
         part = gr.Dropdown(PARTS, value="auto", label="It takes the place of")
     with gr.Accordion("The zone that is painted", open=False, elem_id="dress-zone"):
-        gr.Markdown(
+        about = gr.Markdown(
             "Find it, and add to it or take away from it with the brush; or draw it. Outside of it nothing changes. "
             "If you do neither, it is found when you paint.",
             elem_classes="igo-help",
@@ -44,7 +44,7 @@ def build(studio: Studio, stage: Stage) -> Any:
             find = gr.Button("Find it", elem_id="dress-find")
             draw = gr.Button("Draw it", elem_id="dress-draw")
         with gr.Column(visible=False) as drawing:
-            brush = gr.Radio([ADDS, TAKES], value=ADDS, label="What is drawn", elem_id="dress-brush")
+            brush = gr.Radio([ADDS, TAKES], value=ADDS, label="What you draw", elem_id="dress-brush")
             editor, found_zone = zones.editor(), gr.State(None)
     button = gr.Button("Dress", variant="primary", elem_id="dress-paint")
     with gr.Accordion("More settings", open=False):
@@ -130,8 +130,8 @@ def build(studio: Studio, stage: Stage) -> Any:
         api_visibility="private",
         concurrency_id=PAINTING,
         concurrency_limit=1,
-        show_progress="minimal",
-        show_progress_on=find,
+        show_progress="full",
+        show_progress_on=about,
     )
     draw.click(parts.plainly(blank), person, zone, **parts.QUIET)
     person.change(lambda: (None, None, gr.Column(visible=False)), None, zone, **parts.QUIET)

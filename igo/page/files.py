@@ -62,7 +62,7 @@ def keep(look: igo.Look, folder: Path) -> tuple[list[Path], Path]:
     place = new_folder(folder)
     look.save(place / f"igo-{look.seed}.png")
     kept = sorted(place.iterdir(), key=lambda path: (len(path.name), path.name))
-    within(look.image, SMALL, SMALL).save(place / "small.webp", quality=80)
+    within(look.image, SMALL, SMALL).save(place / "small.webp", quality=80, method=0)
     return kept, place / "small.webp"
 
 

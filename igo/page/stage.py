@@ -51,11 +51,11 @@ class Stage:
         self.result = gr.Gallery(
             label="Result",
             preview=True,
+            selected_index=0,
             height=520,
             object_fit="contain",
             format="png",
             interactive=False,
-            visible=False,
             buttons=["download", "fullscreen"],
             elem_id="result",
         )
@@ -69,7 +69,6 @@ class Stage:
         self.downloads = gr.File(
             label="Download, each PNG with the record of how it was painted",
             interactive=False,
-            visible=False,
             elem_id="downloads",
         )
         self.past = gr.Gallery(
@@ -150,9 +149,9 @@ class Stage:
     def _views(self, shown: Shown, history: list[Shown], after: Any) -> tuple[Any, ...]:
         both = pair(shown.work.before, after)
         return (
-            gr.Gallery(value=[str(path) for path in shown.files], selected_index=0, visible=True),
+            [str(path) for path in shown.files],
             gr.ImageSlider(value=both, visible=both is not None),
-            gr.File(value=[str(path) for path in shown.files], visible=True),
+            [str(path) for path in shown.files],
             gr.Gallery(value=[(str(one.small), one.work.title) for one in history], visible=True, selected_index=None),
         )
 

@@ -19,7 +19,8 @@ CSS = """
 .igo-status progress::-webkit-progress-bar { background: var(--neutral-300) }
 .igo-status progress::-webkit-progress-value { background: #a33b4a }
 .igo-status progress::-moz-progress-bar { background: #a33b4a }
-#stage:not(:has(#status progress)) #cancel, #stage:not(:has(#result)) #actions { display: none }
+#stage:not(:has(#status progress)) #cancel, #stage:not(:has(#result img)) #actions { display: none }
+#result:not(:has(img)), #downloads:not(:has(a)), #batch-result:not(:has(a)) { display: none }
 :not(:has(> #batch-status progress)) > #batch-stop { display: none }
 #result .thumbnails:not(:has(> :nth-child(2))), #past .caption-label { display: none }
 #past .grid-wrap { padding-top: 2.2rem; overflow-y: auto; max-height: 20rem; min-height: 0 }
@@ -28,6 +29,8 @@ CSS = """
 #past .thumbnail-item { width: 5.5rem; height: 7.5rem }
 #chain-add { align-self: end }
 .igo-status .error, .igo-status .clear-status { display: none }
+.igo-status .pending { opacity: 1 }
+.igo-status .wrap { overflow: visible !important; background: none }
 .igo-tokens { line-height: 1.9; overflow-wrap: anywhere }
 .igo-tokens span { border-radius: .3rem; padding: .1rem .3rem }
 .igo-tokens .up { background: #f3c7cd; color: #331016 }
@@ -37,13 +40,14 @@ CSS = """
 [role=tab].selected { color: #a33b4a !important }
 .dark [role=tab].selected { color: #ea9fa9 !important }
 .source-selection button { color: var(--body-text-color-subdued) }
+#downloads .label-clear-button { display: none }
+.dark .download a { color: #ea9fa9 }
 footer { gap: 1rem }
+footer .divider { display: none !important }
 :focus-visible { outline: 3px solid #c2556a !important; outline-offset: 2px }
 input:focus-visible, textarea:focus-visible { outline-width: 2px !important; outline-offset: -1px }
 @media (max-width: 640px) {
-  .gradio-container { padding: .5rem !important }
   #stage { min-height: 100vh }
-  footer .divider { display: none }
 }
 """
 

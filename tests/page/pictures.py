@@ -1,6 +1,6 @@
 """Pictures of the page for its documentation: ``python -m tests.page.pictures``, with Chromium and playwright.
 
-The page is the real one on ``mini``; what it shows is a look of the gallery, dressed anew.
+The page is the real one on ``mini``; what it shows is a look of the gallery, dressed anew, and a chain.
 """
 
 import subprocess
@@ -29,16 +29,17 @@ def main():
             browser = started.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page(viewport={"width": 1200, "height": 860})
             page.set_default_timeout(PATIENCE)
-            dressed(page, address)
+            page.goto(address)
+            dressed(page)
+            chained(page)
             browser.close()
     finally:
         server.terminate()
         server.wait(60)
 
 
-def dressed(page, address):
+def dressed(page):
     """Somebody with the zone that was found, and what became of them."""
-    page.goto(address)
     page.wait_for_selector("#dress-paint")
     page.set_input_files("#dress-person input[type=file]", SOMEBODY)
     page.wait_for_selector("#dress-person img")
@@ -50,12 +51,26 @@ def dressed(page, address):
     page.wait_for_selector("#downloads a")
     page.wait_for_selector("#slider img")
     page.wait_for_timeout(1500)
-    save(page, "page-dress.png")
+    save(page, "page-dress.webp")
+
+
+def chained(page):
+    """A chain as cards, with what is wrong told at its field."""
+    page.get_by_role("tab", name="Chain").click()
+    page.click("#chain-use input")
+    page.get_by_role("option", name="upscaling").click()
+    page.click("#chain-add")
+    scale = page.get_by_label("scale", exact=False).first
+    scale.fill("99")
+    scale.blur()
+    page.get_by_text("⚠ scale is 99").wait_for()
+    page.wait_for_timeout(500)
+    save(page, "page-chain.webp")
 
 
 def save(page, name):
     shot = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    shot.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(DOCS / "images" / name, optimize=True)
+    shot.save(DOCS / "images" / name, quality=80, method=6)
     print(name, (DOCS / "images" / name).stat().st_size)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from shutil import which
 
@@ -149,6 +150,22 @@ def test_a_painting_is_watched_and_cancelled(browser, served):
 
 
 @in_chromium
+def test_who_waits_sees_their_place(browser, served):
+    with opened(browser, served) as first, opened(browser, served) as second:
+        for page in (first, second):
+            to_tab(page, "Look")
+            page.fill("#look-prompt textarea", f"a coat, {SLOWLY}")
+            page.click("#look-paint")
+        place = second.get_by_text("queue: 1/1")
+        place.wait_for()
+        box = place.bounding_box()
+        shown = Image.open(BytesIO(second.screenshot(clip=box))).convert("L")
+        assert shown.getextrema()[0] < 128 < shown.getextrema()[1], "nothing hides it"
+        for page in (first, second):
+            page.click("#cancel")
+
+
+@in_chromium
 def test_by_keyboard_alone(browser, served):
     with opened(browser, served) as page:
 
@@ -223,6 +240,9 @@ CONTRASTS = """() => {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_words_can_be_read_on_their_ground(browser, served, theme):
     with opened(browser, served, f"?__theme={theme}") as page:
+        to_tab(page, "Look")
+        page.click("#look-paint")
+        page.wait_for_selector("#downloads a")
         for name in ("Dress", "Look", "Chain", "Batch"):
             to_tab(page, name)
             page.wait_for_timeout(400)
