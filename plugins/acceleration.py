@@ -102,6 +102,8 @@ class Acceleration:
             part: {reason: round(number / sum(reasons.values()), 3) for reason, number in reasons.items() if reason}
             for part, reasons in counted.items()
         }
+        if ledger.kernels:
+            told["kernels"] = {"group_norm_silu": dict(sorted(ledger.kernels.items()))}
         plain |= {part: {reason: 1.0} for part, reason in ledger.left.items()}
         if plain := {part: reasons for part, reasons in plain.items() if reasons}:
             told["plain"] = plain

@@ -44,7 +44,25 @@ def test_engines_paint_what_torch_paints(engine):
     (report,) = [entry.report for entry in look.frames[0].history if "engine" in entry.report]
     assert report["exactness"] == "lossy"
     assert "unet" in report["parts"]
+    if engine == "compile":
+        assert set(report["kernels"]["group_norm_silu"]) >= {"unet", "vae.decoder"}
     assert np.abs(pixels(look) - pixels(chain().run(PROMPT, seed=3))).mean() < 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["fp32", "fp16"])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["first", "last"])
+def test_the_kernel_gives_what_torch_does(dtype, layout):
+    pytest.importorskip("triton", reason="Triton is not installed: pip install triton")
+    from igo.painting.engines.group_norm_silu import group_norm_silu
+
+    given = torch.randn(2, 320, 64, 96, device="cuda").to(dtype).to(memory_format=layout)
+    weight, bias = (torch.randn(320, device="cuda").to(dtype) for _ in range(2))
+    expected = torch.nn.functional.silu(
+        torch.nn.functional.group_norm(given.double(), 32, weight.double(), bias.double(), 1e-5)
+    )
+    found = group_norm_silu(given, 32, weight, bias, 1e-5)
+    assert found.stride() == given.stride()
+    torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-3 if dtype == torch.float16 else 1e-5)
 
 
 def test_a_picture_repeats():

@@ -7,6 +7,8 @@ from torch import nn
 class Network(nn.Module):
     """A picture and a scale to a picture; what is odd in height takes another way, as in a UNet."""
 
+    _repeated_blocks = ("Sequential",)
+
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)

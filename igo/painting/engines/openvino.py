@@ -24,9 +24,10 @@ from igo.networks.quiet import quietly
 from igo.painting.engines import cache as disk
 from igo.painting.engines.calls import Call, put_together, taken_apart
 from igo.painting.engines.part import Ledger, NotServed, Part
+from igo.painting.engines.rewriting import replaced, rewritten
 from igo.painting.engines.state import State, digest
 
-FORMAT = 1
+FORMAT = 2
 """Of what is kept on disk; raised with each change of how it is made."""
 FILE = "model.xml"
 ROOM = 8e9
@@ -50,17 +51,24 @@ class OpenVINOPart(Part):
         _check(call.tensors)
         identity = self._identity()
         self.admit(identity)
+        return self.sooner(call, lambda one: self._run(identity, one, call))
+
+    def _run(self, identity: str, call: Call, whole: Call) -> Any:
+        """What is given for a call, by a model that has given it for the ``whole`` call as it was asked."""
         key = identity, call.rest, call.shapes, torch.get_num_threads()
         if key in self._refused:
             raise NotServed(self._refused[key])
-        size = sum(one.numel() * one.element_size() for one in self.network.parameters())
-        room = max(2, min(8, int(ROOM / max(size, 1))))
         try:
-            run = self.kept(key, room, lambda: self._built(identity, call))
+            run = self.kept(key, self._room, lambda: self._built(identity, call, whole))
         except NotServed as error:
             self._refused[key] = str(error)
             raise
         return run(call.tensors)
+
+    def _room(self) -> int:
+        """For how many sizes it is kept compiled."""
+        size = sum(one.numel() * one.element_size() for one in self.network.parameters())
+        return max(2, min(8, int(ROOM / max(size, 1))))
 
     def _identity(self) -> str:
         state = self.look(weights=True)
@@ -71,7 +79,7 @@ class OpenVINOPart(Part):
             self._known[state] = digest(self.network)
         return self._known[state]
 
-    def _built(self, identity: str, call: Call) -> Callable[[Sequence[torch.Tensor]], Any]:
+    def _built(self, identity: str, call: Call, whole: Call) -> Callable[[Sequence[torch.Tensor]], Any]:
         """Compiled from the first model that is right for this size: the one that was converted from the first size
         that came, the one from the first that this couldn't serve (a UNet of sizes that don't halve evenly takes other
         ways), or one of its own."""
@@ -82,7 +90,7 @@ class OpenVINOPart(Part):
                 continue
             try:
                 run = _compiled(model, call.shapes, structure)
-                right = mark.says or self.is_right(run(call.tensors), call)
+                right = mark.says or self.is_right(run(call.tensors), whole)
             except RuntimeError as error:  # it can't have this size
                 if out_of_memory(error):
                     raise
@@ -130,7 +138,8 @@ class OpenVINOPart(Part):
             # quietly: tracing is deprecated, and warns of each size that Python looks at
             with _CONVERTING, quietly(), torch.inference_mode(False), torch.no_grad():
                 tensors = tuple(one.clone() for one in call.tensors)
-                model = openvino.convert_model(flat, example_input=tensors)
+                with replaced(rewritten(self.network)):
+                    model = openvino.convert_model(flat, example_input=tensors)
         except Exception as error:
             text = " ".join(str(error).split())
             raise NotServed(f"OpenVINO can't convert it ({type(error).__name__}: {text[:120]})") from error

@@ -7,6 +7,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from threading import RLock
 from types import MethodType
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 
 from igo.painting.engines.calls import Call, taken_apart
+from igo.painting.engines.rewriting import halved
 from igo.painting.engines.state import State, Watch
 
 STATES = 4
@@ -43,6 +45,8 @@ class Ledger:
         """Those that parts were put into."""
         self.left: dict[str, str] = {}
         """Those of the networks that were left as they are, and why."""
+        self.kernels: dict[str, int] = {}
+        """Of parts that were compiled with a kernel of IGO's: in how many places it was chosen, when last compiled."""
         self._counted: Counter[tuple[str, str]] = Counter()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -122,6 +126,13 @@ class Part(ABC):
             for one, other in zip(found, expected, strict=True)
         )
 
+    def sooner(self, call: Call, compute: Callable[[Call], Any]) -> Any:
+        """What ``compute`` gives for the call, half of it where guidance doubles it (``rewriting.halved``)."""
+        if (half := halved(self.network, call)) is not None:
+            with suppress(NotServed):
+                return compute(half)
+        return compute(call)
+
     def look(self, weights: bool) -> State:
         """The network's state. Raises ``NotServed`` where it isn't what its class says."""
         state = self.watch.look(weights)
@@ -136,10 +147,12 @@ class Part(ABC):
                 raise NotServed(f"its weights or adapters' scales are at more than {STATES} states")
             self._states.append(state)
 
-    def kept(self, key: Hashable, room: int, build: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
-        """What was built under ``key``, and is kept for the ``room`` keys that were asked for last."""
+    def kept(
+        self, key: Hashable, room: Callable[[], int], build: Callable[[], Callable[..., Any]]
+    ) -> Callable[..., Any]:
+        """What was built under ``key``, and is kept for the ``room()`` keys that were asked for last."""
         if key not in self._kept:
-            while len(self._kept) >= room:
+            while len(self._kept) >= room():
                 self._kept.popitem(last=False)
             self._kept[key] = build()
         self._kept.move_to_end(key)

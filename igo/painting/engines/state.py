@@ -33,7 +33,7 @@ class Watch:
         self.network = network
         self._names: dict[nn.Module, tuple[int, list[str]]] = {}
         self._places: tuple[int, ...] = ()
-        self._ends: list[torch.Tensor] = []
+        self._ends: list[list[torch.Tensor]] = []
 
     def look(self, weights: bool = True) -> State:
         """The state as it is now; without the ``weights`` where what computes reads them anew each time."""
@@ -60,10 +60,12 @@ class Watch:
     def _seen(self, parameters: list[torch.Tensor]) -> Hashable:
         places = tuple([one.data_ptr() for one in parameters])
         if places != self._places:
-            self._places, self._ends = places, [end for one in parameters for end in _ends(one.detach())]
+            kinds: dict[Hashable, list[torch.Tensor]] = {}
+            for end in (end for one in parameters for end in _ends(one.detach())):
+                kinds.setdefault((end.dtype, end.device), []).append(end)
+            self._places, self._ends = places, list(kinds.values())
         versions = tuple([0 if one.is_inference() else one._version for one in parameters])
-        kinds = {(one.dtype, one.device) for one in self._ends}
-        numbers = [torch.cat([one for one in self._ends if (one.dtype, one.device) == kind]) for kind in kinds]
+        numbers = [torch.cat(ends) for ends in self._ends]
         return places, versions, b"".join(one.cpu().view(torch.uint8).numpy().tobytes() for one in numbers)
 
 
