@@ -88,8 +88,9 @@ class CompiledPart(Part):
     @cached_property
     def _blocks(self) -> list[nn.Module]:
         """Those that repeat, as diffusers knows them."""
-        repeated = getattr(self.network, "_repeated_blocks", None) or ()
-        return [block for block in self.network.modules() if type(block).__name__ in repeated]
+        within = list(self.network.modules())
+        repeated = {name for one in within for name in getattr(one, "_repeated_blocks", None) or ()}
+        return [block for block in within if type(block).__name__ in repeated]
 
     def _by_blocks(self) -> Callable[..., Any]:
         """The network as its class computes it, with fewer operations, and its blocks compiled."""
@@ -106,7 +107,7 @@ class CompiledPart(Part):
             from igo.painting.engines import group_norm_silu
 
             forwards, self.ledger.kernels[self.name] = group_norm_silu.forwards(self.network, run)
-        if not (by_inductor and self.name in DENOISERS):
+        if not (by_inductor and self.name.split(".")[0] in DENOISERS):
             options = self.options
             return _within(forwards, compiled(self.plain, backend=self.backend, dynamic=False, options=options))
         whole = _within(forwards, compiled(self.plain, dynamic=False, options={"triton.cudagraphs": True}))
