@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import cached_property
 from importlib.util import find_spec
-from types import FunctionType
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from torch.utils import _pytree as pytree
 from igo.errors import out_of_memory
 from igo.networks.quiet import quietly
 from igo.painting.engines.calls import Call
+from igo.painting.engines.dynamo import compiled
 from igo.painting.engines.part import DENOISERS, Ledger, NotServed, Part
 from igo.painting.engines.rewriting import replaced, rewritten
 
@@ -118,17 +118,6 @@ class CompiledPart(Part):
             return pytree.tree_map(lambda one: one.clone() if isinstance(one, torch.Tensor) else one, found)
 
         return replayed
-
-
-def compiled(function: Callable[..., Any], **settings: Any) -> Callable[..., Any]:
-    """By torch.compile; dynamo counts what it has compiled by the code, which here is this function's alone."""
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    own = FunctionType(run.__code__.replace(), run.__globals__, run.__name__, run.__defaults__, run.__closure__)
-    made: Callable[..., Any] = torch.compile(own, **settings)
-    return made
 
 
 def _is_on_cuda(network: nn.Module) -> bool:

@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812  (as everybody calls it)
 
 from igo.painting.engines import cache as disk
-from igo.painting.engines.compiling import compiled
+from igo.painting.engines.dynamo import compiled
 
 VERSION = 1
 """Of the kernel, raised with each change that makes it quicker or slower."""
