@@ -125,12 +125,16 @@ def prompt_field(**settings: Any) -> gr.Textbox:
 
 
 WAITING = """() => {
+  delete document.body.dataset.cancelled;
   document.querySelectorAll('.toast-close').forEach(close => close.click());
   const status = document.querySelector('#SHOWN'), top = status.getBoundingClientRect().top;
   if (top < 0 || top > innerHeight / 2) (status.closest('#stage') || status).scrollIntoView();
   return "<p role='status'>Waiting for its turn.</p><progress aria-label='progress'></progress>";
 }"""
-FAILED = """() => "<p role='status'>Nothing was painted; the message says why.</p>\""""
+CANCELLING = "() => { document.body.dataset.cancelled = 'status'; return []; }"
+FAILED = """() => document.body.dataset.cancelled === 'SHOWN' ? "<p role='status'>Cancelled.</p>"
+  : "<p role='status'>Nothing was painted; the message says why.</p>\""""
+"""What was cancelled ends as what fails does, and after what it still had to tell."""
 
 
 def painting(
@@ -149,5 +153,5 @@ def painting(
         show_progress_on=status,
         **settings,
     )
-    event.failure(None, None, status, js=FAILED, **QUIET)
+    event.failure(None, None, status, js=FAILED.replace("SHOWN", status.elem_id), **QUIET)
     return event

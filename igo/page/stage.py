@@ -17,7 +17,7 @@ from igo.errors import SettingsError
 from igo.page import telling
 from igo.page.files import MANY, keep, pair
 from igo.page.painting import Painter, Progress, Work
-from igo.page.parts import QUIET, painting, plainly
+from igo.page.parts import CANCELLING, QUIET, painting, plainly
 
 PAINTING = "painting"
 """The queue of whatever needs models: one at a time, in the order in which people asked."""
@@ -110,6 +110,7 @@ class Stage:
             None,
             self.status,
             cancels=self.events,
+            js=CANCELLING,
             queue=False,
             api_visibility="private",
         )

@@ -144,6 +144,8 @@ def test_a_painting_is_watched_and_cancelled(browser, served):
         made = len(log.read_text().splitlines())
         page.wait_for_timeout(600)
         assert len(log.read_text().splitlines()) == made
+        page.get_by_text("Cancelled.").wait_for()
+        assert not page.locator("#cancel").is_visible()
         page.fill("#look-prompt textarea", "a (red:1.3) coat")
         page.click("#look-paint")
         page.wait_for_selector("#downloads a")
