@@ -104,9 +104,10 @@ class Request:
         self._check_number("strength", numbers.Real, 0, 1, "a number from 0 to 1")
         for name in ("prompt", "negative_prompt"):
             text = getattr(self, name)
-            if not isinstance(text, str) or "\0" in text:
-                got = "text with a NUL character" if isinstance(text, str) else type(text).__name__
-                raise SettingsError(f"{name} is {got}; expected text without one")
+            if not isinstance(text, str):
+                raise SettingsError(f"{name} is {type(text).__name__}; expected text")
+            if "\0" in text:
+                raise SettingsError(f"{name} is text with a NUL character; expected text without one")
         check_table(self.layers)
         object.__setattr__(self, "layers", Frozen(self.layers))
         check_table(self.references, "references")

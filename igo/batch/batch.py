@@ -135,7 +135,7 @@ class Batch:
             elif before is not None and before.status == "failed" and not self.retry_failed:
                 failed.append(before)
                 continue
-            elif before is not None and before.status == "done" and self._is_there(before):
+            elif before is not None and before.status == "done" and self._is_there(task):
                 kept += 1
                 continue
             tasks.append(task)
@@ -177,10 +177,9 @@ class Batch:
                 journal.append(result)
                 yield result
 
-    def _is_there(self, result: Result) -> bool:
+    def _is_there(self, task: Task) -> bool:
         """Whether all of a row's pictures are still in the folder; what is elsewhere isn't looked for."""
-        names = [picture["file"] for picture in result.pictures]
-        return all(is_url(name) or (self.folder / name).is_file() for name in names)
+        return all(is_url(name) or (self.folder / name).is_file() for name in task.files)
 
     def _check_free(self) -> None:
         """Raise ``PlanError`` for what would be written over in a folder without a journal."""

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
@@ -238,7 +239,7 @@ def _read(column: str, cell: Any) -> Any:
         with suppress(ValueError):
             return int(cell)  # exactly, however large
     try:
-        number = float(cell) if isinstance(cell, str) else cell
+        number = float(cell) if isinstance(cell, str | Decimal) else cell
         if int in kinds:
             return int(number) if number == int(number) else cell
     except (ValueError, TypeError, OverflowError):

@@ -257,6 +257,9 @@ def test_a_damaged_journal_is_told_by_its_line(tmp_path, chain):
     path.write_text(path.read_text().replace('"id"', '"di"', 1))
     with pytest.raises(JournalError, match="line 1 is damaged"):
         batches.run(ROWS, chain, tmp_path / "looks")
+    path.write_text(re.sub(r'"digest": {[^}]*}', '"digest": 1', path.read_text().replace('"di"', '"id"', 1), count=1))
+    with pytest.raises(JournalError, match="line 1 is damaged"):
+        batches.run(ROWS, chain, tmp_path / "looks")
     with pytest.raises(JournalError, match=r"there is no results.jsonl"):
         batches.read_journal(tmp_path)
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import sys
+from decimal import Decimal
 
 import pytest
 from PIL import Image
@@ -34,6 +35,7 @@ def test_all_kinds_of_tables_say_the_same(tmp_path, photo, name):
         from pyarrow import parquet
 
         rows = [{**ROW, "references.garment": "photo.png", "seed": 3.0, "width": math.nan}]  # as pandas writes numbers
+        rows[0]["strength"] = Decimal("0.5")  # and databases
         parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / name)
     else:
         (tmp_path / name).write_text(TEXTS[name], "utf-8", newline="")
@@ -78,6 +80,7 @@ def test_a_row_is_the_same_wherever_its_plan_lies(tmp_path, photo):
         ({"promt": "a"}, "column 'promt': there is no such column; did you mean 'prompt'?"),
         ({"references": "a.png"}, "column 'references': there is no such column; did you mean 'references.NAME'?"),
         ({"layers.": "a.png"}, "column 'layers.': there is no such column; "),
+        ({"prompt": ["a"]}, "column 'prompt': is list; expected text"),
         ({"seed": "3.5"}, "column 'seed': is '3.5'; expected a whole number"),
         ({"mask": "a.png", "layers": {"mask": "b.png"}}, "column 'layers.mask': is given twice"),
         ({"image": "nowhere.png"}, "column 'image': 'nowhere.png' can't be read (No such file or directory)"),
