@@ -41,8 +41,15 @@ def checkpoint(size):
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
         tokenizer = CLIPTokenizer.from_pretrained(embedded.path("base") / "tokenizer")
-        special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-        text = CLIPTextConfig(len(tokenizer), 768, 3072, num_hidden_layers=12, num_attention_heads=12, **special)
+        text = CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=768,
+            intermediate_size=3072,
+            num_hidden_layers=12,
+            num_attention_heads=12,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
         channels = (128, 256, 512, 512)
         StableDiffusionPipeline(
             vae=AutoencoderKL(
@@ -54,7 +61,13 @@ def checkpoint(size):
             text_encoder=CLIPTextModel(text),
             tokenizer=tokenizer,
             unet=UNet2DConditionModel(sample_size=64, cross_attention_dim=768),
-            scheduler=PNDMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1),
+            scheduler=PNDMScheduler(
+                beta_start=0.00085,
+                beta_end=0.012,
+                beta_schedule="scaled_linear",
+                skip_prk_steps=True,
+                steps_offset=1,
+            ),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
