@@ -210,7 +210,7 @@ class TryOn:
             parser = self._parser(runtime)
             parse = _memo("parses", FEW, runtime).get((key, self.parser), lambda: parser.parse(seen))
             found = zones.parsed(parse, part, self.mask, alpha, garment.hem)
-            return replace(found, confidence=zones.certainty(parser, seen, parse, part))
+            return replace(found, parse=parse, confidence=zones.certainty(parser, seen, parse, part))
 
         if self.on_doubt != "paint":
             zones.check_known(self.parser, seen)
@@ -246,6 +246,7 @@ class TryOn:
             num_inference_steps=steps,
             guidance_scale=guidance,
             on_step=lambda done, total, preview: runtime.progress(done, total, preview=preview),
+            parse=lambda image: self._parser(runtime).parse(image),
         )
         report = {
             "checkpoint": fitter.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
@@ -13,7 +13,8 @@ from igo.compositing import composite, seam_score
 from igo.errors import MaskError
 from igo_plugins.fitting.fitter import Asked, Fitter, OnStep
 from igo_plugins.fitting.framing import view_of
-from igo_plugins.fitting.zones import Zone, of_change
+from igo_plugins.fitting.zones import Zone, narrowed, of_change
+from igo_plugins.parsing.parser import Parse
 
 FEATHER = 2.0
 """Pixels over which the zone's border fades, inward."""
@@ -50,12 +51,14 @@ def painted(
     num_inference_steps: int,
     guidance_scale: float,
     on_step: OnStep,
+    parse: Callable[[Image.Image], Parse],
 ) -> list[Candidate]:
     """``picture`` (RGB) in a garment (RGB of the model's size), once for each of ``seeds``; outside the zone it is what
     it was.
 
     ``free``: the model isn't told the zone, which is then what it has changed; where that is nothing there is no
-    candidate. Raises ``NothingFoundError`` if there is none at all.
+    candidate. Where the zone was made of a parse, ``parse`` says what is seen in what was painted. Raises
+    ``NothingFoundError`` if there is none at all.
     """
     view = view_of(zone.image, garment.size, context)
     canvas, mask = view.shown(picture), None if free else view.mask(zone.image, fitter.cell)
@@ -69,7 +72,10 @@ def painted(
         except MaskError as error:
             refused = error
             continue
-        made = composite(picture, view.back(image, picture), where, FEATHER)
+        shown = view.back(image, picture)
+        if zone.parse is not None:
+            where = narrowed(zone, where, parse(composite(picture, shown, where, FEATHER)))
+        made = composite(picture, shown, where, FEATHER)
         seam = seam_score(made, where)
         candidates.append(Candidate(made, where, seed, None if isnan(seam) else round(seam, 3), round(view.scale, 3)))
     if refused is not None and not candidates:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -245,6 +246,30 @@ def test_a_mask_of_the_users_is_the_zone(parser, trying):
         trying(me, garment(parser), layers={"mask": Image.new("L", (128, 192))})
 
 
+def test_what_shows_the_same_as_before_is_the_same(parser, trying, monkeypatch):
+    me, shirt = person(parser), garment(parser)
+    before, seen = parser.parse(me), parser.parse
+
+    def zone_where(after):
+        monkeypatch.setattr(parser, "parse", lambda image: seen(image) if image.tobytes() in parser.known else after)
+        look = trying(me, shirt)
+        zone = np.asarray(look[0].layers["zone"]) > 0
+        assert not changed(look, me)[~zone].any()
+        return zone
+
+    hull = zone_where(np.full_like(before, Part.OTHER))
+    middle, old = before.shape[1] // 2, np.isin(before, [Part.TOP, Part.COAT])
+    after = before.copy()
+    after[:, :middle][hull[:, :middle]] = Part.TOP  # on one side the new garment is as wide as the hull
+    zone = zone_where(after)
+    assert (zone == hull)[:, :middle].all()
+    assert zone[old & hull].all()
+    beside = ~cv2.dilate(old.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    beside[:, : middle + 4] = False
+    assert hull[beside].any()
+    assert not zone[beside].any()
+
+
 def test_a_parse_of_the_chains_takes_the_place_of_the_parser(parser, trying):
     class Parsing:
         provides = ("parse",)
@@ -391,7 +416,8 @@ def test_in_a_grid_nothing_is_made_twice(parser, trying, tiny_inpaint_checkpoint
     for me in people:
         for shirt in shirts:
             trying(me, shirt)
-    assert len(encoded) == len(parser.asked) == 5
+    assert len(encoded) == 5
+    assert len(parser.asked) == 5 + 6  # and each of the results, to see what is as it was
 
 
 def test_no_more_is_remembered_than_is_asked_for_again():
