@@ -41,13 +41,14 @@ _PLAIN = {
 _PICKLE = b"\x80"
 _ARCHIVE = b"PK\x03\x04"
 _STRANGERS = (
-    (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with 'git lfs pull'"),
-    (b"<", "an HTML or XML page; download the file itself"),
-    (b"Entry not found", "a hub's answer; download the file itself"),
-    (b"\x1f\x8b", "a gzip archive; unpack it"),
-    (b"ustar", "a tar archive; unpack it"),
-    (b"GGUF", "a GGUF file; convert it to .safetensors"),
+    (0, b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with 'git lfs pull'"),
+    (0, b"<", "an HTML or XML page; download the file itself"),
+    (0, b"Entry not found", "a hub's answer; download the file itself"),
+    (0, b"\x1f\x8b", "a gzip archive; unpack it"),
+    (257, b"ustar", "a tar archive; unpack it"),
+    (0, b"GGUF", "a GGUF file; convert it to .safetensors"),
 )
+"""What is mistaken for weights: by the bytes at a place, after white space."""
 
 
 def described(path: Path) -> dict[str, Tensor]:
@@ -104,8 +105,8 @@ def _read(path: Path, device: str) -> Any:
         raise CheckpointError(f"can't read the weights {path}: {reason(error)}; expected a file of weights") from None
     if not size:
         raise CheckpointError(f"can't read the weights {path}: it is empty; download it again")
-    for start, kind in _STRANGERS:
-        if head.lstrip().startswith(start) or head[257:].startswith(start):
+    for place, mark, kind in () if _known(head) else _STRANGERS:
+        if head[place:].lstrip().startswith(mark):
             raise CheckpointError(f"can't read the weights {path}: it is {kind}")
     try:
         if path.suffix.lower() == SAFETENSORS:
@@ -177,6 +178,12 @@ def _end(value: Tensor) -> int:
         return 0
     last = sum((count - 1) * step for count, step in zip(value.shape, value.stride(), strict=True))
     return int(value.storage_offset() + last + 1) * value.element_size()
+
+
+def _known(head: bytes) -> bool:
+    """Whether a file begins as weights do. What follows may be any bytes, those of a page or an archive among them; so
+    may safetensors' first eight, which say how long its description is."""
+    return head.startswith((_ARCHIVE, _PICKLE)) or head[8:9] == b"{"
 
 
 def _reason(error: Exception, path: Path, head: bytes) -> str:

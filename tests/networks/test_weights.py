@@ -118,6 +118,18 @@ def test_what_is_no_weights_is_named(tmp_path, content, told, suffix):
     assert "weights_only" not in str(caught.value)
 
 
+def test_weights_may_hold_the_bytes_of_a_page(tmp_path):
+    empty = tmp_path / "a.safetensors"
+    save_file({"a": torch.ones(1)}, empty, {"said": ""})
+    length = struct.unpack("<Q", empty.read_bytes()[:8])[0]
+    save_file({"a": torch.ones(1)}, empty, {"said": "-" * (0x3C20 - length)})  # whose length begins with " <"
+    assert empty.read_bytes().startswith(b" <")
+    assert weights.read(empty)["a"].item() == 1
+    for place in range(250, 265):  # one of these lies where an archive's name would
+        path = write_archive(tmp_path / "b.pth", {"a": tensor(1, (1,))} | {"x" * place: "<ustar"})
+        assert weights.read(path)["a"].shape == (1,)
+
+
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.pth")
     (tmp_path / "folder.pth").mkdir()

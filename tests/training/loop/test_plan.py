@@ -12,7 +12,7 @@ SETTINGS = LoopSettings(steps=1, batch_size=2, warmup=200)
 def test_a_plan_is_made_once(line_task, tmp_path):
     task = line_task()
     before = task.module.layer.weight.item()
-    first = planned(tmp_path / "new", 0.01, task, SETTINGS)
+    first = planned(tmp_path / "new", 1, task, SETTINGS)
     assert first.steps > 1
     assert 1 <= first.warmup <= max(1, first.steps // 20)
     assert planned(tmp_path / "new", 99, task, SETTINGS) == first
