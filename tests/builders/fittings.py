@@ -11,10 +11,11 @@ KIND = {"upper": Part.TOP, "lower": Part.PANTS, "dress": Part.DRESS}
 
 
 class Knowing:
-    """In place of a loaded parser: it tells what it was shown, and sees nothing in other pictures."""
+    """In place of a loaded parser: it tells what it was shown, and sees ``unknown`` in other pictures (a part, or a
+    parse; nothing, unless a test says so)."""
 
     def __init__(self):
-        self.known, self.asked, self.sure = {}, [], 0.9
+        self.known, self.asked, self.sure, self.unknown = {}, [], 0.9, Part.BACKGROUND
 
     def learn(self, image, parse):
         self.known[image.tobytes()] = np.asarray(parse, np.uint8)
@@ -22,7 +23,9 @@ class Knowing:
 
     def parse(self, image):
         self.asked.append(image)
-        return self.known.get(image.tobytes(), np.zeros((image.height, image.width), np.uint8))
+        if (known := self.known.get(image.tobytes())) is not None:
+            return known
+        return np.broadcast_to(np.asarray(self.unknown, np.uint8), (image.height, image.width))
 
     def soft(self, image, phrases):
         parse = self.known.get(image.tobytes(), np.zeros((image.height, image.width), np.uint8))

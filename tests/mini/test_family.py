@@ -117,7 +117,7 @@ def test_parts_that_cannot_be_made_are_refused(made, tmp_path):
 def test_the_command_names_its_parts(made, tmp_path, capsys):
     assert cli.run_command(["mini", "train", str(tmp_path / "out"), "--part", "clipseg", "--minutes", "1"]) == 0
     assert made == [("clipseg", 1)]
-    assert "MB of weights" in capsys.readouterr().out
+    assert ": 7 bytes of weights" in capsys.readouterr().out
     assert cli.run_command(["mini", "train", str(tmp_path / "out"), "--minutes", "0"]) == 2
     assert "minutes is 0" in capsys.readouterr().err
 

@@ -27,6 +27,11 @@ def parts(tiny_checkpoint):
     return loaded(tiny_checkpoint).components
 
 
+@pytest.fixture(autouse=True)
+def _begin():
+    adapters.begin()
+
+
 @pytest.fixture(scope="module")
 def paint(tiny_checkpoint):
     runtime = igo.Runtime(device="cpu")
