@@ -44,7 +44,7 @@ def photos(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("source", ["--data", "--drawn"])
+@pytest.mark.parametrize("source", ["--data", pytest.param("--drawn", marks=pytest.mark.slow)])
 def test_a_base_and_an_inpainting_checkpoint_are_trained(source, command, photos, tiny_checkpoint):
     given = [source, photos if source == "--data" else 3, "--base", tiny_checkpoint, "--width", 32, "--height", 48]
     code, output, errors = command("base", *given, "--out", "base", *SHORT)
@@ -60,7 +60,11 @@ def test_a_base_and_an_inpainting_checkpoint_are_trained(source, command, photos
 
 @pytest.mark.parametrize(
     ("learn", "rollout", "painted"),
-    [("attention", False, None), ("all", False, ("DDIMScheduler", 50, 2.5)), ("all", True, ("LCMScheduler", 8, 2.0))],
+    [
+        pytest.param("attention", False, None, marks=pytest.mark.slow),
+        pytest.param("all", False, ("DDIMScheduler", 50, 2.5), marks=pytest.mark.slow),
+        ("all", True, ("LCMScheduler", 8, 2.0)),
+    ],
 )
 def test_try_on_is_trained_on_pairs(learn, rollout, painted, command, photos, tiny_checkpoint):
     code, _, errors = command("inpaint", "--data", photos, "--base", tiny_checkpoint, "--width", 32, "--height", 48,
@@ -107,8 +111,8 @@ def test_an_upscaler_is_trained_and_learns_on(command, photos):
     assert load_srvgg(photos.parent / "more.safetensors").scale == 2
 
 
-@pytest.mark.parametrize("source", ["--data", "--drawn"])
-@pytest.mark.parametrize("layout", ["diffusers", "kohya"])
+@pytest.mark.parametrize("source", ["--data", pytest.param("--drawn", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("layout", ["diffusers", pytest.param("kohya", marks=pytest.mark.slow)])
 def test_an_adapter_is_trained(source, layout, command, photos, tiny_checkpoint):
     given = [source, photos if source == "--data" else 3, "--base", tiny_checkpoint, "--width", 32, "--height", 48]
     more = ["--format", layout, "--rank", 2, "--snr-gamma", 5, "--validation-prompt", "a red hoodie"]

@@ -23,7 +23,11 @@ LIBRARIES = {"accelerate", "diffusers", "peft", "scipy", "transformers", "torch.
 @pytest.mark.parametrize(
     ("arguments", "unused"),
     [
-        (["generate", "a coat", "--steps", "1", "--width", "64", "--height", "64"], OTHER_FAMILIES),
+        pytest.param(
+            ["generate", "a coat", "--steps", "1", "--width", "64", "--height", "64"],
+            OTHER_FAMILIES,
+            marks=pytest.mark.slow,
+        ),
         (["upscale", "photo.png", "2"], LIBRARIES),
     ],
     ids=["generate", "upscale"],

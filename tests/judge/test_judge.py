@@ -165,6 +165,7 @@ def test_a_killed_drawing_goes_on_and_ends_alike(tmp_path, monkeypatch):
         assert getattr(whole, name).equal(getattr(again, name))
 
 
+@pytest.mark.slow
 def test_training_is_deterministic(tmp_path):
     for name in ("one", "other"):
         training.make(tmp_path / name, tmp_path / f"{name}.safetensors", steps=2, pictures=7, held_out=2)

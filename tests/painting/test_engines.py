@@ -63,6 +63,7 @@ def test_weights_and_settings_are_followed(network, ledger):
     assert ledger.since() == {"unet": {"": 4}}
 
 
+@pytest.mark.slow
 def test_one_state_too_many_is_left_to_torch(network, ledger, monkeypatch):
     monkeypatch.setattr(part, "STATES", 2)
     for strength in (1.0, 2.0, 3.0, 1.0):
@@ -114,7 +115,7 @@ def test_it_goes_without_a_trace_and_copies_are_their_own(network):
     assert torch.equal(both(network)[0], plain)
 
 
-@pytest.mark.parametrize("first", ["engine", "others"])
+@pytest.mark.parametrize("first", [pytest.param("engine", marks=pytest.mark.slow), "others"])
 def test_networks_by_which_one_is_computed_are_computed(network, first):
     other, (given, scale), ledger = Network().eval(), picture(), part.Ledger()
     expected = network(given, scale)[0], other(given, scale)[0]

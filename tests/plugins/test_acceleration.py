@@ -54,9 +54,9 @@ MASK.paste(255, (8, 8, 30, 40))
     "changes",
     [
         {},
-        {"num_images": 2, "guidance_scale": 1.0},
-        {"width": 40, "height": 24},
-        {"image": True, "strength": 0.8, "width": None, "height": None},
+        pytest.param({"num_images": 2, "guidance_scale": 1.0}, marks=pytest.mark.slow),
+        pytest.param({"width": 40, "height": 24}, marks=pytest.mark.slow),
+        pytest.param({"image": True, "strength": 0.8, "width": None, "height": None}, marks=pytest.mark.slow),
         {"image": True, "mask": True, "width": None, "height": None},
     ],
     ids=["text", "batch", "size", "picture", "mask"],
