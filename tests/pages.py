@@ -86,8 +86,9 @@ def command(line: str) -> int | None:
 
 
 def pictures(page: Path) -> dict[Path, str]:
-    """The pictures that a page shows and its commands make: file shown -> name of the file made."""
-    shown = re.findall(r"\((images/[\w.-]+\.webp)\)", page.read_text("utf-8"))
+    """The pictures that a page shows and its commands make: file shown -> name of the file made. Those of `igo page`
+    are taken in a browser, by tests/page/pictures.py."""
+    shown = re.findall(r"\((images/(?!page-)[\w.-]+\.webp)\)", page.read_text("utf-8"))
     return {page.parent / name: f"{Path(name).stem}.png" for name in shown}
 
 

@@ -154,7 +154,7 @@ def test_descriptions(loader, slow, wholes, tmp_path):
     source, _ = wholes[loader]
     chance = random.Random(11)
     files = sorted(path.relative_to(source) for path in source.rglob("*.json"))
-    for number in range(250 if slow else 8):
+    for number in range(120 if slow else 8):
         folder = shutil.copytree(source, tmp_path / "model", copy_function=shutil.copyfile)
         path = folder / chance.choice(files)
         table = json.loads(path.read_text("utf-8"))
