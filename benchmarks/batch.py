@@ -2,7 +2,7 @@
 
     python -m benchmarks.batch rows [--rows 10000]        # a base without torch: cost of a row, and memory
     python -m benchmarks.batch lookbook [--garments 16]   # by one batch, and by as many calls of `igo style`
-    python -m benchmarks.batch ray [--rows 400]           # two local nodes, and --workers 2
+    python -m benchmarks.batch ray [--rows 80]            # two local nodes, and --workers 2
 
 ``rows`` paints the same requests twice, by a loop of ``chain.run`` and ``look.save`` and by a batch: the difference is
 what plan, digests and journal cost. Times are the process's own, so that others on the machine don't count, and a
@@ -116,12 +116,12 @@ def lookbook(folder, count):
     print(f"the same pictures: {same}")
 
 
-def on_ray(folder, count):
+def on_ray(folder, count, seconds):
     """Two local nodes of one processor each against two workers, from the first result to the last."""
     from ray.cluster_utils import Cluster
 
     asked = [{"id": f"look-{n}", "prompt": f"coat {n}", "seed": n} for n in range(count)]
-    chain = igo.Chain(PaintedBase(), Work(0.1))
+    chain = igo.Chain(PaintedBase(), Work(seconds))
     os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
     node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
@@ -141,6 +141,9 @@ def main():
     parser.add_argument("what", choices=("rows", "lookbook", "ray"))
     parser.add_argument("--rows", type=int)
     parser.add_argument("--garments", type=int, default=16)
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="of work for each row on Ray, about as mini has (1.0)"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if given.what == "rows":
@@ -148,7 +151,7 @@ def main():
         elif given.what == "lookbook":
             lookbook(Path(name), given.garments)
         else:
-            on_ray(Path(name), given.rows or 400)
+            on_ray(Path(name), given.rows or 80, given.seconds)
 
 
 if __name__ == "__main__":
