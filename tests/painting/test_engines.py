@@ -33,6 +33,7 @@ def ledger(network):
     return made
 
 
+@pytest.mark.slow
 def test_all_sizes_and_kinds_of_call(network, ledger):
     for given in (picture(), picture(7, 4), picture(9, 5, 2), picture(6, 4, 3)):
         for options in ({}, {"return_dict": False, "extra": {"one": torch.ones(1)}}):

@@ -46,6 +46,7 @@ def test_a_base_is_trained_into_a_new_folder(base, captioned, tmp_path):
     assert kept[0].stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_a_base_becomes_one_that_repaints(base, captioned, tmp_path):
     masks = MaskSet(
         captioned.pictures,
