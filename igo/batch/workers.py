@@ -13,7 +13,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from threading import Thread
+from threading import RLock, Thread
 
 from igo.batch import memory
 from igo.batch.chains import Chains
@@ -176,10 +176,13 @@ def _ended(code: int | None) -> str:
 
 def _work(pipe: Connection, gpu: str | None, chains: Chains, folder: Path, batch_size: int) -> None:
     """What a worker does, for as long as its parent lives."""
+    from tqdm import tqdm
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is its parent's, who ends it
     Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before torch looks at it
+    tqdm.set_lock(RLock())  # its own is one between processes, whose remains Python tells of where one is killed
     painter = Painter(chains, folder, batch_size)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # its parent has died
         pipe.send(None)

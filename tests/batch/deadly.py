@@ -5,6 +5,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm import tqdm
+
 import igo
 
 
@@ -32,6 +34,16 @@ class Counted:
     def postprocess(self, frame):
         with Path("painted").open("a") as file:
             file.write(f"{frame.seed}\n")
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Shows how far it is, as diffusers' pipelines do."""
+
+    @igo.hookimpl
+    def postprocess(self, frame):
+        for _ in tqdm(range(1), disable=True):
+            return frame
 
 
 @dataclass(frozen=True)

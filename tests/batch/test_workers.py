@@ -101,3 +101,21 @@ def test_ctrl_c_leaves_nothing_half_done(tmp_path, chain, written, more):
     assert errors == "igo: cancelled; nothing half done was written\n"
     assert {line["pictures"][0]["file"] for line in lines(tmp_path / "looks")} <= set(pictures(tmp_path / "looks"))
     assert not list((tmp_path / "looks").glob(".igo-*"))
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import igo.batch
+from igo.testing import PaintedBase
+from tests.batch.deadly import Bars
+
+if __name__ == "__main__":
+    igo.batch.run([{"prompt": "a coat", "seed": 1}], igo.Chain(PaintedBase(), Bars()), "looks", workers=1)
+"""
+
+
+def test_workers_leave_nothing_that_python_would_tell_of(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run([sys.executable, "script.py", ROOT], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
