@@ -14,6 +14,7 @@ from igo import batch as batches
 from igo.batch import memory
 from igo.testing import PaintedBase
 from tests.batch.test_batches import lines, pictures
+from tests.builders.groups import machine
 
 MB = 2**20
 HELD: list[bytes] = []
@@ -58,15 +59,9 @@ class Hoarding:
     ],
 )
 def test_what_is_left_is_the_machines_or_a_containers(tmp_path, groups, files, expected, monkeypatch):
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text(groups)
-    for name, text in files.items():
-        path = tmp_path / "sys/fs/cgroup" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
     whole = psutil.virtual_memory()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: whole)
-    assert memory.free(tmp_path) == (whole.available if expected is None else expected)
+    assert memory.free(machine(tmp_path, groups, files)) == (whole.available if expected is None else expected)
 
 
 def test_what_a_process_holds_is_its_own():

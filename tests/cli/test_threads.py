@@ -11,17 +11,7 @@ import igo
 from igo.cli.threads import arrange
 from igo.records import limits
 from igo.records.provenance import Making
-
-
-def machine(root, groups, files):
-    """A root folder with this process's control groups."""
-    (root / "proc/self").mkdir(parents=True)
-    (root / "proc/self/cgroup").write_text(groups)
-    for name, text in files.items():
-        path = root / "sys/fs/cgroup" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
+from tests.builders.groups import machine
 
 
 @pytest.mark.parametrize(
