@@ -6,6 +6,7 @@ They share its layers, and so weights and adapters, and run what diffusers runs;
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from copy import copy
 from typing import Any
 
@@ -21,7 +22,7 @@ _OWN = ("forward", "_diffusers_hook", HALVES)
 """What was put into a UNet that its halves are without."""
 
 
-class _Half(nn.Module):
+class _Half(nn.Module, ABC):
     """A part of ``unet``, of which ``branch`` layers more than one lie outermost on either side."""
 
     def __init__(self, unet: Any, branch: int) -> None:
@@ -38,9 +39,9 @@ class _Half(nn.Module):
         """Be a part of this UNet as it is now."""
         self.unet = self._of(unet, deepest(unet) - self.branch)
 
+    @abstractmethod
     def _of(self, unet: Any, deep: int) -> Any:
         """The UNet of this half; ``deep`` layers of the last block on the way up lie deep."""
-        raise NotImplementedError
 
 
 class Deep(_Half):
