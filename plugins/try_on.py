@@ -202,7 +202,8 @@ class TryOn:
             return zones.brought(mask)
         part, seen, alpha = check_part(garment.part, self.reference), _seen(frame), _alpha(frame)
         if (parse := _brought(layer, "parse")) is not None:
-            return zones.parsed(np.asarray(parse.convert("L")), part, self.mask, alpha, garment.hem)
+            found = zones.parsed(np.asarray(parse.convert("L")), part, self.mask, alpha, garment.hem)
+            return replace(found, before=None)  # who saw that isn't asked what there is afterwards
 
         key = digest(seen, alpha)
 
@@ -210,7 +211,7 @@ class TryOn:
             parser = self._parser(runtime)
             parse = _memo("parses", FEW, runtime).get((key, self.parser), lambda: parser.parse(seen))
             found = zones.parsed(parse, part, self.mask, alpha, garment.hem)
-            return replace(found, parse=parse, confidence=zones.certainty(parser, seen, parse, part))
+            return replace(found, confidence=zones.certainty(parser, seen, parse, part))
 
         if self.on_doubt != "paint":
             zones.check_known(self.parser, seen)

@@ -73,8 +73,8 @@ def painted(
             refused = error
             continue
         shown = view.back(image, picture)
-        if zone.parse is not None:
-            where = narrowed(zone, where, parse(composite(picture, shown, where, FEATHER)))
+        if zone.before is not None:
+            where = narrowed(where, zone.before, parse(composite(picture, shown, where, FEATHER)))
         made = composite(picture, shown, where, FEATHER)
         seam = seam_score(made, where)
         candidates.append(Candidate(made, where, seed, None if isnan(seam) else round(seam, 3), round(view.scale, 3)))

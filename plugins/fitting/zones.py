@@ -26,6 +26,8 @@ LEVELS = 10.0
 """By how much a place must have changed, where the model finds the garment itself."""
 REACH = 0.01
 """What the place that has changed grows by, as a share of the picture's height."""
+GONE = np.uint8(255)
+"""In a parse, the garment that is to go: no part that anything could be seen as."""
 ROOM = 0.015
 """The same, for the place that shows another part than before: its border fades within that."""
 
@@ -33,14 +35,13 @@ ROOM = 0.015
 @dataclass(frozen=True)
 class Zone:
     """The zone (L, not empty), ``area`` and ``confidence`` of the garment in it, as far as they are known, what is
-    never painted and what is always (H×W each), and the parse by which it can be told what has become of the rest."""
+    never painted (H×W); and ``before``, what was seen by who can say what is seen afterwards, without the garment."""
 
     image: Image.Image
     area: float
     confidence: float | None = None
     protect: npt.NDArray[np.bool_] | None = None
-    garment: npt.NDArray[np.bool_] | None = None
-    parse: Parse | None = None
+    before: Parse | None = None
 
     @property
     def parsed(self) -> bool:
@@ -67,7 +68,7 @@ def parsed(parse: Parse, part: Category, kind: Kind, alpha: Image.Image | None, 
     image = visible_part(Image.fromarray(found.zone.astype(np.uint8) * 255), alpha)
     if image.getbbox() is None:
         raise NothingFoundError("the picture is transparent where the garment was found", found.area)
-    return Zone(image, found.area, None, found.protect, found.garment)
+    return Zone(image, found.area, None, found.protect, np.where(found.garment, GONE, parse))
 
 
 def certainty(parser: Parser, image: Image.Image, parse: Parse, part: Category) -> float:
@@ -125,12 +126,9 @@ def of_change(view: View, before: Image.Image, after: Image.Image, picture: Imag
     return Image.fromarray(pixels.astype(np.uint8) * 255)
 
 
-def narrowed(zone: Zone, image: Image.Image, parse: Parse) -> Image.Image:
-    """What of a zone's ``image`` (L; all that was painted) is to be new, by a ``parse`` of what was painted: the old
-    garment, and what shows another part than it did. Where a hull shows the same street as before, or the same
-    trousers, they had better be the same."""
-    if zone.garment is None or zone.parse is None:
-        return image
+def narrowed(image: Image.Image, before: Parse, after: Parse) -> Image.Image:
+    """What of a zone (L; all that was painted) is to be new: the old garment, and what shows another part than it did.
+    Where a hull shows the same street as before, or the same trousers, they had better be the same."""
     wide = max(3, round(ROOM * image.height))
-    new = (np.asarray(image) > 0) & grown(zone.garment | (parse != zone.parse), wide)
+    new = (np.asarray(image) > 0) & grown(before != after, wide)
     return Image.fromarray(np.where(new, np.asarray(image), 0)) if new.any() else image
