@@ -95,7 +95,7 @@ class Pair:
         rng = np.random.default_rng([SEED, self.index])
         if self.tilt is not None:
             return Image.fromarray(lay_flat(self.after, self.category, *SIZE, fill=0.7, tilt=self.tilt).image)
-        return Image.fromarray((flat if self.flat else worn)(self.after, self.category, rng))
+        return Image.fromarray((flat if self.flat else worn)(self.after, self.category, rng)[0])
 
     @property
     def prompt(self) -> str:

@@ -75,7 +75,7 @@ def train(
     output: Annotated[Path, typer.Argument(help="The folder for the finished family.")],
     part: Annotated[
         list[str] | None,
-        typer.Option(help="base, inpaint, clipseg, parser, tryon, turbo, tiny or upscaler [all]. Repeatable."),
+        typer.Option(help="base, inpaint, clipseg, parser, body, tryon, turbo, tiny or upscaler [all]. Repeatable."),
     ] = None,
     minutes: Annotated[float, typer.Option(help="Training time of all parts, without the drawing.")] = 150.0,
     work: Annotated[

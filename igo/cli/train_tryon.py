@@ -62,6 +62,13 @@ def tryon(
     rollout: Annotated[
         bool, typer.Option("--rollout", help="With all: learn from own estimates too, to paint in few steps of LCM.")
     ] = False,
+    bodies: Annotated[
+        str | None,
+        typer.Option(
+            help="By what says where bodies are, garments are laid over people: mini/body, a folder, a hub's, or none "
+            "[as the base has learned]."
+        ),
+    ] = None,
     parser: Annotated[
         str, typer.Option(help="The human parser that finds garments on people without a mask.")
     ] = "mini",
@@ -89,7 +96,10 @@ def tryon(
     from igo.training import fitting
     from igo.training.data.fittings import load_fittings
 
-    loaded, work = fitting.load_base(base, permit_of(commercial)), work or beside(out)
+    permit = permit_of(commercial)
+    loaded, work = fitting.load_base(base, permit), work or beside(out)
+    name = loaded.bodies if bodies is None else bodies
+    placed = None if name in (None, "none") else fitting.load_bodies_of(str(name), permit)
     if data is not None:
         size = size_for(loaded, width, height)
         pairs: TryOnSet = load_fittings(data, size, _finder(parser), seed)
@@ -99,7 +109,7 @@ def tryon(
         pairs = drawn_fittings(work / "drawings", drawn or 0, seed + FIRST_DRAWN, processes())
     parts = pairs.hold_out(checked_held_out(len(pairs), held_out))
     effort = effort_of(minutes, steps, batch_size, learning_rate, accumulation, precision, seed, tensorboard, optimizer)
-    tell(fitting.train_tryon(loaded, *parts, out, work, effort, learn, rollout), out)
+    tell(fitting.train_tryon(loaded, *parts, out, work, effort, learn, rollout, placed), out)
 
 
 def _finder(parser: str) -> Callable[[Image, Image], Image]:

@@ -10,6 +10,7 @@ from igo import licensing
 from igo.embedded import CARD, NATIVE_SIZE
 from igo.errors import SettingsError
 from igo.files import write_whole
+from igo.mini.bodies import train_bodies
 from igo.mini.clipseg import train_clipseg
 from igo.mini.parser import train_parser
 from igo.mini.pictures import balanced_figures
@@ -23,13 +24,19 @@ from igo.training.data.weights import check_replaceable
 from igo.training.loop.effort import Effort
 from igo.training.loop.hardware import batch_scale
 
-PARTS = ("base", "inpaint", "clipseg", "parser", "tryon", "turbo", "tiny", "upscaler")
-MADE_OF = {"inpaint": "base", "tryon": "inpaint", "turbo": "base", "tiny": "base"}
+PARTS = ("base", "inpaint", "clipseg", "parser", "body", "tryon", "turbo", "tiny", "upscaler")
+MADE_OF: dict[str, tuple[str, ...]] = {
+    "inpaint": ("base",),
+    "body": ("parser",),
+    "tryon": ("inpaint", "body"),
+    "turbo": ("base",),
+    "tiny": ("base",),
+}
 """What a part needs to be there, or to be made too."""
 SUMS = "SHA256SUMS"
 SHARES = {
-    "base": 0.33, "inpaint": 0.11, "clipseg": 0.11, "parser": 0.11, "tryon": 0.2, "turbo": 0.03, "tiny": 0.03,
-    "x4": 0.06, "x2": 0.02,
+    "base": 0.33, "inpaint": 0.11, "clipseg": 0.11, "parser": 0.09, "body": 0.04, "tryon": 0.18, "turbo": 0.03,
+    "tiny": 0.03, "x4": 0.06, "x2": 0.02,
 }  # fmt: skip
 """Of the training time."""
 HELD_OUT = 48
@@ -53,9 +60,9 @@ def make(
     if unknown or not parts:
         raise SettingsError(f"mini has no part {unknown[0] if unknown else None!r}; choose from {', '.join(PARTS)}")
     for part in parts:
-        needed = MADE_OF.get(part)
-        if needed and needed not in parts and not (out / needed).is_dir():
-            raise SettingsError(f"mini/{part} is made of mini/{needed}, which is not in {out}; train both")
+        for needed in MADE_OF.get(part, ()):
+            if needed not in parts and not (out / needed).is_dir():
+                raise SettingsError(f"mini/{part} is made of mini/{needed}, which is not in {out}; train both")
     for part in parts:
         if part not in ("turbo", "upscaler"):  # whose files are replaced one by one, not its folder
             check_replaceable(out / part)
@@ -72,9 +79,14 @@ def make(
     if "parser" in parts:
         effort = _effort(recipe, minutes["parser"], 8, 2e-3)
         train_parser(work, out / "parser", effort, pictures=recipe.pictures, held_out=HELD_OUT)
+    if "body" in parts:
+        effort = _effort(recipe, minutes["body"], 24, 8e-4)
+        train_bodies(out / "parser", work, out / "body", effort, held_out=4 * HELD_OUT, triplets=recipe.pictures)
     if "tryon" in parts:
         effort = _effort(recipe, minutes["tryon"], 8, 6e-4)
-        train_tryon(out / "inpaint", work, out / "tryon", effort, held_out=HELD_OUT, triplets=recipe.pictures)
+        train_tryon(
+            out / "inpaint", out / "body", work, out / "tryon", effort, held_out=HELD_OUT, triplets=recipe.pictures
+        )
     if "turbo" in parts:
         train_adapter(out / "base", work, out / "turbo", _effort(recipe, minutes["turbo"], 8, 1e-3), recipe)
     if "tiny" in parts:

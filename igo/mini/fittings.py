@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import numpy as np
 import torch
 from PIL import Image
 from rich.progress import track
+from torch import Tensor
 
 from igo.errors import CheckpointError
 from igo.files import refusing, write_whole
 from igo.images import write_image
 from igo.mini.pictures import wardrobe_digest
 from igo.mini.triplets import SIZE, Triplet, triplet
+from igo.training.data.bodies import BodySet
 from igo.training.data.metadata import METADATA
 from igo.training.data.tryon import TryOnSet
 from igo.training.loop.hardware import processes
@@ -28,6 +31,33 @@ MARK = "drawn.json"
 
 
 def drawn_fittings(folder: Path, count: int, seed: int, workers: int = 1) -> TryOnSet:
+    """The triplets of ``count`` seeds from ``seed`` million on, as try-on learns from them (see ``_drawn``)."""
+    chunks = _drawn(folder, count, seed, workers)
+    people, before, garments, zones = (
+        _joined(chunks, name, count) for name in ("after", "before", "garments", "zones")
+    )
+    worn = torch.arange(GARMENTS * count).view(count, GARMENTS)
+    unpacked = np.unpackbits(zones.numpy(), axis=-1, count=SIZE[0]).view(bool)
+    return TryOnSet(people, garments, worn, torch.from_numpy(unpacked), before)
+
+
+def drawn_bodies(folder: Path, count: int, seed: int, workers: int = 1) -> BodySet:
+    """The pictures of the same triplets, and where bodies lie in them: four of each, one after the other."""
+    chunks = _drawn(folder, count, seed, workers)
+    people, before, garments, placements = (
+        _joined(chunks, name, count) for name in ("after", "before", "garments", "placements")
+    )
+    beside = torch.cat([people[:, None], before[:, None], garments.view(count, GARMENTS, *garments.shape[1:])], 1)
+    return BodySet(beside.flatten(0, 1), torch.cat([placements[:, :1], placements], 1).flatten(0, 1))
+
+
+def _joined(chunks: Sequence[Any], name: str, count: int) -> Tensor:
+    """What chunks hold by a name, of the first ``count`` triplets."""
+    wanted = count * (GARMENTS if name == "garments" else 1)
+    return torch.from_numpy(np.concatenate([chunk[name] for chunk in chunks])[:wanted])
+
+
+def _drawn(folder: Path, count: int, seed: int, workers: int) -> list[Any]:
     """The triplets of ``count`` seeds from ``seed`` million on, kept in ``folder``: about 0.1 s of one worker and
     150 kB each. A call that was killed goes on where it stopped."""
     drawn = {"seed": seed, "size": list(SIZE), "wardrobe": wardrobe_digest()}
@@ -48,16 +78,7 @@ def drawn_fittings(folder: Path, count: int, seed: int, workers: int = 1) -> Try
             with multiprocessing.get_context("spawn").Pool(workers) as pool:
                 for _ in track(pool.imap_unordered(draw_one, missing), "drawing", len(missing)):
                     pass
-    chunks = [np.load(_path(folder, start)) for start in starts]
-    people, before, garments, zones = (
-        torch.from_numpy(
-            np.concatenate([chunk[name] for chunk in chunks])[: count * (GARMENTS if name == "garments" else 1)]
-        )
-        for name in ("after", "before", "garments", "zones")
-    )
-    worn = torch.arange(GARMENTS * count).view(count, GARMENTS)
-    unpacked = np.unpackbits(zones.numpy(), axis=-1, count=SIZE[0]).view(bool)
-    return TryOnSet(people, garments, worn, torch.from_numpy(unpacked), before)
+    return [np.load(_path(folder, start)) for start in starts]
 
 
 def write_triplets(folder: Path, first: int, count: int) -> None:
@@ -101,4 +122,5 @@ def _packed(made: list[Triplet]) -> dict[str, Any]:
         "after": np.stack([one.after for one in made]),
         "garments": np.concatenate([one.garments for one in made]),
         "zones": np.packbits(np.stack([one.zones for one in made]), axis=-1),
+        "placements": np.stack([one.placements for one in made]),
     }

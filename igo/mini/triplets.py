@@ -14,6 +14,7 @@ from igo.mini.pictures import scene
 from igo.training.data.zones import FITTING, fitting_zone
 from igo.wardrobe import PARSE, Category, Drawing, Figure, Part, draw, held_out, lay_flat, sample, wearing
 from igo.wardrobe.garments import PARTS
+from igo.wardrobe.placement import Placement, cropped, moved
 
 SIZE = (96, 128)
 """Width and height of the pictures that `mini/tryon` is made for, in pixels."""
@@ -33,6 +34,7 @@ Mask = NDArray[np.bool_]
 class Triplet:
     """Pictures (H, W, 3) uint8 of ``SIZE``: the person before and after, ``garments`` G×H×W×3 (laid flat, worn by
     another, cut out), ``zones`` Z×H×W bool as ``FITTING`` names them, and ``garment`` (H, W), where it is in ``after``.
+    ``placements`` (1+G)×2×3: where the figure's units lie, in the person and in each picture of the garment.
     """
 
     before: Pixels
@@ -40,6 +42,7 @@ class Triplet:
     garments: Pixels
     zones: Mask
     garment: Mask
+    placements: NDArray[np.float64]
     category: Category
     figures: tuple[Figure, Figure]
 
@@ -57,12 +60,14 @@ def triplet(seed: int, kept: bool = False) -> Triplet:
     limbs = np.isin(before.parse, [PARSE.index(name) for name in LIMBS[category]])
     zones = [_zone(kind, changed, limbs, protected, rng) for kind in FITTING]
     crop = _crop(changed, rng)
+    shown = flat(y, category, rng), worn(y, category, rng)
     return Triplet(
         before=before.image[crop],
         after=after.image[crop],
-        garments=np.stack([flat(y, category, rng), worn(y, category, rng)]),
+        garments=np.stack([picture for picture, _ in shown]),
         zones=np.stack([zone[crop] for zone in zones]),
         garment=new[crop],
+        placements=np.stack([cropped(after.placement, crop[1].start, crop[0].start), *(lies for _, lies in shown)]),
         category=category,
         figures=(x, y),
     )
@@ -114,8 +119,9 @@ def _worn(drawing: Drawing, category: Category) -> Mask:
     return np.isin(drawing.labels, PARTS[category] if category != "dress" else (Part.TOP, Part.INNER, Part.BOTTOM))
 
 
-def flat(figure: Figure, category: Category, rng: np.random.Generator) -> Pixels:
-    """The garment laid flat on some ground, as large, turned and compressed as chance has it; never in other hues."""
+def flat(figure: Figure, category: Category, rng: np.random.Generator) -> tuple[Pixels, Placement]:
+    """The garment laid flat on some ground, as large, turned and compressed as chance has it; never in other hues. And
+    where the figure's units lie in it."""
     width, height = SIZE
     ground: Pixels | tuple[int, int, int] = (255, 255, 255)
     kind = GROUNDS[int(rng.integers(len(GROUNDS)))]
@@ -127,11 +133,12 @@ def flat(figure: Figure, category: Category, rng: np.random.Generator) -> Pixels
         ground = r, g, b
     tilt = float(np.clip(rng.normal(0, 4), -10, 10))
     laid = lay_flat(figure, category, width, height, ground, float(rng.uniform(0.78, 0.97)), tilt)
-    return _compressed(laid.image, rng)
+    return _compressed(laid.image, rng), laid.placement
 
 
-def worn(figure: Figure, category: Category, rng: np.random.Generator) -> Pixels:
-    """The garment worn by another: cut out, on light ground, two times in three; else with all that is around it."""
+def worn(figure: Figure, category: Category, rng: np.random.Generator) -> tuple[Pixels, Placement]:
+    """The garment worn by another: cut out, on light ground, two times in three; else with all that is around it. And
+    where the figure's units lie in it."""
     gender = figure.gender if category == "dress" or figure.bottom == "skirt" else str(rng.choice(("woman", "man")))
     fixed = {"bottom": "none"} if figure.bottom == "none" else {"bottom": "jeans", "top": str(rng.choice(SHORT))}
     other = wearing(sample(int(rng.integers(2**40)), gender=gender, **fixed), figure, category)
@@ -151,8 +158,8 @@ def worn(figure: Figure, category: Category, rng: np.random.Generator) -> Pixels
         ]
     )
     border = cv2.BORDER_REFLECT if image is drawing.image else cv2.BORDER_CONSTANT
-    moved = cv2.warpAffine(image, move, SIZE, flags=cv2.INTER_AREA, borderMode=border, borderValue=(255,) * 3)
-    return _compressed(np.asarray(moved, np.uint8), rng)
+    laid = cv2.warpAffine(image, move, SIZE, flags=cv2.INTER_AREA, borderMode=border, borderValue=(255,) * 3)
+    return _compressed(np.asarray(laid, np.uint8), rng), moved(drawing.placement, move)
 
 
 def _compressed(image: Pixels, rng: np.random.Generator) -> Pixels:

@@ -119,6 +119,7 @@ def try_on(
     *,
     num_inference_steps: int,
     guidance_scale: float,
+    laid: Tensor | None = None,
     method: Method = Method(),
     generator: Any = None,
     on_step: Callable[[int, int, Tensor], None] | None = None,
@@ -126,13 +127,15 @@ def try_on(
     """The person's latents (N×C×h×w, scaled as the VAE scales them) in the garment.
 
     ``left`` are the latents of the person without the zone, ``mask`` N×1×h×w its zone (1), ``garment`` those of the
-    garment, ``noise`` N×C×2h×w. With ``guidance_scale`` above 1 each step below ``method.guided`` asks twice: with the
-    garment, and with zeros in its place. ``generator`` (one, or one for each) draws what schedulers add.
+    garment, ``noise`` N×C×2h×w. A model that has learned it is shown ``laid`` in place of ``left``: the latents of the
+    person with the garment laid over the zone. With ``guidance_scale`` above 1 each step below ``method.guided`` asks
+    twice: with the garment, and with zeros in its place and nothing laid over the zone. ``generator`` (one, or one for
+    each) draws what schedulers add.
     ``on_step(done, all, latents)`` is told after each step, with the person's latents as they are by then.
     """
     height = left.shape[-2]
     scheduler.set_timesteps(num_inference_steps, device=left.device)
-    known = context(left, mask, garment)
+    known = context(left if laid is None else laid, mask, garment)
     unknown = context(left, mask, torch.zeros_like(garment))
     latents = noise * scheduler.init_noise_sigma
     fixed = noise[..., height:, :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ from diffusers import LCMScheduler, StableDiffusionInpaintPipeline
 from igo import embedded
 from igo.errors import CheckpointError, SettingsError
 from igo.licensing import Permit, permit_all
+from igo.networks.bodies import MINI, Bodies, load_bodies
+from igo.networks.folders import description
 from igo.networks.tryon import attentions
 from igo.painting.checkpoints import checkpoint
 from igo.painting.checkpoints.layout import DEFAULTS_FILE
@@ -30,6 +32,8 @@ from igo.training.tasks.tryon import TryOnTask, fittings
 CHANNELS = 9
 ATTENTION = "attention/model.safetensors"
 """Where CatVTON's layout has the weights of the self-attentions."""
+BODIES = "bodies"
+"""What tells in a checkpoint's ``igo.json`` by which model garments are laid over people."""
 GUIDANCE = 2.5
 """CatVTON's guidance scale; colours distort above 3.5."""
 ROLLED_OUT = {"num_inference_steps": 8, "guidance_scale": 2.0}
@@ -37,7 +41,14 @@ ROLLED_OUT = {"num_inference_steps": 8, "guidance_scale": 2.0}
 Learn = Literal["attention", "all"]
 
 
-def load_base(name: str, permit: Permit = permit_all) -> checkpoint.Loaded:
+@dataclass(frozen=True)
+class Base(checkpoint.Loaded):
+    """A checkpoint to teach. ``bodies`` names the model by which it has learned to see garments laid over people."""
+
+    bodies: str | None = None
+
+
+def load_base(name: str, permit: Permit = permit_all) -> Base:
     """An inpainting checkpoint to teach, in 32 bit, without what reads text: ``"mini/tryon"``, ``"mini/inpaint"``, a
     folder or a hub's name. Raises ``CheckpointError`` if it can't be loaded or isn't shaped like Stable Diffusion 1.5's
     (a UNet of 9 channels, and an autoencoder), and what ``permit`` raises of its licence."""
@@ -55,7 +66,15 @@ def load_base(name: str, permit: Permit = permit_all) -> checkpoint.Loaded:
     parts = load_parts(name, ("unet", "vae"), torch.float32, check, place, permit)
     pipeline = fitter(**parts.models)
     defaults = checkpoint.defaults_in(parts.folder, name, pipeline)
-    return checkpoint.Loaded(pipeline, parts.identity, defaults, parts.note, parts.license)
+    bodies = description(parts.folder / DEFAULTS_FILE).get(BODIES)
+    return Base(pipeline, parts.identity, defaults, parts.note, parts.license, None if bodies is None else str(bodies))
+
+
+def load_bodies_of(name: str, permit: Permit = permit_all) -> Bodies:
+    """The model that says where bodies are: ``"mini/body"``, a folder or a hub's name, in 32 bit. Raises
+    ``CheckpointError``, and what ``permit`` raises of its licence."""
+    place = embedded.path("body") if name == MINI else None
+    return load_bodies(name, place, processes().device, torch.float32, permit)
 
 
 def train_tryon(
@@ -67,11 +86,13 @@ def train_tryon(
     effort: Effort,
     learn: Learn = "attention",
     rollout: bool = False,
+    bodies: Bodies | None = None,
 ) -> TrainingReport:
     """Train the UNet's self-attentions, or all of it, on ``data``.
 
     ``out`` is then a folder: of the self-attentions alone in CatVTON's layout, to be used with ``base``; or of all
-    weights in diffusers'. Latents are kept in ``work``. With ``rollout`` it learns to paint in few steps (see
+    weights in diffusers'. Latents are kept in ``work``. With ``bodies`` garments are laid over people before they are
+    painted, where that model says; the folder names it. With ``rollout`` it learns to paint in few steps (see
     ``igo.training.tasks.tryon.UnrolledObjective``), and paints by ``LCMScheduler`` and `ROLLED_OUT`. Raises
     ``SettingsError`` for a rollout of self-attentions alone.
     """
@@ -83,9 +104,9 @@ def train_tryon(
     torch.manual_seed(effort.seed)
     pipeline = base.pipeline
     vae: Any = pipeline.vae.eval()
-    name = digest(weights_digest(vae), data, held_out)
+    name = digest(weights_digest(vae), data, held_out, *(() if bodies is None else (bodies.identity,)))
     learned, measured = (
-        fittings(vae, part, work / f"latents-{name}-{which}.safetensors")
+        fittings(vae, part, work / f"latents-{name}-{which}.safetensors", bodies)
         for which, part in (("learned", data), ("held-out", held_out))
     )
     if rollout:
@@ -98,6 +119,8 @@ def train_tryon(
         defaults["guidance_scale"] = min(base.defaults.guidance_scale, GUIDANCE)
         if rollout:
             defaults |= ROLLED_OUT
+        if bodies is not None:
+            defaults[BODIES] = bodies.name
         if learn == "all":
             export(pipeline, out, defaults=defaults)
         else:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igo.wardrobe.cloth import Cloth, Color
+from igo.wardrobe.placement import Placement
 from igo.wardrobe.shapes import Points, PointsLike
 from igo.wardrobe.textiles import ink, luma, weave
 
@@ -102,6 +103,12 @@ class Canvas:
         self.origin = self.origin / factor
         self.scale *= factor
         self._offset = (self.origin * self.scale + 0.5) * 16 - 0.5
+
+    @property
+    def placement(self) -> Placement:
+        """Where the units lie in the picture that the surface becomes, once it has its size."""
+        unit = self.scale / self.over
+        return np.array([[unit, 0, -unit * self.origin[0] - 0.5], [0, unit, -unit * self.origin[1] - 0.5]])
 
     def _fixed(self, points: PointsLike) -> NDArray[np.int32]:
         """Points as OpenCV's fixed-point pixels, with four fractional bits."""

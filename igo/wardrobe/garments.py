@@ -14,6 +14,7 @@ from igo.wardrobe.bottoms import draw_bottom
 from igo.wardrobe.canvas import Canvas, Part
 from igo.wardrobe.cloth import Color
 from igo.wardrobe.figure import Figure
+from igo.wardrobe.placement import Placement, cropped, moved
 from igo.wardrobe.sleeves import draw_sleeve
 from igo.wardrobe.textiles import mix
 from igo.wardrobe.tops import draw_hood, draw_top
@@ -36,10 +37,12 @@ _SIZE, _AROUND = (320, 432), 4
 
 @dataclass(frozen=True, eq=False)
 class FlatLay:
-    """A garment that nobody wears: image (H, W, 3) uint8 RGB, and its shape (H, W), 0 to 1."""
+    """A garment that nobody wears: image (H, W, 3) uint8 RGB, its shape (H, W), 0 to 1, and its placement: where the
+    figure's units lie."""
 
     image: NDArray[np.uint8]
     shape: NDArray[np.float32]
+    placement: Placement
 
 
 def category(figure: Figure) -> Category:
@@ -66,7 +69,9 @@ def lay_flat(
 
     It fills the share ``fill`` of the picture, turned by ``tilt`` degrees. Its neckline shows the inside of the back.
     """
-    cut, shape = _cut_out(replace(figure, pose="open", mirror=False, bag="none", hat="none", light=0.4), garment)
+    cut, shape, placement = _cut_out(
+        replace(figure, pose="open", mirror=False, bag="none", hat="none", light=0.4), garment
+    )
     scale = fill * min(width / cut.shape[1], height / cut.shape[0])
     lain = np.full((height, width, 3), ground, np.uint8) if isinstance(ground, tuple) else ground.copy()
     middle = cut.shape[1] / 2, cut.shape[0] / 2
@@ -88,11 +93,13 @@ def lay_flat(
     dark = cv2.GaussianBlur(np.roll(soft, (2, 2 if figure.light >= 0 else -2), (0, 1)), (0, 0), 2.5)[..., None] * 0.3
     shaded = lain * (1 - dark)
     image = color + shaded * (1 - soft[..., None])  # the colour is premultiplied by its shape
-    return FlatLay(np.clip(image + 0.5, 0, 255).astype(np.uint8), soft)
+    halved = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]])
+    lies = moved(moved(placement, turn), halved)
+    return FlatLay(np.clip(image + 0.5, 0, 255).astype(np.uint8), soft, lies)
 
 
-def _cut_out(figure: Figure, garment: Category) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The garment's picture, premultiplied, and its shape, cut to its box with some room."""
+def _cut_out(figure: Figure, garment: Category) -> tuple[NDArray[np.float32], NDArray[np.float32], Placement]:
+    """The garment's picture, premultiplied, its shape, cut to its box with some room, and where its units lie."""
     canvas = Canvas(*_SIZE, figure.light)
     canvas.place(64, 12, 0.95)
     body = pose(figure)
@@ -108,8 +115,6 @@ def _cut_out(figure: Figure, garment: Category) -> tuple[NDArray[np.float32], ND
     solid = canvas.image.astype(np.float32) * (canvas.labels > 0)[..., None]
     image = np.asarray(cv2.resize(solid, canvas.size, interpolation=cv2.INTER_AREA), np.float32)
     left, top, wide, high = cv2.boundingRect((shape > 0).astype(np.uint8))
-    box = (
-        slice(max(0, top - _AROUND), top + high + _AROUND),
-        slice(max(0, left - _AROUND), left + wide + _AROUND),
-    )
-    return image[box], np.asarray(shape[box], np.float32)
+    first = max(0, top - _AROUND), max(0, left - _AROUND)
+    box = slice(first[0], top + high + _AROUND), slice(first[1], left + wide + _AROUND)
+    return image[box], np.asarray(shape[box], np.float32), cropped(canvas.placement, first[1], first[0])

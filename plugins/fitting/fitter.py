@@ -18,6 +18,7 @@ from igo.chains.gathering import gathered
 from igo.errors import CheckpointError, IGOError, SettingsError, out_of_memory
 from igo.images import digest
 from igo.licensing import License
+from igo.networks.bodies import Bodies, laid
 from igo.networks.tryon import CATVTON, Method, try_on, without_text
 from igo.painting.previews import Preview, preview_of
 from igo_plugins.fitting.memo import Memo
@@ -30,10 +31,11 @@ AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Asked:
-    """One picture: the latents of the person without the zone and of the garment, 1×C×h×w each, the zone 1×1×h×w, and a
-    seed."""
+    """One picture: the latents of the person without the zone, of the same with the garment laid over it and of the
+    garment, 1×C×h×w each, the zone 1×1×h×w, and a seed."""
 
     left: Tensor
+    laid: Tensor
     mask: Tensor
     garment: Tensor
     seed: int
@@ -42,7 +44,8 @@ class Asked:
 @dataclass(frozen=True, eq=False)
 class Fitter:
     """A model on its device. ``weights`` has identity and licence of each of its checkpoints by name, ``native`` is the
-    width and height of the pictures that it paints best, ``steps`` and ``guidance_scale`` its own."""
+    width and height of the pictures that it paints best, ``steps`` and ``guidance_scale`` its own. ``bodies`` says
+    where the garment is laid over the person, for a model that has learned to see that."""
 
     name: str
     weights: Mapping[str, tuple[str, License]]
@@ -52,6 +55,7 @@ class Fitter:
     steps: int
     guidance_scale: float
     device: torch.device
+    bodies: Bodies | None = None
     note: str | None = None
     memo: Memo = field(default_factory=Memo)
     _lock: Any = field(default_factory=Lock)
@@ -93,13 +97,33 @@ class Fitter:
 
     def encoded(self, image: Image.Image, mask: Image.Image | None = None) -> Tensor:
         """The latents, 1×C×h×w, of an RGB picture in whole cells, gray where ``mask`` (L) isn't 0."""
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        pixels = _pixels(image)
         if mask is not None:
             pixels = pixels * (torch.from_numpy(np.array(mask)) == 0)
         vae = self.pipeline.vae
         with self._lock, torch.no_grad(), self._told("encodes"):
             mode: Tensor = vae.encode(pixels.to(self.device, vae.dtype)).latent_dist.mode()
         return mode * float(vae.config.scaling_factor)
+
+    def laid(self, person: Image.Image, garment: Image.Image, mask: Image.Image) -> Image.Image:
+        """The person (RGB) with the garment (RGB) laid over the zone, where ``mask`` (L) isn't 0, all of one size;
+        where the garment's picture shows nothing, the zone is gray."""
+        assert self.bodies is not None  # noqa: S101
+        over = laid(_pixels(garment), self._placement(garment), self._placement(person))
+        where = torch.from_numpy(np.array(mask)) > 0
+        return _images(torch.where(where, over, _pixels(person)))[0]
+
+    def _placement(self, image: Image.Image) -> Tensor:
+        """Where a body lies in a picture that may have come before."""
+        bodies = self.bodies
+        assert bodies is not None  # noqa: S101
+
+        def made() -> Tensor:
+            with self._lock, self._told("looks for bodies"):
+                return bodies.placements((_pixels(image) + 1) / 2)
+
+        found: Tensor = self.memo.get(("body", digest(image)), made)
+        return found
 
     def mask(self, mask: Image.Image | None, latents: Tensor) -> Tensor:
         """A zone (L, in whole cells; all of it for None) as the UNet takes it, 1×1×h×w, beside ``latents`` 1×C×h×w."""
@@ -167,7 +191,9 @@ class Fitter:
     def _call(
         self, batch: Sequence[Asked], steps: int, guidance: float, tell: Callable[[int, int, Tensor], None]
     ) -> list[Image.Image]:
-        left, mask, garment = (torch.cat([getattr(one, name) for one in batch]) for name in ("left", "mask", "garment"))
+        left, over, mask, garment = (
+            torch.cat([getattr(one, name) for one in batch]) for name in ("left", "laid", "mask", "garment")
+        )
         generators = [torch.Generator("cpu").manual_seed(one.seed) for one in batch]
         shape = (1, left.shape[1], 2 * left.shape[2], left.shape[3])
         noise = torch.cat([torch.randn(shape, generator=one) for one in generators]).to(left.device, left.dtype)
@@ -181,6 +207,7 @@ class Fitter:
                 noise,
                 num_inference_steps=steps,
                 guidance_scale=guidance,
+                laid=over,
                 method=self.method,
                 generator=generators,
                 on_step=tell,
@@ -191,8 +218,7 @@ class Fitter:
         vae = self.pipeline.vae
         with torch.no_grad():
             values = vae.decode(latents.to(vae.dtype) / float(vae.config.scaling_factor)).sample.float()
-        pixels = ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        return [Image.fromarray(one) for one in pixels]
+        return _images(values)
 
     @contextmanager
     def _told(self, doing: str, halves: bool = False) -> Iterator[None]:
@@ -211,3 +237,14 @@ class Fitter:
                 f"the try-on model {self.name!r} fails while it {doing} ({type(error).__name__}: {error}); the "
                 "checkpoint's files don't go together; name another"
             ) from error
+
+
+def _pixels(image: Image.Image) -> Tensor:
+    """An RGB picture as 1×3×H×W, -1 to 1."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def _images(values: Tensor) -> list[Image.Image]:
+    """N×3×H×W, -1 to 1, as RGB pictures."""
+    pixels = ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return [Image.fromarray(one) for one in pixels]

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from igo.errors import CheckpointError, SettingsError
 
 if TYPE_CHECKING:
     from igo import Runtime
     from igo.licensing import License
+    from igo.networks.bodies import Bodies
     from igo_plugins.fitting.fitter import Fitter
 
 MINI = "mini/tryon"
@@ -114,6 +115,7 @@ def _loaded(
 ) -> Fitter:
     from igo import embedded
     from igo.licensing import stated
+    from igo.networks.folders import description
     from igo.networks.tryon import CATVTON, ROLLED_OUT, Method
     from igo.painting.checkpoints.parts import load_parts
     from igo_plugins.fitting.fitter import Fitter
@@ -133,22 +135,27 @@ def _loaded(
     if place.attention is not None:
         shown = _put_in(models, place, name)
         weights[shown] = place.identity, stated(place.folder, [place.attention])
-        method, steps, guidance, native = CATVTON, STEPS, GUIDANCE, _size(place.attention)
+        own = description(place.folder / DEFAULTS_FILE)
+        method, told = CATVTON, Told(STEPS, GUIDANCE, _size(place.attention), _named(own))
     else:
         shown = name
         method = ROLLED_OUT if type(models["scheduler"]).__name__ == "LCMScheduler" else Method()
-        steps, guidance, native = _defaults(parts.folder, models)
+        told = _told(parts.folder, models)
     if vae is not None:
         models["vae"], identity, license_ = _other_vae(vae, runtime)
         weights[vae] = identity, license_
+    bodies = None if told.bodies is None else _bodies(told.bodies, runtime)
+    if bodies is not None:
+        weights[bodies.name] = bodies.identity, bodies.license
     return Fitter(
         name=shown,
         weights=weights,
         pipeline=prepare(_pipeline(models)),
         method=method,
-        native=native,
-        steps=steps,
-        guidance_scale=guidance,
+        native=told.size,
+        steps=told.steps,
+        guidance_scale=told.guidance_scale,
+        bodies=bodies,
         device=runtime.device,
         note=parts.note,
     )
@@ -230,8 +237,18 @@ def _size(attention: str) -> tuple[int, int]:
     return SIZES.get(told[1] if told else "", SIZES["1024"])
 
 
-def _defaults(folder: Path, models: Mapping[str, Any]) -> tuple[int, float, tuple[int, int]]:
-    """Steps, guidance and size that a checkpoint's ``igo.json`` says; else CatVTON's, and the size of its UNet."""
+class Told(NamedTuple):
+    """What a checkpoint says of itself: steps, guidance, the width and height of its pictures, and by which model of
+    bodies it has learned to see garments laid over people, if it has."""
+
+    steps: int
+    guidance_scale: float
+    size: tuple[int, int]
+    bodies: str | None = None
+
+
+def _told(folder: Path, models: Mapping[str, Any]) -> Told:
+    """What a checkpoint's ``igo.json`` says; else steps and guidance of CatVTON, and the size of its UNet."""
     from igo.networks.folders import description
 
     cell = 2 ** (len(models["vae"].config.block_out_channels) - 1)
@@ -240,11 +257,25 @@ def _defaults(folder: Path, models: Mapping[str, Any]) -> tuple[int, float, tupl
     told |= {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE} | description(folder / DEFAULTS_FILE)
     try:
         size = int(told["width"]), int(told["height"])
-        return int(told["num_inference_steps"]), float(told["guidance_scale"]), size
+        return Told(int(told["num_inference_steps"]), float(told["guidance_scale"]), size, _named(told))
     except (TypeError, ValueError):
         raise CheckpointError(
             f"{folder / DEFAULTS_FILE} can't be meant; expected numbers for {', '.join(told)}"
         ) from None
+
+
+def _named(told: Mapping[str, Any]) -> str | None:
+    """The model of bodies that an ``igo.json`` names."""
+    return None if told.get("bodies") is None else str(told["bodies"])
+
+
+def _bodies(name: str, runtime: Runtime) -> Bodies:
+    """A model that says where bodies are."""
+    from igo import embedded
+    from igo.networks.bodies import MINI, load_bodies
+
+    place = embedded.path("body") if name == MINI else None
+    return load_bodies(name, place, runtime.device, runtime.dtype, runtime.permit)
 
 
 def _other_vae(vae: str, runtime: Runtime) -> tuple[Any, str, License]:

@@ -63,7 +63,10 @@ def painted(
     view = view_of(zone.image, garment.size, context)
     canvas, mask = view.shown(picture), None if free else view.mask(zone.image, fitter.cell)
     left, clothing = fitter.remembered(canvas, mask), fitter.remembered(garment)
-    asked = [Asked(left, fitter.mask(mask, left), clothing, seed) for seed in seeds]
+    over = left
+    if mask is not None and fitter.bodies is not None:
+        over = fitter.encoded(fitter.laid(canvas, garment, mask))
+    asked = [Asked(left, over, fitter.mask(mask, left), clothing, seed) for seed in seeds]
     candidates: list[Candidate] = []
     refused: MaskError | None = None
     for image, seed in zip(fitter.paint(asked, num_inference_steps, guidance_scale, on_step), seeds, strict=True):

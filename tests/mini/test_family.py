@@ -69,7 +69,10 @@ def made(monkeypatch):
     monkeypatch.setattr(family, "train_clipseg", lambda work, out, effort, **_: write(out, "clipseg", effort.minutes))
     monkeypatch.setattr(family, "train_parser", lambda work, out, effort, **_: write(out, "parser", effort.minutes))
     monkeypatch.setattr(
-        family, "train_tryon", lambda inpaint, work, out, effort, **_: write(out, "tryon", effort.minutes)
+        family, "train_tryon", lambda inpaint, body, work, out, effort, **_: write(out, "tryon", effort.minutes)
+    )
+    monkeypatch.setattr(
+        family, "train_bodies", lambda parser, work, out, effort, **_: write(out, "body", effort.minutes)
     )
     monkeypatch.setattr(family, "train_adapter", lambda base, work, out, effort, _: write(out, "turbo", effort.minutes))
     monkeypatch.setattr(family, "train_tiny", lambda base, work, out, effort, *_: write(out, "tiny", effort.minutes))
@@ -82,14 +85,15 @@ def made(monkeypatch):
 def test_all_parts_share_the_time_and_are_on_record(made, tmp_path):
     size = family.make(tmp_path / "out", Recipe(minutes=100))
     shared = {
-        "base": 33, "inpaint": 11, "clipseg": 11, "parser": 11, "tryon": 20, "turbo": 3, "tiny": 3, "x4": 6, "x2": 2
+        "base": 33, "inpaint": 11, "clipseg": 11, "parser": 9, "body": 4, "tryon": 18, "turbo": 3, "tiny": 3, "x4": 6,
+        "x2": 2,
     }  # fmt: skip
     assert dict(made) == shared
     assert size == sum(len(name) for name, _ in made)
     lines = (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()
     assert f"{hashlib.sha256(b'x2').hexdigest()}  upscaler/x2.safetensors" in lines
-    assert len([line for line in lines if line.endswith("/README.md")]) == 8
-    assert len(lines) == 17
+    assert len([line for line in lines if line.endswith("/README.md")]) == 9
+    assert len(lines) == 19
 
 
 def test_one_part_gets_all_of_the_time(made, tmp_path):
@@ -101,10 +105,12 @@ def test_one_part_gets_all_of_the_time(made, tmp_path):
 
 def test_parts_that_cannot_be_made_are_refused(made, tmp_path):
     with pytest.raises(
-        SettingsError, match="no part 'vae'; choose from base, inpaint, clipseg, parser, tryon, turbo, tiny, upscaler"
+        SettingsError,
+        match="no part 'vae'; choose from base, inpaint, clipseg, parser, body, tryon, turbo, tiny, upscaler",
     ):
         family.make(tmp_path / "out", Recipe(), parts=["vae"])
-    for part, needed in (("inpaint", "base"), ("tryon", "inpaint"), ("turbo", "base"), ("tiny", "base")):
+    made_of = {"inpaint": "base", "body": "parser", "tryon": "inpaint", "turbo": "base", "tiny": "base"}
+    for part, needed in made_of.items():
         with pytest.raises(SettingsError, match=f"mini/{part} is made of mini/{needed}, which is not in"):
             family.make(tmp_path / "out", Recipe(), parts=[part])
     (tmp_path / "out" / "base").mkdir(parents=True)

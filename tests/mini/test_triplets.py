@@ -1,13 +1,17 @@
 """Drawn triplets: exact, the same for the same seed, and in cloth that is learned or held out."""
 
+import json
+
 import numpy as np
 import pytest
 from diffusers import UNet2DConditionModel
 
 from igo import embedded
-from igo.mini.fittings import drawn_fittings, write_triplets
+from igo.mini.bodies import train_bodies
+from igo.mini.fittings import drawn_bodies, drawn_fittings, write_triplets
 from igo.mini.triplets import DIFFERENT, SIZE, triplet
 from igo.mini.tryon import train_tryon
+from igo.networks.bodies import MINI
 from igo.training.data.fittings import load_fittings
 from igo.training.loop.effort import Effort
 from igo.wardrobe import held_out
@@ -64,6 +68,9 @@ def test_they_are_drawn_once(tmp_path, monkeypatch):
     again = drawn_fittings(tmp_path, 4, 0)
     assert np.array_equal(first.zones, again.zones)
     assert first.worn.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    bodies, one = drawn_bodies(tmp_path, 4, 0), triplet(1)
+    assert np.array_equal(bodies.pictures[4:8], np.stack([one.after, one.before, *one.garments]))
+    assert np.array_equal(bodies.placements[4:8], one.placements[[0, 0, 1, 2]])
 
 
 def test_they_are_written_as_they_are_read_again(tmp_path):
@@ -81,8 +88,12 @@ def test_a_try_on_is_made_of_what_repaints(tmp_path, monkeypatch):
     monkeypatch.setattr("igo.mini.fittings.CHUNK", 3)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     effort = Effort(steps=1, batch_size=1, quiet=True)
-    report = train_tryon(embedded.path("inpaint"), tmp_path, tmp_path / "out", effort, held_out=1, triplets=3)
+    bodies = train_bodies(embedded.path("parser"), tmp_path, tmp_path / "body", effort, held_out=2, triplets=3)
+    assert bodies.step == 1
+    base, body = embedded.path("inpaint"), tmp_path / "body"
+    report = train_tryon(base, body, tmp_path, tmp_path / "out", effort, held_out=1, triplets=3)
     assert report.step == 1
+    assert json.loads((tmp_path / "out" / "igo.json").read_text())["bodies"] == MINI
     unet = UNet2DConditionModel.from_pretrained(tmp_path / "out" / "unet")
     assert unet.config.down_block_types[0] == "CrossAttnDownBlock2D"
     written = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.safetensors"))

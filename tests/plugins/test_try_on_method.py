@@ -14,8 +14,11 @@ from safetensors.torch import load_file, save_file
 
 import igo
 from igo.errors import CheckpointError, LicenseError, SettingsError
+from igo.networks.bodies import OUTPUTS, laid
 from igo.networks.tryon import attentions
+from igo_plugins import TryOn
 from igo_plugins.fitting import fitter, loading
+from tests.builders import segformers
 from tests.builders.fittings import save_catvton
 
 SIZE = (48, 64)
@@ -88,7 +91,7 @@ def test_catvton_gives_the_latents_of_its_method_step_by_step(catvton, tiny_inpa
         return made
 
     monkeypatch.setattr(type(model.pipeline.scheduler), "step", watched)
-    model.paint([fitter.Asked(left, zone, clothing, 11)], 4, guidance)
+    model.paint([fitter.Asked(left, left, zone, clothing, 11)], 4, guidance)
     monkeypatch.undo()
     weights = catvton / "vitonhd-16k-512" / "attention" / "model.safetensors"
     wanted = restated(tiny_inpaint_checkpoint, weights, left, zone, clothing, 11, 4, guidance)
@@ -176,6 +179,49 @@ def test_whole_checkpoints(tiny_inpaint_checkpoint, tmp_path):
         loaded(copy)
     with pytest.raises(SettingsError, match=r"variant is 'mix', and .* is a whole checkpoint; leave it out"):
         loaded(tiny_inpaint_checkpoint, variant="mix")
+
+
+@pytest.fixture
+def laying(tiny_inpaint_checkpoint, tmp_path):
+    """A checkpoint that has learned to see garments laid over people, and what says where these are."""
+    copy = copytree(tiny_inpaint_checkpoint, tmp_path / "laying")
+    bodies = segformers.save(tmp_path / "bodies", OUTPUTS, height=64, width=48)
+    (copy / "igo.json").write_text(json.dumps({"width": 48, "height": 64, "bodies": str(bodies)}))
+    return copy
+
+
+def test_a_garment_is_laid_over_the_zone_for_a_model_that_has_learned_it(laying, monkeypatch):
+    model = loaded(laying)
+    person, mask, shirt = pictures()
+    shown = model.laid(person, shirt, mask)
+    assert shown.size == SIZE
+    outside = np.asarray(mask) == 0
+    assert np.array_equal(np.asarray(shown)[outside], np.asarray(person)[outside])
+    pixels = [torch.from_numpy(np.array(one)).permute(2, 0, 1)[None].float() / 127.5 - 1 for one in (person, shirt)]
+    places = [model.bodies.placements((one + 1) / 2) for one in pixels]
+    over = laid(pixels[1], places[1], places[0])[0].permute(1, 2, 0)
+    expected = ((over + 1) * 127.5).round().to(torch.uint8).numpy()
+    assert np.array_equal(np.asarray(shown)[~outside], expected[~outside])
+
+    seen = []
+    plain = fitter.try_on
+    monkeypatch.setattr(
+        fitter, "try_on", lambda *given, **named: seen.append((given[2], named["laid"])) or plain(*given, **named)
+    )
+    step = TryOn(part="upper", model=str(laying), num_inference_steps=1)
+    look = igo.Chain(step, runtime=igo.Runtime(device="cpu")).run(
+        image=person, references={"garment": shirt}, layers={"mask": mask}, seed=1
+    )
+    ((left, over),) = seen
+    assert not torch.equal(left, over)
+    assert len(look.models) == 3  # the checkpoint, the parser that read the garment, and what says where bodies are
+    assert str(laying.parent / "bodies") in look.models
+
+
+def test_a_model_of_bodies_that_is_not_there(laying, tmp_path):
+    (laying / "igo.json").write_text(json.dumps({"bodies": str(tmp_path / "none")}))
+    with pytest.raises(CheckpointError, match=r"the body model '.*none' can't be loaded: there is no such folder"):
+        loaded(laying)
 
 
 def test_another_vae(tiny_inpaint_checkpoint, catvton):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,5 +171,6 @@ def defaults_in(place: Path, checkpoint: str, pipeline: Any) -> Defaults:
     """The checkpoint's own, else its family's."""
     if (place / DEFAULTS_FILE).is_file():
         with one_line(f"{place / DEFAULTS_FILE}", "expected width, height, num_inference_steps and guidance_scale"):
-            return Defaults(**json.loads((place / DEFAULTS_FILE).read_text("utf-8")))
+            told = json.loads((place / DEFAULTS_FILE).read_text("utf-8"))
+            return Defaults(**{item.name: told[item.name] for item in fields(Defaults)})
     return defaults_of(pipeline, checkpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from igo.errors import CheckpointError
 from igo.files import refusing
+from igo.networks.bodies import Bodies, laid
 from igo.networks.tryon import ROLLED_OUT, SETTLED, Method, below, context, try_on, without_text
 from igo.networks.weights import read
 from igo.training.data.latents import to_model, to_pictures
@@ -33,7 +35,8 @@ CHUNK = 32
 @dataclass(frozen=True)
 class Fittings:
     """A ``TryOnSet`` as a VAE sees it, half precision, scaled: ``people`` N×C×h×w, ``left`` of them without each zone
-    N×Z×C×h×w, ``garments`` M×C×h×w, ``before`` N×C×h×w or empty; ``masks`` N×Z×1×h×w uint8; ``worn`` N×G."""
+    N×Z×C×h×w, ``garments`` M×C×h×w, ``before`` N×C×h×w or empty; ``masks`` N×Z×1×h×w uint8; ``worn`` N×G. ``laid``
+    (N×Z×G×C×h×w, or empty): the same as ``left``, with each picture of the garment laid over the zone."""
 
     people: Tensor
     left: Tensor
@@ -41,6 +44,7 @@ class Fittings:
     garments: Tensor
     worn: Tensor
     before: Tensor
+    laid: Tensor
 
     def __len__(self) -> int:
         return len(self.people)
@@ -51,23 +55,27 @@ class Fittings:
 
 
 @torch.no_grad()
-def fittings(vae: Any, data: TryOnSet, cache: Path | None = None) -> Fittings:
-    """``data`` encoded by ``vae``; kept in the file ``cache``, whose caller names it by what it is made of."""
+def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies | None = None) -> Fittings:
+    """``data`` encoded by ``vae``, with garments laid over people where ``bodies`` says where those are; kept in the
+    file ``cache``, whose caller names it by what it is made of."""
     if cache is not None and cache.exists():
         return Fittings(**read(cache))
 
-    def encoded(pictures: Tensor, zones: Tensor | None = None) -> Tensor:
+    def encoded(pictures: Tensor, zones: Tensor | None = None, over: Callable[[slice], Tensor] | None = None) -> Tensor:
         parts = []
         for start in range(0, len(pictures), CHUNK):
-            values = to_model(pictures[start : start + CHUNK])
+            rows = slice(start, start + CHUNK)
+            values = to_model(pictures[rows])
             if zones is not None:
-                values = values * ~zones[start : start + CHUNK, None]
+                shown = torch.zeros_like(values) if over is None else over(rows)
+                values = torch.where(zones[rows, None], shown, values)
             mode = vae.encode(values.to(vae.device, vae.dtype)).latent_dist.mode()
             parts.append((mode.float() * float(vae.config.scaling_factor)).half().cpu())
         return torch.cat(parts) if parts else torch.empty(0)
 
     people = encoded(data.people)
     count = data.zones.shape[1]
+    over = [] if bodies is None else [_over(data, number, bodies) for number in range(data.worn.shape[1])]
     made = Fittings(
         people=people,
         left=torch.stack([encoded(data.people, data.zones[:, zone]) for zone in range(count)], 1),
@@ -75,12 +83,33 @@ def fittings(vae: Any, data: TryOnSet, cache: Path | None = None) -> Fittings:
         garments=encoded(data.garments),
         worn=data.worn,
         before=encoded(data.before),
+        laid=torch.stack(
+            [torch.stack([encoded(data.people, data.zones[:, zone], one) for one in over], 1) for zone in range(count)],
+            1,
+        )
+        if over
+        else torch.empty(0),
     )
     if cache is not None:
         with refusing(cache.parent, CheckpointError):
             cache.parent.mkdir(parents=True, exist_ok=True)
             write_tensors({item.name: getattr(made, item.name) for item in fields(made)}, cache)
     return made
+
+
+def _over(data: TryOnSet, number: int, bodies: Bodies) -> Callable[[slice], Tensor]:
+    """What gives garments, in the picture of a ``number`` of each, as they lie over some of the people."""
+
+    def placed(pictures: Tensor) -> Tensor:
+        parts = torch.split(pictures, CHUNK)
+        return torch.cat([bodies.placements((to_model(part) + 1) / 2) for part in parts])
+
+    people, garments = placed(data.people), placed(data.garments[data.worn[:, number]])
+
+    def over(rows: slice) -> Tensor:
+        return laid(to_model(data.garments[data.worn[rows, number]]), garments[rows], people[rows])
+
+    return over
 
 
 class TryOnObjective(DenoisingObjective):
@@ -202,6 +231,9 @@ class TryOnTask(Task):
         row, zone, picture = number(len(data)), number(data.masks.shape[1]), number(data.worn.shape[1])
         people, garments = data.people[row].float(), data.garments[data.worn[row, picture]].float()
         left, masks = data.left[row, zone].float(), data.masks[row, zone].float()
+        shown = (chance(size) >= self.dropout).view(-1, 1, 1, 1)
+        if len(data.laid):
+            left = torch.where(shown, data.laid[row, zone, picture].float(), left)
         weights = OUTSIDE + (1 - OUTSIDE) * masks
         free = (chance(size) < self.unmasked).view(-1, 1, 1, 1)
         if self.unmasked:
@@ -228,7 +260,7 @@ class TryOnTask(Task):
             "left": left,
             "masks": masks,
             "garments": garments,
-            "shown": (chance(size) >= self.dropout).view(-1, 1, 1, 1).float(),
+            "shown": shown.float(),
             "weights": weights / weights.mean((1, 2, 3), keepdim=True),
         }
 
@@ -258,6 +290,7 @@ class TryOnTask(Task):
             noise,
             num_inference_steps=self.steps,
             guidance_scale=self.guidance_scale,
+            laid=one.laid[:few, -1, 0].float() if len(one.laid) else None,
             method=ROLLED_OUT if self.rollout else Method(),
         )
         rows = torch.stack([left, garments, made, people], 1).flatten(0, 1)

@@ -230,3 +230,61 @@ def test_a_rollout_learns(unrolled, tmp_path):
         before = unrolled.measures()["held-out loss"]
     settings = LoopSettings(steps=12, batch_size=2, learning_rate=2e-3, warmup=3, ema_decay=0.5)
     assert train(unrolled, settings, tmp_path / "run", quiet=True).measures["held-out loss"] < before
+
+
+class Placed:
+    """In place of a model of bodies: everybody lies as pictures do, and garments so many pixels to the left."""
+
+    def placements(self, pictures):
+        place = torch.tensor([[1.0, 0, 0], [0, 1, 0]], dtype=torch.float64).repeat(len(pictures), 1, 1)
+        place[:, 0, 2] = torch.where(pictures.std((1, 2, 3)) < 1e-4, -4.0, 0.0)  # a garment alone has one colour
+        return place
+
+
+def test_garments_are_laid_over_people_where_bodies_say(pipeline, wide):
+    data = people()
+    made = fittings(pipeline.vae, data, bodies=Placed())
+    assert made.laid.shape == (6, 2, 1, 4, 12, 8)
+    zone = data.zones[2, 0]
+    picture = data.people[2].permute(2, 0, 1).float() / 127.5 - 1
+    shifted = torch.zeros_like(picture)  # 4 pixels of it are to the right of what its picture shows
+    shifted[..., 4:] = (data.garments[2].permute(2, 0, 1).float() / 127.5 - 1)[..., :-4]
+    expected = pipeline.vae.encode(torch.where(zone, shifted, picture)[None]).latent_dist.mode()
+    expected = (expected * pipeline.vae.config.scaling_factor).half()
+    torch.testing.assert_close(made.laid[2, 0, 0], expected[0], atol=2e-2, rtol=0)
+    task = TryOnTask(wide, pipeline.vae, pipeline.scheduler, made, made, unmasked=0, mirror=False, dropout=0.5)
+    batch = task.batch(32, step_generator(torch.device("cpu"), 0, 0, 0))
+    own = {True: made.laid[:, :, 0].flatten(0, 1).float(), False: made.left.flatten(0, 1).float()}
+    shown = batch["shown"].flatten() > 0
+    assert 0 < shown.sum() < 32
+    for left, seen in zip(batch["left"], shown.tolist(), strict=True):
+        assert any(torch.equal(left, one) for one in own[seen])
+    assert task.samples().width > 0
+
+
+def test_what_is_laid_over_somebody_is_shown_where_there_is_a_garment_alone(pipeline, wide):
+    """With guidance the model is asked twice, and sees the empty zone where it sees no garment."""
+    asked = []
+
+    class Watched:
+        def __call__(self, latents, timestep, **_):
+            asked.append(latents)
+            return (torch.zeros_like(latents[:, :4]),)
+
+    left, over, mask, garment = (
+        torch.zeros(1, 4, 6, 4),
+        torch.ones(1, 4, 6, 4),
+        torch.ones(1, 1, 6, 4),
+        torch.ones(1, 4, 6, 4),
+    )
+    scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
+    noise = torch.randn(1, 4, 12, 4)
+    for given, seen in ((over, 1.0), (None, 0.0)):
+        asked.clear()
+        options = {"num_inference_steps": 4, "guidance_scale": 2.0, "laid": given, "method": ROLLED_OUT}
+        try_on(Watched(), scheduler, left, mask, garment, noise, **options)
+        first, last = asked[0], asked[-1]
+        assert (len(first), len(last)) == (1, 2)  # it is guided where little noise is left
+        assert (first[:, 5:, :6] == seen).all()
+        assert (last[0, 5:, :6] == 0).all()
+        assert (last[1, 5:, :6] == seen).all()
