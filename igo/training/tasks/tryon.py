@@ -98,13 +98,15 @@ def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies
 
 
 def _over(data: TryOnSet, number: int, bodies: Bodies) -> Callable[[slice], Tensor]:
-    """What gives garments, in the picture of a ``number`` of each, as they lie over some of the people."""
+    """What gives garments, in the picture of a ``number`` of each, as they lie over some of the people; where these are
+    is seen as it will be: in other clothes, if there are such pictures."""
 
     def placed(pictures: Tensor) -> Tensor:
         parts = torch.split(pictures, CHUNK)
         return torch.cat([bodies.placements((to_model(part) + 1) / 2) for part in parts])
 
-    people, garments = placed(data.people), placed(data.garments[data.worn[:, number]])
+    people = placed(data.before if len(data.before) else data.people)
+    garments = placed(data.garments[data.worn[:, number]])
 
     def over(rows: slice) -> Tensor:
         return laid(to_model(data.garments[data.worn[rows, number]]), garments[rows], people[rows])
