@@ -1,6 +1,7 @@
 """mini/body: where bodies lie in drawings, learned from mini/parser, which knows their parts already."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def train_bodies(parser: Path, work: Path, out: Path, effort: Effort, held_out: 
     data = drawn_bodies(work / "triplets", triplets, FIRST, os.cpu_count() or 1)
     model, preprocessing = build_bodies(parser), Preprocessing(SIZE)
     task = BodyTask(model, preprocessing, *data.hold_out(held_out))
-    report = effort.train(task, work / "body", digest(data))
+    report = replace(effort, optimizer="muon").train(task, work / "body", digest(data))
     if processes().is_main_process:
         export_parser(model, preprocessing, out)
     return report

@@ -80,7 +80,7 @@ def make(
         effort = _effort(recipe, minutes["parser"], 8, 2e-3)
         train_parser(work, out / "parser", effort, pictures=recipe.pictures, held_out=HELD_OUT)
     if "body" in parts:
-        effort = _effort(recipe, minutes["body"], 24, 8e-4)
+        effort = _effort(recipe, minutes["body"], 24, 1.2e-3)
         train_bodies(out / "parser", work, out / "body", effort, held_out=4 * HELD_OUT, triplets=recipe.pictures)
     if "tryon" in parts:
         effort = _effort(recipe, minutes["tryon"], 8, 6e-4)

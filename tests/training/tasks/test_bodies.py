@@ -49,7 +49,11 @@ def test_a_batch_says_where_its_pictures_show_the_body(task):
 
 def test_where_the_body_is_is_learned(task, tmp_path):
     before = task.measures()["units off"]
-    train(task, LoopSettings(steps=120, batch_size=6, learning_rate=1e-2, warmup=5, ema_decay=0.9), tmp_path)
+    train(
+        task,
+        LoopSettings(steps=80, batch_size=6, learning_rate=1e-2, warmup=5, ema_decay=0.9, optimizer="muon"),
+        tmp_path,
+    )
     assert task.measures()["units off"] < 0.8 * before
 
 
