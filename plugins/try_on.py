@@ -123,7 +123,7 @@ class TryOn:
             return None
         if self.reference not in request.references:
             raise MissingReferenceError(f"the zone is made for the reference '{self.reference}', which isn't given")
-        garment = self._garment(request, self._model(runtime).size(self.width, self.height), runtime)
+        garment = self._garment(request, self._model(runtime), runtime)
         zone: Zone = self._zone(frame, None, garment, runtime)
         image: Image = zone.image
         return image
@@ -142,7 +142,7 @@ class TryOn:
 
         fitter = self._model(runtime)
         try:
-            garment = self._garment(request, fitter.size(self.width, self.height), runtime)
+            garment = self._garment(request, fitter, runtime)
             zone = self._zone(frame, layer, garment, runtime)
             candidates, report = self._painted(frame, request, fitter, garment, zone, runtime)
         except MaskError as error:
@@ -170,22 +170,26 @@ class TryOn:
             runtime.identify(name, *told)
         return fitter
 
-    def _garment(self, request: igo.Request, size: tuple[int, int], runtime: igo.Runtime) -> Garment:
+    def _garment(self, request: igo.Request, fitter: Fitter, runtime: igo.Runtime) -> Garment:
         """What the reference shows, laid out for the model."""
         from igo.images import digest
         from igo_plugins.fitting.garment import garment_of, working
         from igo_plugins.fitting.memo import MANY
 
         reference = request.references[self.reference]
-        part = None if self.part == "auto" else self.part
+        part, size = None if self.part == "auto" else self.part, fitter.size(self.width, self.height)
 
         parser = self._parser(runtime)  # each time, so that each record names it
 
         def made() -> Garment:
             image = working(reference)
-            return garment_of(image, parser.parse(image), part, size, self.reference)
+            garment = garment_of(image, parser.parse(image), part, size, self.reference)
+            if fitter.bodies is None or garment.end is None:
+                return garment
+            return garment.reaching(fitter.reach(garment.image, garment.end))
 
-        return _memo("garments", MANY, runtime).get((digest(reference), self.parser, part, size), made)
+        key = digest(reference), self.parser, part, size, fitter.bodies and fitter.bodies.identity
+        return _memo("garments", MANY, runtime).get(key, made)
 
     def _zone(
         self, frame: igo.Frame, layer: Callable[[str], Image] | None, garment: Garment, runtime: igo.Runtime

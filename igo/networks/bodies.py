@@ -24,6 +24,8 @@ from igo.networks.quiet import quietly
 
 OUTPUTS = ("x", "y", "error")
 """The labels of a model of bodies."""
+HEIGHT = 171.0
+"""Units from the crown of a body to its soles."""
 UNIT = 40.0
 """Units of a body, as `mini`'s figures are drawn in, in one of what the model says."""
 SURE = 6.0

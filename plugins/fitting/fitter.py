@@ -18,7 +18,7 @@ from igo.chains.gathering import gathered
 from igo.errors import CheckpointError, IGOError, SettingsError, out_of_memory
 from igo.images import digest
 from igo.licensing import License
-from igo.networks.bodies import Bodies, laid
+from igo.networks.bodies import HEIGHT, Bodies, laid
 from igo.networks.tryon import CATVTON, Method, try_on, without_text
 from igo.painting.previews import Preview, preview_of
 from igo_plugins.fitting.memo import Memo
@@ -112,6 +112,12 @@ class Fitter:
         over = laid(_pixels(garment), self._placement(garment), self._placement(person))
         where = torch.from_numpy(np.array(mask)) > 0
         return _images(torch.where(where, over, _pixels(person)))[0]
+
+    def reach(self, garment: Image.Image, row: float) -> float:
+        """How far down its wearer a row of a garment's picture (RGB) lies, from 0 at the crown to 1 at the soles."""
+        place = self._placement(garment)[0].numpy()
+        unit = np.linalg.solve(place[:, :2], np.array([garment.width / 2, row]) - place[:, 2])
+        return float(unit[1] / HEIGHT)
 
     def _placement(self, image: Image.Image) -> Tensor:
         """Where a body lies in a picture that may have come before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import cv2
@@ -38,8 +38,10 @@ KINDS: dict[Category, Parts] = {
 ACROSS: dict[Category, float] = {"upper": 0.2, "lower": 0.125, "dress": 0.29}
 """How wide garments are where they lie flat, tops and dresses in their lower half without the sleeves, trousers and
 skirts at the waist, as shares of their wearer's height."""
-QUARTERS = 4
-"""Into so many parts of the legs a hem that is guessed is rounded up."""
+QUARTERS, FINE = 4, 8
+"""Into so many parts of the legs a hem is rounded up: one that is guessed, and one that is measured."""
+MARGIN = 0.04
+"""What is added to a hem that is measured, for the error of that."""
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
@@ -48,12 +50,19 @@ Box = tuple[int, int, int, int]
 class Garment:
     """A picture (RGB, of the model's size) of a garment by itself; ``part`` is None where nobody said and the parser
     couldn't tell. ``worn``: it was cut out of a picture of somebody. ``hem`` is about how far down the legs it reaches,
-    from 0 at the hips to 1 at the ankles, where that can be read off the picture."""
+    from 0 at the hips to 1 at the ankles, where that can be read off the picture, and ``end`` the row of the picture at
+    which it ends, where its outline is known."""
 
     image: Image.Image
     part: Category | None
     worn: bool
     hem: float | None
+    end: float | None = None
+
+    def reaching(self, down: float) -> Garment:
+        """The same, which reaches so far ``down`` its wearer, from 0 at the crown to 1 at the soles."""
+        share = (down - HIPS) / (ANKLES - HIPS)
+        return replace(self, hem=_likely(share + MARGIN, FINE))
 
 
 def working(reference: Image.Image) -> Image.Image:
@@ -77,7 +86,7 @@ def garment_of(image: Image.Image, parse: Parse, part: Category | None, size: tu
         mask = _of(parse, told, name)
         build = build_of(parse)
         hem = (np.flatnonzero(mask.any(1))[-1] - build.row(0)) / max(build.row(1) - build.row(0), 1)
-        return Garment(_cut_out(pixels, mask, size), told, True, _likely(float(hem)))
+        return Garment(_cut_out(pixels, mask, size), told, True, _likely(float(hem)), _end(_box(mask), size))
     color, plain = _ground(pixels)
     differs = cleaned(np.abs(pixels.astype(np.int16) - color).max(axis=2) > DIFFERENT)
     found = cleaned(shows(parse, tuple(kind for parts in KINDS.values() for kind in parts)))
@@ -92,7 +101,8 @@ def garment_of(image: Image.Image, parse: Parse, part: Category | None, size: tu
         hem = _hem(seen, told)
     elif told is not None and told != "lower" and found.mean() >= SMALLEST:  # an outline may miss a leg
         hem = _hem(cleaned(shows(parse, KINDS[told])), told)
-    return Garment(_laid(image, _box(seen), size, color), told, False, hem)
+    end = _end(_box(seen), size) if plain or found.mean() >= SMALLEST else None
+    return Garment(_laid(image, _box(seen), size, color), told, False, hem, end)
 
 
 def check_part(part: Category | None, name: str) -> Category:
@@ -154,9 +164,9 @@ def _middle(row: Mask) -> int:
     return int(np.argmin(np.append(row[half:], False)) + np.argmin(np.append(row[half::-1], False)) - 1)
 
 
-def _likely(hem: float) -> float:
+def _likely(hem: float, parts: int = QUARTERS) -> float:
     """A hem that leaves room for error, and is that of many garments, whose zones are then the same."""
-    return min(max(ceil(hem * QUARTERS), 1), QUARTERS) / QUARTERS
+    return min(max(ceil(hem * parts), 1), parts) / parts
 
 
 def _ground(pixels: Pixels) -> tuple[npt.NDArray[np.int16], bool]:
@@ -180,7 +190,7 @@ def _laid(image: Image.Image, box: Box, size: tuple[int, int], color: npt.NDArra
     """What is in ``box``, as large as ``FILL`` allows, in the middle of a picture of ``size``; around it is what there
     is, and beyond that ``color``."""
     left, top, right, bottom = box
-    scale = FILL * min(size[0] / (right - left), size[1] / (bottom - top))
+    scale = _scale(box, size)
     half = size[0] / scale / 2, size[1] / scale / 2
     middle = (left + right) / 2, (top + bottom) / 2
     window = (
@@ -195,6 +205,17 @@ def _laid(image: Image.Image, box: Box, size: tuple[int, int], color: npt.NDArra
     corner = [round(half[axis] * scale - (middle[axis] - window[axis]) * scale) for axis in (0, 1)]
     canvas.paste(shown.resize((wide, high), Image.Resampling.LANCZOS), (corner[0], corner[1]))
     return canvas
+
+
+def _scale(box: Box, size: tuple[int, int]) -> float:
+    """How much larger what is in ``box`` is shown than it is."""
+    left, top, right, bottom = box
+    return FILL * min(size[0] / (right - left), size[1] / (bottom - top))
+
+
+def _end(box: Box, size: tuple[int, int]) -> float:
+    """The row at which what is in ``box`` ends once it is laid into a picture of ``size``."""
+    return size[1] / 2 + _scale(box, size) * (box[3] - box[1]) / 2
 
 
 def _box(mask: Mask) -> Box:
