@@ -28,6 +28,9 @@ HEIGHT = 171.0
 """Units from the crown of a body to its soles."""
 UNIT = 40.0
 """Units of a body, as `mini`'s figures are drawn in, in one of what the model says."""
+EDGE, DIFFERENT, PLAIN = 2, 12, 0.85
+"""How many pixels wide the border of a garment's picture is looked at, by how many levels what isn't its ground differs
+from that, and which share of the border has one colour where the ground is plain."""
 SURE = 6.0
 """How large the logarithm of an error may be, to either side."""
 MINI = "mini/body"
@@ -100,20 +103,38 @@ def inverse(a: Tensor, b: Tensor) -> Tensor:
     return columns.view(-1, 2, 3)
 
 
-def laid(garments: Tensor, placements: Tensor, people: Tensor, around: str = "zeros") -> Tensor:
+def laid(garments: Tensor, placements: Tensor, people: Tensor) -> Tensor:
     """Pictures of garments (N×3×H×W, -1 to 1), in which bodies lie as ``placements`` say (N×2×3), as they look laid
-    over people in whose pictures, of the same size, bodies lie as ``people`` says. 0 where they show nothing, or what
-    else ``around`` says, as ``grid_sample`` takes it."""
-    count, _, height, width = garments.shape
-    turn = placements[:, :, :2] @ torch.linalg.inv(people[:, :, :2])
-    move = placements[:, :, 2] - (turn @ people[:, :, 2, None])[..., 0]
+    over people in whose pictures, of the same size, bodies lie as ``people`` says. 0 where they show nothing, or the
+    ground alone, as far as that is plain."""
+    there = moved(outlined(garments).to(garments.dtype), placements, people) > 0.5
+    return moved(garments, placements, people).clamp(-1, 1) * there
+
+
+def outlined(garments: Tensor) -> Tensor:
+    """Where pictures of garments (N×3×H×W, -1 to 1) differ from their ground, but for a pixel along the outline, in
+    which shadows lie; N×1×H×W bool. It is all of a picture whose border has no colour of its own."""
+    pixels = (garments + 1) * 127.5
+    sides = pixels[:, :, :EDGE], pixels[:, :, -EDGE:], pixels[..., :EDGE], pixels[..., -EDGE:]
+    border = torch.cat([side.flatten(2) for side in sides], 2)
+    ground = border.median(2).values[:, :, None]
+    plain = ((border - ground).abs().amax(1) <= DIFFERENT).float().mean(1) >= PLAIN
+    differs = ((pixels - ground[..., None]).abs().amax(1, keepdim=True) > DIFFERENT).float()
+    return (-functional.max_pool2d(-differs, 3, 1, 1) > 0) | ~plain.view(-1, 1, 1, 1)
+
+
+def moved(pictures: Tensor, placements: Tensor, to: Tensor, around: str = "zeros") -> Tensor:
+    """Pictures (N×C×H×W) in which bodies lie as ``placements`` say (N×2×3), moved, turned and enlarged to where they
+    lie as ``to`` says. Beyond a picture it is 0, or what else ``around`` says, as ``grid_sample`` takes it."""
+    count, _, height, width = pictures.shape
+    turn = placements[:, :, :2] @ torch.linalg.inv(to[:, :, :2])
+    move = placements[:, :, 2] - (turn @ to[:, :, 2, None])[..., 0]
     size = torch.tensor([width, height], dtype=turn.dtype)
     theta = torch.empty(count, 2, 3, dtype=turn.dtype)  # from pixels to what grid_sample counts in: -1 to 1
     theta[:, :, :2] = turn * size / size[:, None]
     theta[:, :, 2] = (2 * (turn @ ((size - 1) / 2) + move) + 1) / size - 1
-    grid = functional.affine_grid(theta.to(garments.dtype), [*garments.shape], align_corners=False)
-    grid = grid.to(garments.device)
-    return functional.grid_sample(garments, grid, "bicubic", around, align_corners=False).clamp(-1, 1)
+    grid = functional.affine_grid(theta.to(pictures.dtype), [*pictures.shape], align_corners=False)
+    return functional.grid_sample(pictures, grid.to(pictures.device), "bicubic", around, align_corners=False)
 
 
 def load_bodies(name: str, place: Path | None, device: Any, dtype: Any, permit: Permit = permit_all) -> Bodies:

@@ -6,7 +6,7 @@ import torch
 
 from igo.errors import CheckpointError
 from igo.mini.triplets import triplet
-from igo.networks.bodies import MINI, OUTPUTS, centres, fitted, inverse, laid, load_bodies, read_off
+from igo.networks.bodies import MINI, OUTPUTS, centres, fitted, inverse, laid, load_bodies, moved, read_off
 from igo.wardrobe.placement import between
 from tests.builders import segformers
 
@@ -41,11 +41,24 @@ def test_a_model_that_knows_nothing_takes_everybody_to_fill_the_picture():
     assert (a * (48 + 64j) + b).item() == pytest.approx(90j, abs=1e-3)
 
 
-def test_a_garment_lies_on_its_own_picture_as_it_was(some):
+def test_a_picture_lies_on_itself_as_it_was(some):
     one = some[0]
     pixels = torch.from_numpy(one.garments[:1]).permute(0, 3, 1, 2).float() / 127.5 - 1
     place = torch.from_numpy(one.placements[1:2])
-    torch.testing.assert_close(laid(pixels, place, place), pixels, atol=1e-3, rtol=0)
+    torch.testing.assert_close(moved(pixels, place, place), pixels, atol=1e-3, rtol=0)
+
+
+def test_a_plain_ground_is_not_laid_over_anybody():
+    shirt = torch.full((2, 3, 40, 30), 0.9)
+    shirt[:, :, 10:30, 8:22] = -0.5
+    shirt[1] += torch.linspace(-0.5, 0, 30)  # no plain ground
+    place = torch.tensor([[[1.0, 0, 0], [0, 1, 0]]], dtype=torch.float64).repeat(2, 1, 1)
+    over = laid(shirt, place, place)
+    inner = torch.zeros(40, 30, dtype=torch.bool)
+    inner[11:29, 9:21] = True  # but for a pixel along the outline
+    assert torch.equal(over[0].ne(0).all(0), inner)
+    torch.testing.assert_close(over[0][:, inner], shirt[0][:, inner])
+    torch.testing.assert_close(over[1], shirt[1], atol=1e-4, rtol=0)
 
 
 def test_what_is_laid_over_somebody_is_what_they_wear(some):

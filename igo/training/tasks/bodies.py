@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from igo.networks.bodies import centres, fitted, laid, read_off
+from igo.networks.bodies import centres, fitted, moved, read_off
 from igo.training.data.bodies import BodySet
 from igo.training.loop.task import Batch, Task
 from igo.training.tasks.preprocessing import Preprocessing
@@ -68,7 +68,7 @@ class BodyTask(Task):
         placements = self.data.placements[row].double()
         spread = torch.where(torch.arange(size) < TURNED * size, ANGLES[1], ANGLES[0])
         changed = _changed(placements, pictures.shape, normal, spread, ZOOM ** (2 * chance[1] - 1))
-        values = (laid(pictures, placements, changed, "border") + 1) / 2
+        values = (moved(pictures, placements, changed, "border").clamp(-1, 1) + 1) / 2
         return {
             "pixels": self.preprocessing.normalise(values).to(device),
             "units": _units(changed).to(device),

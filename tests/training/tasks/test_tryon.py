@@ -1,5 +1,7 @@
 """Teaching a UNet to try garments on: what it sees, what it is asked for, and what it learns."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import LCMScheduler, UNet2DConditionModel
@@ -233,21 +235,27 @@ def test_a_rollout_learns(unrolled, tmp_path):
 
 
 class Placed:
-    """In place of a model of bodies: everybody lies as pictures do, and garments so many pixels to the left."""
+    """In place of a model of bodies: everybody lies as pictures do, and garments, which are asked for next, so many
+    pixels to the left."""
+
+    def __init__(self):
+        self.asked = 0
 
     def placements(self, pictures):
         place = torch.tensor([[1.0, 0, 0], [0, 1, 0]], dtype=torch.float64).repeat(len(pictures), 1, 1)
-        place[:, 0, 2] = torch.where(pictures.std((1, 2, 3)) < 1e-4, -4.0, 0.0)  # a garment alone has one colour
+        place[:, 0, 2] = -4.0 * self.asked
+        self.asked += 1
         return place
 
 
 def test_garments_are_laid_over_people_where_bodies_say(pipeline, wide):
-    data = people()
+    garments = torch.randint(256, (6, 48, 32, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    data = replace(people(), garments=garments)
     made = fittings(pipeline.vae, data, bodies=Placed())
     assert made.laid.shape == (6, 2, 1, 4, 12, 8)
     zone = data.zones[2, 0]
     picture = data.people[2].permute(2, 0, 1).float() / 127.5 - 1
-    shifted = torch.zeros_like(picture)  # 4 pixels of it are to the right of what its picture shows
+    shifted = torch.zeros_like(picture)  # what is to the right of where its picture ends
     shifted[..., 4:] = (data.garments[2].permute(2, 0, 1).float() / 127.5 - 1)[..., :-4]
     expected = pipeline.vae.encode(torch.where(zone, shifted, picture)[None]).latent_dist.mode()
     expected = (expected * pipeline.vae.config.scaling_factor).half()
