@@ -2,6 +2,7 @@
 of person over garment, DDIM with eta 1, no text, zeros for the garment's clean latents where nothing is to guide."""
 
 import json
+from dataclasses import replace
 from functools import wraps
 from shutil import copytree
 
@@ -14,10 +15,12 @@ from safetensors.torch import load_file, save_file
 
 import igo
 from igo.errors import CheckpointError, LicenseError, SettingsError
-from igo.networks.bodies import OUTPUTS, laid
+from igo.networks.bodies import HEIGHT, OUTPUTS, laid
 from igo.networks.tryon import attentions
+from igo.wardrobe import Part, draw, lay_flat, sample
 from igo_plugins import TryOn
 from igo_plugins.fitting import fitter, loading
+from igo_plugins.fitting.garment import Garment, garment_of
 from tests.builders import segformers
 from tests.builders.fittings import save_catvton
 
@@ -294,3 +297,50 @@ def test_the_numbering_at_real_size():
     assert sum(value.numel() for value in state.values()) == 49_574_080
     widths = [state[f"{number}.to_q.weight"].shape[0] for number in range(16)]
     assert widths == [320] * 2 + [640] * 2 + [1280] * 2 + [1280] * 3 + [640] * 3 + [320] * 3 + [1280]
+
+
+class Placed:
+    """In place of a model of bodies: one placement for all."""
+
+    identity = "placed"
+
+    def __init__(self, placement):
+        self.placement = torch.from_numpy(placement)
+
+    def placements(self, pictures):
+        return self.placement.expand(len(pictures), 2, 3)
+
+
+@pytest.mark.parametrize("cut", [{"top": "t-shirt"}, {"top": "coat"}, {"bottom": "shorts"}, {"bottom": "trousers"}])
+def test_how_far_a_garment_reaches_is_measured_on_its_wearer(laying, cut):
+    """By where its picture shows a body: the hem of what lies flat is where it is on whoever wears it."""
+    figure = sample(3, gender="man", **({"top": "t-shirt"} | cut))
+    part = "lower" if "bottom" in cut else "upper"
+    laid = lay_flat(figure, part, 48, 64, fill=0.9)
+    ends = np.flatnonzero((laid.shape > 0.5).any(1))[-1]
+    model = replace(loaded(laying), bodies=Placed(laid.placement))
+    down = model.reach(Image.fromarray(laid.image), float(ends))
+    person = draw(figure, 256, 384)
+    worn = np.isin(person.labels, [Part.BOTTOM] if part == "lower" else [Part.TOP])
+    row = np.flatnonzero(worn.sum(1) > 8)[-1]
+    units = (row - person.placement[1, 2]) / person.placement[1, 1]
+    assert down * HEIGHT == pytest.approx(units, abs=5)
+
+
+def test_hems_that_are_measured_leave_room_for_the_error(laying):
+    flat = Garment(Image.new("RGB", SIZE), "upper", False, None)
+    assert [flat.reaching(down).hem for down in (0.2, 0.47, 0.52, 0.7, 0.955)] == [0.125, 0.125, 0.25, 0.625, 1.0]
+    shirt = garment_of(pictured(), np.zeros((60, 40), np.uint8), "upper", SIZE, "garment")
+    rows = np.flatnonzero((np.asarray(shirt.image)[..., 0] < 100).any(1))
+    assert shirt.end == pytest.approx(rows[-1] + 1, abs=1)
+    busy = Image.effect_noise((40, 60), 90).convert("RGB")
+    assert (
+        garment_of(busy, np.zeros((60, 40), np.uint8), "upper", SIZE, "garment").end is None
+    )  # whose outline is unknown
+
+
+def pictured():
+    """A dark rectangle on white."""
+    image = Image.new("RGB", (40, 60), "white")
+    image.paste("black", (10, 10, 30, 45))
+    return image
