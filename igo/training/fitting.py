@@ -32,6 +32,8 @@ from igo.training.tasks.tryon import TryOnTask, fittings
 CHANNELS = 9
 ATTENTION = "attention/model.safetensors"
 """Where CatVTON's layout has the weights of the self-attentions."""
+LAID_GUIDANCE = 1.5
+"""Where the garment is laid over the person, less is left to be guided to; measured on `mini/tryon`."""
 BODIES = "bodies"
 """What tells in a checkpoint's ``igo.json`` by which model garments are laid over people."""
 GUIDANCE = 2.5
@@ -120,7 +122,7 @@ def train_tryon(
         if rollout:
             defaults |= ROLLED_OUT
         if bodies is not None:
-            defaults[BODIES] = bodies.name
+            defaults |= {BODIES: bodies.name, "guidance_scale": min(float(defaults["guidance_scale"]), LAID_GUIDANCE)}
         if learn == "all":
             export(pipeline, out, defaults=defaults)
         else:
