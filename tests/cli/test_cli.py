@@ -48,7 +48,7 @@ def tinier_mini(tiny_checkpoint, tmp_path_factory):
 @pytest.fixture
 def tiny_mini(tinier_mini, monkeypatch):
     """`mini` in even smaller; some parts are small enough."""
-    own = ("upscaler", "parser", "tryon")
+    own = ("upscaler", "parser", "body", "tryon")
     monkeypatch.setattr(embedded, "path", lambda part: embedded.WEIGHTS / part if part in own else tinier_mini)
 
 
