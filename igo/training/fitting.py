@@ -106,7 +106,7 @@ def train_tryon(
     torch.manual_seed(effort.seed)
     pipeline = base.pipeline
     vae: Any = pipeline.vae.eval()
-    name = digest(weights_digest(vae), data, held_out, *(() if bodies is None else (bodies.identity,)))
+    name = digest(weights_digest(vae), data, held_out, bodies and bodies.identity)
     learned, measured = (
         fittings(vae, part, work / f"latents-{name}-{which}.safetensors", bodies)
         for which, part in (("learned", data), ("held-out", held_out))
