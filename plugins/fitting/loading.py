@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from igo_plugins.fitting.fitter import Fitter
 
 MINI = "mini/tryon"
+EMBEDDED = {MINI: "tryon", "mini/inpaint": "inpaint"}
+"""Bases that IGO carries, for attention that was taught to one of them."""
 BASE = "booksforcharlie/stable-diffusion-inpainting"
 """The checkpoint that CatVTON's published attention was trained in."""
 ATTENTION = "attention/model.safetensors"
@@ -77,12 +79,12 @@ def check(model: str, variant: str | None, base: str | None, vae: str | None, ru
     else:
         folder_of(name, f"the try-on model {name!r}")
     for setting, other in (("base", base), ("VAE", vae)):
-        if other is not None:
+        if other is not None and not (setting == "base" and other in EMBEDDED):
             folder_of(other, f"the {setting} {other!r}")
     if runtime.commercial:
         for weights in (name, base, vae):
             if weights is not None:
-                runtime.permit(weights, embedded.path("tryon") if weights == MINI else None)
+                runtime.permit(weights, embedded.path(EMBEDDED[weights]) if weights in EMBEDDED else None)
 
 
 def load(
@@ -128,6 +130,8 @@ def _loaded(
         raise SettingsError(f"{setting} is {value!r}, and {name} is a whole checkpoint; leave it out")
     under = name if whole else base or BASE
     known = place.folder if whole and place.revision is None else None
+    if not whole and under in EMBEDDED:
+        known = embedded.path(EMBEDDED[under])
     parts = load_parts(
         under, NAMES, runtime.dtype, lambda configs: _check_unet(under, configs["unet"]), known, runtime.permit
     )

@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import igo
+from igo import embedded
 from igo.errors import CheckpointError, LicenseError, SettingsError
 from igo.networks.bodies import HEIGHT, OUTPUTS, laid
 from igo.networks.tryon import attentions
@@ -116,6 +117,17 @@ def test_people_are_encoded_without_their_zone(catvton, tiny_inpaint_checkpoint)
     assert model.mask(mask, left).shape == (1, 1, 32, 24)
     assert float(model.mask(mask, left).mean()) == pytest.approx(0.25)
     assert float(model.mask(None, left).mean()) == 1
+
+
+def test_attention_that_was_taught_to_a_base_that_igo_carries(tmp_path):
+    """What `igo train tryon` makes of its own default base; whoever may sell pictures may sell those."""
+    for name, part in (("mini/tryon", "tryon"), ("mini/inpaint", "inpaint")):
+        taught = save_catvton(tmp_path / part, embedded.path(part))
+        model = loaded(taught, name)
+        assert model.weights[name][1].name == "apache-2.0"
+        loading.check(str(taught), None, name, None, igo.Runtime(device="cpu"))
+    with pytest.raises(CheckpointError, match="the base 'mini/nothing/else' is not here"):
+        loading.check(str(taught), None, "mini/nothing/else", None, igo.Runtime(device="cpu"))
 
 
 def test_variants_and_their_sizes(catvton, tiny_inpaint_checkpoint, tmp_path):
