@@ -88,9 +88,9 @@ def test_a_try_on_is_made_of_what_repaints(tmp_path, monkeypatch):
     monkeypatch.setattr("igo.mini.fittings.CHUNK", 3)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     effort = Effort(steps=1, batch_size=1, quiet=True)
-    bodies = train_bodies(embedded.path("parser"), tmp_path, tmp_path / "body", effort, held_out=2, triplets=3)
+    bodies = train_bodies(embedded.path("parser"), tmp_path, tmp_path / "made" / "body", effort, held_out=2, triplets=3)
     assert bodies.step == 1
-    base, body = embedded.path("inpaint"), tmp_path / "body"
+    base, body = embedded.path("inpaint"), tmp_path / "made" / "body"
     report = train_tryon(base, body, tmp_path, tmp_path / "out", effort, held_out=1, triplets=3)
     assert report.step == 1
     assert json.loads((tmp_path / "out" / "igo.json").read_text())["bodies"] == MINI

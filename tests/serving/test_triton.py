@@ -41,6 +41,11 @@ def repository(chain, tmp_path_factory):
     return folder
 
 
+def told(log):
+    """What a server says in its log, without the tables of its settings."""
+    return "\n".join(line for line in log.read_text().splitlines() if not line.startswith(("|", "+")))[-3000:]
+
+
 @contextmanager
 def started(folder, port=None):
     """The address of a server that is ready, and its process, which leads a group of its own."""
@@ -69,7 +74,7 @@ def started(folder, port=None):
                 igo.Chain(remote).check()
                 break
             except RemoteError:
-                assert process.poll() is None, (folder.parent / "log").read_text()[-3000:]
+                assert process.poll() is None, told(folder.parent / "log")
                 assert time.monotonic() < until
                 time.sleep(0.5)
         yield remote.url, process
