@@ -21,9 +21,3 @@ def moved(placement: Placement, by: Placement) -> Placement:
 def cropped(placement: Placement, left: float, top: float) -> Placement:
     """Where things lie in a crop that begins at a column and a row."""
     return moved(placement, np.array([[1, 0, -left], [0, 1, -top]], np.float64))
-
-
-def between(first: Placement, second: Placement) -> Placement:
-    """The 2×3 matrix from the pixels of one picture to those of another in which the same units lie elsewhere."""
-    inverse = np.linalg.inv(first[:, :2])
-    return moved(np.column_stack([inverse, -inverse @ first[:, 2]]), second)

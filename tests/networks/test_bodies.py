@@ -7,10 +7,16 @@ import torch
 from igo.errors import CheckpointError
 from igo.mini.triplets import triplet
 from igo.networks.bodies import MINI, OUTPUTS, centres, fitted, inverse, laid, load_bodies, moved, read_off
-from igo.wardrobe.placement import between
+from igo.wardrobe.placement import moved as placed_anew
 from tests.builders import segformers
 
 SIZE = (96, 128)
+
+
+def between(first, second):
+    """The 2×3 matrix from the pixels of one picture to those of another in which the same units lie elsewhere."""
+    inverse = np.linalg.inv(first[:, :2])
+    return placed_anew(np.column_stack([inverse, -inverse @ first[:, 2]]), second)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from igo.networks.bodies import centres, fitted, moved, read_off
 from igo.training.data.bodies import BodySet
+from igo.training.data.latents import to_model
 from igo.training.loop.task import Batch, Task
 from igo.training.tasks.preprocessing import Preprocessing
 
@@ -64,7 +65,7 @@ class BodyTask(Task):
         chance = torch.rand(2, size, generator=generator, device=device).cpu()
         normal = torch.randn(3, size, generator=generator, device=device).cpu()
         row = (chance[0] * len(self.data)).long().clamp(max=len(self.data) - 1)
-        pictures = self.data.pictures[row].permute(0, 3, 1, 2).float() / 127.5 - 1
+        pictures = to_model(self.data.pictures[row])
         placements = self.data.placements[row].double()
         spread = torch.where(torch.arange(size) < TURNED * size, ANGLES[1], ANGLES[0])
         changed = _changed(placements, pictures.shape, normal, spread, ZOOM ** (2 * chance[1] - 1))
