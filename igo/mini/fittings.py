@@ -33,12 +33,11 @@ MARK = "drawn.json"
 def drawn_fittings(folder: Path, count: int, seed: int, workers: int = 1) -> TryOnSet:
     """The triplets of ``count`` seeds from ``seed`` million on, as try-on learns from them (see ``_drawn``)."""
     chunks = _drawn(folder, count, seed, workers)
-    people, before, garments, zones = (
-        _joined(chunks, name, count) for name in ("after", "before", "garments", "zones")
+    people, before, garments, zones, old = (
+        _joined(chunks, name, count) for name in ("after", "before", "garments", "zones", "old")
     )
     worn = torch.arange(GARMENTS * count).view(count, GARMENTS)
-    unpacked = np.unpackbits(zones.numpy(), axis=-1, count=SIZE[0]).view(bool)
-    return TryOnSet(people, garments, worn, torch.from_numpy(unpacked), before)
+    return TryOnSet(people, garments, worn, _unpacked(zones), before, _unpacked(old))
 
 
 def drawn_bodies(folder: Path, count: int, seed: int, workers: int = 1) -> BodySet:
@@ -49,6 +48,11 @@ def drawn_bodies(folder: Path, count: int, seed: int, workers: int = 1) -> BodyS
     )
     beside = torch.cat([people[:, None], before[:, None], garments.view(count, GARMENTS, *garments.shape[1:])], 1)
     return BodySet(beside.flatten(0, 1), torch.cat([placements[:, :1], placements], 1).flatten(0, 1))
+
+
+def _unpacked(masks: Tensor) -> Tensor:
+    """Masks whose rows of pixels were packed into bytes."""
+    return torch.from_numpy(np.unpackbits(masks.numpy(), axis=-1, count=SIZE[0]).view(bool))
 
 
 def _joined(chunks: Sequence[Any], name: str, count: int) -> Tensor:
@@ -83,20 +87,24 @@ def _drawn(folder: Path, count: int, seed: int, workers: int) -> list[Any]:
 
 def write_triplets(folder: Path, first: int, count: int) -> None:
     """The triplets of seeds from ``first`` on as PNGs, listed in a metadata.jsonl as ``load_fittings`` reads it: the
-    person after, two pictures of the garment, the person before, and a mask of all that changes."""
+    person after, two pictures of the garment, the person before, masks of all that changes and of what they took off.
+    """
     rows = []
     for number in range(first, first + count):
         one = triplet(number)
         pictures = {"after": one.after, "flat": one.garments[0], "worn": one.garments[1], "before": one.before}
-        for name, pixels in {**pictures, "mask": one.zones[0].astype(np.uint8) * 255}.items():
+        masks = {"mask": one.zones[0], "old": one.old}
+        pictures |= {name: mask.astype(np.uint8) * 255 for name, mask in masks.items()}
+        for name, pixels in pictures.items():
             write_image(Image.fromarray(pixels), folder / name / f"{number:06d}.png")
-        files = {name: f"{name}/{number:06d}.png" for name in (*pictures, "mask")}
+        files = {name: f"{name}/{number:06d}.png" for name in pictures}
         rows.append(
             {
                 "file_name": files["after"],
                 "garment": [files["flat"], files["worn"]],
                 "mask": files["mask"],
                 "before": files["before"],
+                "before_mask": files["old"],
                 "category": one.category,
             }
         )
@@ -122,5 +130,6 @@ def _packed(made: list[Triplet]) -> dict[str, Any]:
         "after": np.stack([one.after for one in made]),
         "garments": np.concatenate([one.garments for one in made]),
         "zones": np.packbits(np.stack([one.zones for one in made]), axis=-1),
+        "old": np.packbits(np.stack([one.old for one in made]), axis=-1),
         "placements": np.stack([one.placements for one in made]),
     }

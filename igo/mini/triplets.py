@@ -34,7 +34,8 @@ Mask = NDArray[np.bool_]
 class Triplet:
     """Pictures (H, W, 3) uint8 of ``SIZE``: the person before and after, ``garments`` G×H×W×3 (laid flat, worn by
     another, cut out), ``zones`` Z×H×W bool as ``FITTING`` names them, and ``garment`` (H, W), where it is in ``after``.
-    ``placements`` (1+G)×2×3: where the figure's units lie, in the person and in each picture of the garment.
+    ``old`` (H, W): where in ``before`` is what the person takes off. ``placements`` (1+G)×2×3: where the figure's units
+    lie, in the person and in each picture of the garment.
     """
 
     before: Pixels
@@ -42,6 +43,7 @@ class Triplet:
     garments: Pixels
     zones: Mask
     garment: Mask
+    old: Mask
     placements: NDArray[np.float64]
     category: Category
     figures: tuple[Figure, Figure]
@@ -67,6 +69,7 @@ def triplet(seed: int, kept: bool = False) -> Triplet:
         garments=np.stack([picture for picture, _ in shown]),
         zones=np.stack([zone[crop] for zone in zones]),
         garment=new[crop],
+        old=old[crop],
         placements=np.stack([cropped(after.placement, crop[1].start, crop[0].start), *(lies for _, lies in shown)]),
         category=category,
         figures=(x, y),

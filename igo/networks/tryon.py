@@ -39,6 +39,8 @@ class Method:
 
 CATVTON = Method(renew=False, forget=False, eta=1.0, context=0.5)
 """As CatVTON's own weights were made to be used."""
+OUTLINE = 2
+"""Pixels by which an old garment is hidden beyond where it was found."""
 SETTLED = 600
 """Above this timestep, where noise hides all but what is where, a rollout learns from its own estimates."""
 ROLLED_OUT = Method(guided=SETTLED)

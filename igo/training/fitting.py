@@ -36,6 +36,8 @@ LAID_GUIDANCE = 1.5
 """Where the garment is laid over the person, less is left to be guided to; measured on `mini/tryon`."""
 BODIES = "bodies"
 """What tells in a checkpoint's ``igo.json`` by which model garments are laid over people."""
+INSIDE = "inside"
+"""What tells there that it has learned to see of a zone all but the old garment."""
 GUIDANCE = 2.5
 """CatVTON's guidance scale; colours distort above 3.5."""
 ROLLED_OUT = {"num_inference_steps": 8, "guidance_scale": 2.0}
@@ -122,7 +124,11 @@ def train_tryon(
         if rollout:
             defaults |= ROLLED_OUT
         if bodies is not None:
-            defaults |= {BODIES: bodies.name, "guidance_scale": min(float(defaults["guidance_scale"]), LAID_GUIDANCE)}
+            defaults |= {
+                BODIES: bodies.name,
+                INSIDE: bool(len(data.old)),
+                "guidance_scale": min(float(defaults["guidance_scale"]), LAID_GUIDANCE),
+            }
         if learn == "all":
             export(pipeline, out, defaults=defaults)
         else:

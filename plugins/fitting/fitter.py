@@ -45,7 +45,8 @@ class Asked:
 class Fitter:
     """A model on its device. ``weights`` has identity and licence of each of its checkpoints by name, ``native`` is the
     width and height of the pictures that it paints best, ``steps`` and ``guidance_scale`` its own. ``bodies`` says
-    where the garment is laid over the person, for a model that has learned to see that."""
+    where the garment is laid over the person, for a model that has learned to see that; one that looks
+    ``inside`` sees of the zone all but the old garment."""
 
     name: str
     weights: Mapping[str, tuple[str, License]]
@@ -56,6 +57,7 @@ class Fitter:
     guidance_scale: float
     device: torch.device
     bodies: Bodies | None = None
+    inside: bool = False
     note: str | None = None
     memo: Memo = field(default_factory=Memo)
     _lock: Any = field(default_factory=Lock)
@@ -105,13 +107,14 @@ class Fitter:
             mode: Tensor = vae.encode(pixels.to(self.device, vae.dtype)).latent_dist.mode()
         return mode * float(vae.config.scaling_factor)
 
-    def laid(self, person: Image.Image, garment: Image.Image, mask: Image.Image) -> Image.Image:
-        """The person (RGB) with the garment (RGB) laid over the zone, where ``mask`` (L) isn't 0, all of one size;
-        where the garment's picture shows nothing, the zone is gray."""
+    def laid(self, person: Image.Image, garment: Image.Image, mask: Image.Image, hidden: Image.Image) -> Image.Image:
+        """The person (RGB), gray where ``hidden`` (L) isn't 0, with the garment (RGB) laid over the zone, where
+        ``mask`` (L) isn't 0; all of one size."""
         assert self.bodies is not None  # noqa: S101
         over = laid(_pixels(garment), self._placement(garment), self._placement(person))
-        where = torch.from_numpy(np.array(mask)) > 0
-        return _images(torch.where(where, over, _pixels(person)))[0]
+        zone, gray = (torch.from_numpy(np.array(image)) > 0 for image in (mask, hidden))
+        seen = torch.where(gray, 0.0, _pixels(person))
+        return _images(torch.where(zone & (over != 0).any(1, keepdim=True), over, seen))[0]
 
     def reach(self, garment: Image.Image, row: float) -> float:
         """How far down its wearer a row of a garment's picture (RGB) lies, from 0 at the crown to 1 at the soles."""

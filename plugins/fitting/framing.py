@@ -44,6 +44,12 @@ class View:
         cells = pixels.reshape(height // cell, cell, width // cell, cell).max(axis=(1, 3))
         return Image.fromarray(cells.repeat(cell, axis=0).repeat(cell, axis=1))
 
+    def hidden(self, mask: Image.Image, old: Image.Image, outline: int) -> Image.Image:
+        """What of a zone on the canvas (L) isn't shown to a model that may see all of it but the old garment: that (L,
+        the picture's size), grown by so many pixels that its ``outline`` may be off."""
+        grown = cv2.dilate(np.asarray(self.mask(old, 1)), np.ones((2 * outline + 1,) * 2, np.uint8))
+        return Image.fromarray(np.minimum(grown, np.asarray(mask)))
+
     def back(self, canvas: Image.Image, image: Image.Image) -> Image.Image:
         """``image`` with what a canvas of its mode shows of it."""
         left, top, right, bottom = self.box

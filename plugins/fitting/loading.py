@@ -160,6 +160,7 @@ def _loaded(
         steps=told.steps,
         guidance_scale=told.guidance_scale,
         bodies=bodies,
+        inside=told.inside,
         device=runtime.device,
         note=parts.note,
     )
@@ -249,6 +250,7 @@ class Told(NamedTuple):
     guidance_scale: float
     size: tuple[int, int]
     bodies: str | None = None
+    inside: bool = False
 
 
 def _told(folder: Path, models: Mapping[str, Any]) -> Told:
@@ -261,7 +263,13 @@ def _told(folder: Path, models: Mapping[str, Any]) -> Told:
     told |= {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE} | description(folder / DEFAULTS_FILE)
     try:
         size = int(told["width"]), int(told["height"])
-        return Told(int(told["num_inference_steps"]), float(told["guidance_scale"]), size, _named(told))
+        return Told(
+            int(told["num_inference_steps"]),
+            float(told["guidance_scale"]),
+            size,
+            _named(told),
+            bool(told.get("inside")),
+        )
     except (TypeError, ValueError):
         raise CheckpointError(
             f"{folder / DEFAULTS_FILE} can't be meant; expected numbers for {', '.join(told)}"

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from igo.compositing import composite, seam_score
 from igo.errors import MaskError
+from igo.networks.tryon import OUTLINE
 from igo_plugins.fitting.fitter import Asked, Fitter, OnStep
 from igo_plugins.fitting.framing import view_of
 from igo_plugins.fitting.zones import Zone, narrowed, of_change
@@ -62,10 +64,13 @@ def painted(
     """
     view = view_of(zone.image, garment.size, context)
     canvas, mask = view.shown(picture), None if free else view.mask(zone.image, fitter.cell)
-    left, clothing = fitter.remembered(canvas, mask), fitter.remembered(garment)
+    hidden = mask
+    if mask is not None and fitter.inside and zone.old is not None:
+        hidden = view.hidden(mask, Image.fromarray(zone.old.astype(np.uint8) * 255), OUTLINE)
+    left, clothing = fitter.remembered(canvas, hidden), fitter.remembered(garment)
     over = left
-    if mask is not None and fitter.bodies is not None:
-        over = fitter.encoded(fitter.laid(canvas, garment, mask))
+    if mask is not None and hidden is not None and fitter.bodies is not None:
+        over = fitter.encoded(fitter.laid(canvas, garment, mask, hidden))
     asked = [Asked(left, over, fitter.mask(mask, left), clothing, seed) for seed in seeds]
     candidates: list[Candidate] = []
     refused: MaskError | None = None

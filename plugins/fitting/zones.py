@@ -35,12 +35,14 @@ ROOM = 0.015
 @dataclass(frozen=True)
 class Zone:
     """The zone (L, not empty), ``area`` and ``confidence`` of the garment in it, as far as they are known, what is
-    never painted (H×W); and ``before``, what was seen by who can say what is seen afterwards, without the garment."""
+    never painted (H×W); ``old``, where the old garment is (H×W); and ``before``, what was seen by who can say what is
+    seen afterwards, without the garment."""
 
     image: Image.Image
     area: float
     confidence: float | None = None
     protect: npt.NDArray[np.bool_] | None = None
+    old: npt.NDArray[np.bool_] | None = None
     before: Parse | None = None
 
     @property
@@ -68,7 +70,7 @@ def parsed(parse: Parse, part: Category, kind: Kind, alpha: Image.Image | None, 
     image = visible_part(Image.fromarray(found.zone.astype(np.uint8) * 255), alpha)
     if image.getbbox() is None:
         raise NothingFoundError("the picture is transparent where the garment was found", found.area)
-    return Zone(image, found.area, None, found.protect, np.where(found.garment, GONE, parse))
+    return Zone(image, found.area, None, found.protect, found.garment, np.where(found.garment, GONE, parse))
 
 
 def certainty(parser: Parser, image: Image.Image, parse: Parse, part: Category) -> float:

@@ -28,6 +28,8 @@ def test_outside_of_its_zones_nothing_changes(some):
         for zone in one.zones:
             assert (changed <= zone).mean() > 0.999
         assert one.garment.any()
+        assert one.old.any()
+        assert (one.old <= one.zones[1]).mean() > 0.999
         assert one.before.shape == one.after.shape == one.garments.shape[1:] == (SIZE[1], SIZE[0], 3)
 
 
@@ -67,6 +69,7 @@ def test_they_are_drawn_once(tmp_path, monkeypatch):
     monkeypatch.setattr("igo.mini.fittings.triplet", None)  # nothing is left to draw
     again = drawn_fittings(tmp_path, 4, 0)
     assert np.array_equal(first.zones, again.zones)
+    assert np.array_equal(first.old[1], triplet(1).old)
     assert first.worn.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
     bodies, one = drawn_bodies(tmp_path, 4, 0), triplet(1)
     assert np.array_equal(bodies.pictures[4:8], np.stack([one.after, one.before, *one.garments]))
@@ -80,6 +83,7 @@ def test_they_are_written_as_they_are_read_again(tmp_path):
     assert np.array_equal(found.people[0], one.after)
     assert np.array_equal(found.before[0], one.before)
     assert found.garments.shape[0] == 4
+    assert np.array_equal(found.old[0], one.old)
     assert (one.zones[0] <= found.zones[0, 0].numpy()).all()
 
 
@@ -93,7 +97,8 @@ def test_a_try_on_is_made_of_what_repaints(tmp_path, monkeypatch):
     base, body = embedded.path("inpaint"), tmp_path / "made" / "body"
     report = train_tryon(base, body, tmp_path, tmp_path / "out", effort, held_out=1, triplets=3)
     assert report.step == 1
-    assert json.loads((tmp_path / "out" / "igo.json").read_text())["bodies"] == MINI
+    told = json.loads((tmp_path / "out" / "igo.json").read_text())
+    assert (told["bodies"], told["inside"]) == (MINI, True)
     unet = UNet2DConditionModel.from_pretrained(tmp_path / "out" / "unet")
     assert unet.config.down_block_types[0] == "CrossAttnDownBlock2D"
     written = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.safetensors"))

@@ -1,6 +1,8 @@
 """Try-on in a chain, by a tiny model of random weights and a parser that knows by heart what it is shown."""
 
+import json
 from functools import partial
+from shutil import copytree
 
 import cv2
 import numpy as np
@@ -56,6 +58,35 @@ def trying(tiny_inpaint_checkpoint, runtime):
         return chain.run(image=image, references=named, **asked)
 
     return run
+
+
+def test_a_model_may_see_all_of_the_zone_but_the_old_garment(parser, tiny_inpaint_checkpoint, tmp_path, monkeypatch):
+    """What it is shown: the street and the arms within a hull as they are, and gray for what is taken off; where
+    somebody brings a mask, all of that is gray."""
+    model = copytree(tiny_inpaint_checkpoint, tmp_path / "model")
+    told = {"width": 48, "height": 64, "inside": True}
+    me, shirt, shown = person(parser), garment(parser), []
+    plain = fitters.Fitter.encoded
+
+    def encoded(self, image, mask=None):
+        shown.append((np.asarray(image), None if mask is None else np.asarray(mask) > 0))
+        return plain(self, image, mask)
+
+    monkeypatch.setattr(fitters.Fitter, "encoded", encoded)
+    hidden = {}
+    for inside, layers in ((True, None), (False, None), (True, {"mask": Image.new("L", me.size, 255)})):
+        (model / "igo.json").write_text(json.dumps({**told, "inside": inside}))
+        shown.clear()
+        step = TryOn(model=str(model), num_inference_steps=1)
+        look = igo.Chain(step, runtime=igo.Runtime(device="cpu")).run(
+            image=me, references={"garment": shirt}, layers=layers, seed=1
+        )
+        hidden[inside, layers is None] = shown[0][1]
+        assert look[0].layers["zone"].getbbox()
+    old, zone = hidden[True, True], hidden[False, True]
+    assert (old <= zone).all()
+    assert 0.1 < old.sum() / zone.sum() < 0.9
+    assert hidden[True, False].all()
 
 
 def changed(look, image):

@@ -16,12 +16,14 @@ from safetensors.torch import load_file, save_file
 import igo
 from igo import embedded
 from igo.errors import CheckpointError, LicenseError, SettingsError
+from igo.images import digest
 from igo.networks.bodies import HEIGHT, OUTPUTS, laid
 from igo.networks.tryon import attentions
 from igo.wardrobe import Part, draw, lay_flat, sample
 from igo_plugins import TryOn
 from igo_plugins.fitting import fitter, loading
 from igo_plugins.fitting.garment import Garment, garment_of
+from igo_plugins.fitting.memo import Memo
 from tests.builders import segformers
 from tests.builders.fittings import save_catvton
 
@@ -208,10 +210,17 @@ def laying(tiny_inpaint_checkpoint, tmp_path):
 def test_a_garment_is_laid_over_the_zone_for_a_model_that_has_learned_it(laying, monkeypatch):
     model = loaded(laying)
     person, mask, shirt = pictures()
-    shown = model.laid(person, shirt, mask)
+    shown = model.laid(person, shirt, mask, mask)
     assert shown.size == SIZE
     outside = np.asarray(mask) == 0
     assert np.array_equal(np.asarray(shown)[outside], np.asarray(person)[outside])
+    place = torch.tensor([[[1.0, 0, 200], [0, 1, 200]]], dtype=torch.float64)  # the garment is beside the picture
+    far = replace(model, bodies=Placed(np.eye(2, 3)), memo=Memo())
+    far.memo.get(("body", digest(person)), lambda: place)
+    gray = np.asarray(far.laid(person, shirt, mask, mask))[~outside]
+    assert set(gray.ravel().tolist()) == {128}
+    nothing = Image.new("L", SIZE)
+    assert far.laid(person, shirt, mask, nothing).tobytes() == person.tobytes()
     pixels = [torch.from_numpy(np.array(one)).permute(2, 0, 1)[None].float() / 127.5 - 1 for one in (person, shirt)]
     places = [model.bodies.placements((one + 1) / 2) for one in pixels]
     over = laid(pixels[1], places[1], places[0])[0].permute(1, 2, 0)

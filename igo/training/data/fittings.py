@@ -17,7 +17,10 @@ from igo.training.data.metadata import Row, read_rows
 from igo.training.data.tryon import TryOnSet
 from igo.training.data.zones import FITTING, fitting_zone
 
-FIELDS = 'each line needs "file_name", a person, and "garment", what is worn, and may have "mask" and "before"'
+FIELDS = (
+    'each line needs "file_name", a person, and "garment", what is worn, and may have "mask", "before" and '
+    '"before_mask"'
+)
 FILL = 0.92
 """How much of its picture a garment fills."""
 MaskOf = Callable[[Image.Image, Image.Image], Image.Image]
@@ -30,7 +33,8 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
     A line of ``metadata.jsonl`` is ``{"file_name": "person/a.jpg", "garment": "garment/shirt.png"}``; many people may
     wear one garment, and of one there may be a list of pictures, of which ``mask_of`` is shown the first. ``"mask"``
     says where it is on the person; without one ``mask_of`` is asked. ``"before"`` is a picture of the same size with
-    the same person in other clothes, to learn without masks; all lines have one or none.
+    the same person in other clothes, to learn without masks, and ``"before_mask"`` says where in that is what they take
+    off; all lines have one or none.
 
     Raises ``SettingsError`` or ``ImageError`` that name the line.
     """
@@ -39,7 +43,7 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
         raise SettingsError(f"{folder} has no metadata.jsonl; in it, {FIELDS}")
     rng = np.random.default_rng(seed)
     garments: dict[Path, tuple[int, Image.Image]] = {}
-    people, zones, worn, before = [], [], [], []
+    people, zones, worn, before, old = [], [], [], [], []
     for row in rows:
         person = read_picture(row.place, row.picture)
         shown = [folder / name for name in _garments(row)]
@@ -61,8 +65,16 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
                     f"{person.width}×{person.height}; they must be equal"
                 )
             before.append(np.asarray(fitted(other, size, "crop")))
-    if before and len(before) != len(people):
-        raise SettingsError(f'{folder}: {len(before)} of {len(people)} lines have a "before"; give it on all or none')
+            if "before_mask" in row.values:
+                taken = read_mask(row.place, folder / str(row.values["before_mask"]), other.size).image
+                old.append(np.asarray(fitted(taken, size, "crop")) >= 128)
+        elif "before_mask" in row.values:
+            raise SettingsError(f'{row.place}: a "before_mask" is of the picture in "before", which isn\'t given')
+    for name, given in (("before", before), ("before_mask", old)):
+        if given and len(given) != len(people):
+            raise SettingsError(
+                f'{folder}: {len(given)} of {len(people)} lines have a "{name}"; give it on all or none'
+            )
     most = max(map(len, worn))
     return TryOnSet(
         people=_tensor(people),
@@ -70,6 +82,7 @@ def load_fittings(folder: Path, size: tuple[int, int], mask_of: MaskOf | None = 
         worn=torch.tensor([(numbers * most)[:most] for numbers in worn]),
         zones=torch.from_numpy(np.array(zones)),
         before=_tensor(before) if before else torch.empty(0, dtype=torch.uint8),
+        old=_tensor(old) if old else torch.empty(0, dtype=torch.bool),
     )
 
 

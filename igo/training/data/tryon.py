@@ -15,7 +15,8 @@ class TryOnSet:
     """``people`` N×H×W×3 and ``garments`` M×H×W×3 uint8 RGB of one size; ``worn`` N×G: pictures of what each person
     wears, as rows of ``garments``; ``zones`` N×Z×H×W bool, in each of which that can be painted anew.
 
-    ``before`` (N×H×W×3, or empty) are the same people in other clothes, to learn without a mask.
+    ``before`` (N×H×W×3, or empty) are the same people in other clothes, to learn without a mask; ``old`` (N×H×W bool,
+    or empty) is where in these is what they take off, to learn from what else the zone shows of them.
     """
 
     people: Tensor
@@ -23,6 +24,7 @@ class TryOnSet:
     worn: Tensor
     zones: Tensor
     before: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
+    old: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
 
     def __len__(self) -> int:
         return len(self.people)
@@ -30,7 +32,7 @@ class TryOnSet:
     def part(self, rows: slice) -> TryOnSet:
         """Some of the people, with what they wear."""
         used, worn = torch.unique(self.worn[rows], return_inverse=True)
-        before = self.before[rows] if len(self.before) else self.before
+        before, old = (part[rows] if len(part) else part for part in (self.before, self.old))
         return replace(
             self,
             people=self.people[rows],
@@ -38,6 +40,7 @@ class TryOnSet:
             worn=worn,
             zones=self.zones[rows],
             before=before,
+            old=old,
         )
 
     def hold_out(self, count: int) -> tuple[TryOnSet, TryOnSet]:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from igo.errors import CheckpointError
 from igo.files import refusing
 from igo.networks.bodies import Bodies, laid
-from igo.networks.tryon import ROLLED_OUT, SETTLED, Method, below, context, try_on, without_text
+from igo.networks.tryon import OUTLINE, ROLLED_OUT, SETTLED, Method, below, context, try_on, without_text
 from igo.networks.weights import read
 from igo.training.data.latents import to_model, to_pictures
 from igo.training.data.tryon import TryOnSet
@@ -28,6 +28,8 @@ OUTSIDE = 0.2
 """How much a place outside the zone counts in the loss, against 1 inside."""
 HUBER = 0.15
 """Where the loss of estimates turns from the square to the distance, which gross errors rule less."""
+BLANK = 4
+"""Of so many people, one is seen without all that the zone holds, as where somebody brings a mask."""
 CHUNK = 32
 """Pictures that are encoded at once."""
 
@@ -56,8 +58,9 @@ class Fittings:
 
 @torch.no_grad()
 def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies | None = None) -> Fittings:
-    """``data`` encoded by ``vae``, with garments laid over people where ``bodies`` says where those are; kept in the
-    file ``cache``, whose caller names it by what it is made of."""
+    """``data`` encoded by ``vae``, with garments laid over people where ``bodies`` says where those are, and all else
+    in zones gray but what is seen there of the people before, without what they take off, if that is known; kept in
+    the file ``cache``, whose caller names it by what it is made of."""
     if cache is not None and cache.exists():
         return Fittings(**read(cache))
 
@@ -67,7 +70,10 @@ def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies
             rows = slice(start, start + CHUNK)
             values = to_model(pictures[rows])
             if zones is not None:
-                shown = torch.zeros_like(values) if over is None else over(rows)
+                shown = _inside(data, rows)
+                if over is not None:
+                    above = over(rows)
+                    shown = torch.where((above != 0).any(1, keepdim=True), above, shown)
                 values = torch.where(zones[rows, None], shown, values)
             mode = vae.encode(values.to(vae.device, vae.dtype)).latent_dist.mode()
             parts.append((mode.float() * float(vae.config.scaling_factor)).half().cpu())
@@ -95,6 +101,15 @@ def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies
             cache.parent.mkdir(parents=True, exist_ok=True)
             write_tensors({item.name: getattr(made, item.name) for item in fields(made)}, cache)
     return made
+
+
+def _inside(data: TryOnSet, rows: slice) -> Tensor:
+    """What zones show of people before a garment is laid over them, N×3×H×W."""
+    if not len(data.old):
+        return torch.zeros_like(to_model(data.people[rows]))
+    grown = functional.max_pool2d(data.old[rows, None].float(), 2 * OUTLINE + 1, 1, OUTLINE) > 0
+    blank = (torch.arange(len(data))[rows] % BLANK == 0).view(-1, 1, 1, 1)
+    return torch.where(grown | blank, 0.0, to_model(data.before[rows]))
 
 
 def _over(data: TryOnSet, number: int, bodies: Bodies) -> Callable[[slice], Tensor]:

@@ -41,6 +41,21 @@ def test_many_people_may_wear_one_garment(tmp_path):
     assert not len(found.before)
 
 
+def test_what_they_take_off_may_be_told(tmp_path):
+    row = {"file_name": "a.png", "garment": "garment.png", "mask": "mask.png", "before": "before.png"}
+    found = load_fittings(folder(tmp_path, [{**row, "before_mask": "mask.png"}]), SIZE)
+    red = (found.before[0].numpy() == (255, 0, 0)).all(-1)
+    assert (red & found.old[0].numpy()).sum() > 0.9 * red.sum()
+    assert not len(load_fittings(folder(tmp_path, [row]), SIZE).old)
+    for rows, message in (
+        ([{**row, "before_mask": "mask.png"}, row], '1 of 2 lines have a "before_mask"; give it on all or none'),
+        ([{**row, "before_mask": "none.png"}], "line 1: .*none.png"),
+        ([{name: row[name] for name in ("file_name", "garment", "mask")} | {"before_mask": "mask.png"}], "isn't given"),
+    ):
+        with pytest.raises(IGOError, match=message):
+            load_fittings(folder(tmp_path, rows), SIZE)
+
+
 def test_there_may_be_several_pictures_of_a_garment(tmp_path):
     rows = [
         {"file_name": "a.png", "garment": ["garment.png", "small.png"], "mask": "mask.png"},

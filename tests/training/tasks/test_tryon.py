@@ -6,11 +6,11 @@ import pytest
 import torch
 from diffusers import LCMScheduler, UNet2DConditionModel
 
-from igo.networks.tryon import ROLLED_OUT, attentions, try_on
+from igo.networks.tryon import OUTLINE, ROLLED_OUT, attentions, try_on
 from igo.training.data.tryon import TryOnSet
 from igo.training.loop.loop import LoopSettings, step_generator, train
 from igo.training.tasks.inpaint import widened
-from igo.training.tasks.tryon import OUTSIDE, TryOnObjective, TryOnTask, UnrolledObjective, fittings
+from igo.training.tasks.tryon import BLANK, OUTSIDE, TryOnObjective, TryOnTask, UnrolledObjective, fittings
 
 
 def people(count: int = 6, before: bool = True) -> TryOnSet:
@@ -268,6 +268,23 @@ def test_garments_are_laid_over_people_where_bodies_say(pipeline, wide):
     for left, seen in zip(batch["left"], shown.tolist(), strict=True):
         assert any(torch.equal(left, one) for one in own[seen])
     assert task.samples().width > 0
+
+
+def test_zones_may_show_all_but_what_is_taken_off(pipeline):
+    """And to some of the people nothing, as where a mask is brought."""
+    data = people()
+    old = torch.zeros(6, 48, 32, dtype=torch.bool)
+    old[:, 20:30, 10:20] = True
+    plain, made = (fittings(pipeline.vae, one) for one in (data, replace(data, old=old)))
+    assert torch.equal(made.left[BLANK], plain.left[BLANK])
+    for row in (1, 2):
+        seen = data.before[row].permute(2, 0, 1).float() / 127.5 - 1
+        seen[:, 20 - OUTLINE : 30 + OUTLINE, 10 - OUTLINE : 20 + OUTLINE] = 0
+        picture = torch.where(data.zones[row, 1], seen, data.people[row].permute(2, 0, 1).float() / 127.5 - 1)
+        expected = pipeline.vae.encode(picture[None]).latent_dist.mode() * pipeline.vae.config.scaling_factor
+        torch.testing.assert_close(made.left[row, 1].float(), expected[0], atol=2e-2, rtol=0)
+    learned, measured = replace(data, old=old).hold_out(2)
+    assert (len(learned.old), len(measured.old), len(data.hold_out(2)[0].old)) == (4, 2, 0)
 
 
 def test_what_is_laid_over_somebody_is_shown_where_there_is_a_garment_alone(pipeline, wide):
