@@ -243,7 +243,7 @@ class TryOn:
         candidates = painted(
             fitter,
             seen,
-            garment.image,
+            garment,
             zone,
             [first + number for number in range(self.candidates)],
             free=free,

@@ -22,8 +22,8 @@ from igo.training.tasks.preprocessing import Preprocessing
 
 
 def build_bodies(parser: Path) -> Any:
-    """A parser that says where on a body its cells lie in place of what they show; at first, all as if somebody filled
-    the picture."""
+    """A parser that says where on a body its cells lie in place of what people wear there; at first, all as if somebody
+    filled the picture."""
     model = SegformerForSemanticSegmentation.from_pretrained(parser, dtype=torch.float32)
     head = nn.Conv2d(int(model.config.decoder_hidden_size), len(OUTPUTS), 1)
     nn.init.zeros_(head.weight)

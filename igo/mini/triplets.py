@@ -14,7 +14,7 @@ from igo.mini.pictures import scene
 from igo.training.data.zones import FITTING, fitting_zone
 from igo.wardrobe import PARSE, Category, Drawing, Figure, Part, draw, held_out, lay_flat, sample, wearing
 from igo.wardrobe.garments import PARTS
-from igo.wardrobe.placement import Placement, cropped, moved
+from igo.wardrobe.placement import Placement, cropped, moved, trunk_alone
 
 SIZE = (96, 128)
 """Width and height of the pictures that `mini/tryon` is made for, in pixels."""
@@ -34,8 +34,8 @@ Mask = NDArray[np.bool_]
 class Triplet:
     """Pictures (H, W, 3) uint8 of ``SIZE``: the person before and after, ``garments`` G×H×W×3 (laid flat, worn by
     another, cut out), ``zones`` Z×H×W bool as ``FITTING`` names them, and ``garment`` (H, W), where it is in ``after``.
-    ``old`` (H, W): where in ``before`` is what the person takes off. ``placements`` (1+G)×2×3: where the figure's units
-    lie, in the person and in each picture of the garment.
+    ``old`` (H, W): where in ``before`` is what the person takes off. ``placements`` (1+G)×5×2×3: where the parts of a
+    body lie, in the person and in each picture of the garment.
     """
 
     before: Pixels
@@ -70,7 +70,7 @@ def triplet(seed: int, kept: bool = False) -> Triplet:
         zones=np.stack([zone[crop] for zone in zones]),
         garment=new[crop],
         old=old[crop],
-        placements=np.stack([cropped(after.placement, crop[1].start, crop[0].start), *(lies for _, lies in shown)]),
+        placements=np.stack([cropped(after.placements, crop[1].start, crop[0].start), *(lies for _, lies in shown)]),
         category=category,
         figures=(x, y),
     )
@@ -136,7 +136,7 @@ def flat(figure: Figure, category: Category, rng: np.random.Generator) -> tuple[
         ground = r, g, b
     tilt = float(np.clip(rng.normal(0, 4), -10, 10))
     laid = lay_flat(figure, category, width, height, ground, float(rng.uniform(0.78, 0.97)), tilt)
-    return _compressed(laid.image, rng), laid.placement
+    return _compressed(laid.image, rng), laid.placements
 
 
 def worn(figure: Figure, category: Category, rng: np.random.Generator) -> tuple[Pixels, Placement]:
@@ -162,7 +162,8 @@ def worn(figure: Figure, category: Category, rng: np.random.Generator) -> tuple[
     )
     border = cv2.BORDER_REFLECT if image is drawing.image else cv2.BORDER_CONSTANT
     laid = cv2.warpAffine(image, move, SIZE, flags=cv2.INTER_AREA, borderMode=border, borderValue=(255,) * 3)
-    return _compressed(np.asarray(laid, np.uint8), rng), moved(drawing.placement, move)
+    places = trunk_alone(drawing.placements) if category == "lower" else drawing.placements
+    return _compressed(np.asarray(laid, np.uint8), rng), moved(places, move)
 
 
 def _compressed(image: Pixels, rng: np.random.Generator) -> Pixels:

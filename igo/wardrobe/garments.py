@@ -14,7 +14,7 @@ from igo.wardrobe.bottoms import draw_bottom
 from igo.wardrobe.canvas import Canvas, Part
 from igo.wardrobe.cloth import Color
 from igo.wardrobe.figure import Figure
-from igo.wardrobe.placement import Placement, cropped, moved
+from igo.wardrobe.placement import Placement, cropped, moved, posed
 from igo.wardrobe.sleeves import draw_sleeve
 from igo.wardrobe.textiles import mix
 from igo.wardrobe.tops import draw_hood, draw_top
@@ -37,12 +37,12 @@ _SIZE, _AROUND = (320, 432), 4
 
 @dataclass(frozen=True, eq=False)
 class FlatLay:
-    """A garment that nobody wears: image (H, W, 3) uint8 RGB, its shape (H, W), 0 to 1, and its placement: where the
-    figure's units lie."""
+    """A garment that nobody wears: image (H, W, 3) uint8 RGB, its shape (H, W), 0 to 1, and its placements, 5×2×3:
+    where the parts of a body would lie in it, arms only where it has sleeves."""
 
     image: NDArray[np.uint8]
     shape: NDArray[np.float32]
-    placement: Placement
+    placements: Placement
 
 
 def category(figure: Figure) -> Category:
@@ -69,7 +69,7 @@ def lay_flat(
 
     It fills the share ``fill`` of the picture, turned by ``tilt`` degrees. Its neckline shows the inside of the back.
     """
-    cut, shape, placement = _cut_out(
+    cut, shape, placements = _cut_out(
         replace(figure, pose="open", mirror=False, bag="none", hat="none", light=0.4), garment
     )
     scale = fill * min(width / cut.shape[1], height / cut.shape[0])
@@ -94,7 +94,7 @@ def lay_flat(
     shaded = lain * (1 - dark)
     image = color + shaded * (1 - soft[..., None])  # the colour is premultiplied by its shape
     halved = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]])
-    lies = moved(moved(placement, turn), halved)
+    lies = moved(moved(placements, turn), halved)
     return FlatLay(np.clip(image + 0.5, 0, 255).astype(np.uint8), soft, lies)
 
 
@@ -117,4 +117,5 @@ def _cut_out(figure: Figure, garment: Category) -> tuple[NDArray[np.float32], ND
     left, top, wide, high = cv2.boundingRect((shape > 0).astype(np.uint8))
     first = max(0, top - _AROUND), max(0, left - _AROUND)
     box = slice(first[0], top + high + _AROUND), slice(first[1], left + wide + _AROUND)
-    return image[box], np.asarray(shape[box], np.float32), cropped(canvas.placement, first[1], first[0])
+    places = posed(canvas.placement, () if garment == "lower" else body.arms)
+    return image[box], np.asarray(shape[box], np.float32), cropped(places, first[1], first[0])

@@ -17,7 +17,7 @@ from igo.wardrobe.canvas import NATIVE, PART_BITS, Canvas
 from igo.wardrobe.figure import SKINS, Figure
 from igo.wardrobe.head import draw_face, draw_hair, draw_hair_behind
 from igo.wardrobe.parsing import parsed
-from igo.wardrobe.placement import Placement
+from igo.wardrobe.placement import Placement, posed
 from igo.wardrobe.shapes import ellipse
 from igo.wardrobe.sleeves import draw_sleeve
 from igo.wardrobe.tops import draw_hood, draw_top
@@ -31,14 +31,15 @@ class Drawing:
     """A picture with its truth.
 
     image: (H, W, 3) uint8 RGB; labels: (H, W) uint8 with the values of `Part`, aligned with the image; parse: the same
-    with those of `PARSE`, who wears what; figure: what was drawn; placement: where its units lie.
+    with those of `PARSE`, who wears what; figure: what was drawn; placements: where the parts of its body
+    lie, 5×2×3.
     """
 
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     parse: NDArray[np.uint8]
     figure: Figure
-    placement: Placement
+    placements: Placement
 
 
 def draw(figure: Figure, width: int = NATIVE[0], height: int = NATIVE[1]) -> Drawing:
@@ -67,7 +68,7 @@ def draw(figure: Figure, width: int = NATIVE[0], height: int = NATIVE[1]) -> Dra
         labels & np.uint8(PART_BITS),
         parsed(labels, figure.top, figure.bottom),
         figure,
-        canvas.placement,
+        posed(canvas.placement, body.arms),
     )
 
 

@@ -18,7 +18,7 @@ from igo.chains.gathering import gathered
 from igo.errors import CheckpointError, IGOError, SettingsError, out_of_memory
 from igo.images import digest
 from igo.licensing import License
-from igo.networks.bodies import HEIGHT, Bodies, laid
+from igo.networks.bodies import HEIGHT, Bodies
 from igo.networks.tryon import CATVTON, Method, try_on, without_text
 from igo.painting.previews import Preview, preview_of
 from igo_plugins.fitting.memo import Memo
@@ -107,23 +107,14 @@ class Fitter:
             mode: Tensor = vae.encode(pixels.to(self.device, vae.dtype)).latent_dist.mode()
         return mode * float(vae.config.scaling_factor)
 
-    def laid(self, person: Image.Image, garment: Image.Image, mask: Image.Image, hidden: Image.Image) -> Image.Image:
-        """The person (RGB), gray where ``hidden`` (L) isn't 0, with the garment (RGB) laid over the zone, where
-        ``mask`` (L) isn't 0; all of one size."""
-        assert self.bodies is not None  # noqa: S101
-        over = laid(_pixels(garment), self._placement(garment), self._placement(person))
-        zone, gray = (torch.from_numpy(np.array(image)) > 0 for image in (mask, hidden))
-        seen = torch.where(gray, 0.0, _pixels(person))
-        return _images(torch.where(zone & (over != 0).any(1, keepdim=True), over, seen))[0]
-
     def reach(self, garment: Image.Image, row: float) -> float:
         """How far down its wearer a row of a garment's picture (RGB) lies, from 0 at the crown to 1 at the soles."""
-        place = self._placement(garment)[0].numpy()
+        place = self.placement(garment)[0, 0].numpy()
         unit = np.linalg.solve(place[:, :2], np.array([garment.width / 2, row]) - place[:, 2])
         return float(unit[1] / HEIGHT)
 
-    def _placement(self, image: Image.Image) -> Tensor:
-        """Where a body lies in a picture that may have come before."""
+    def placement(self, image: Image.Image) -> Tensor:
+        """Where the parts of a body lie in a picture (RGB) that may have come before, 1×5×2×3 (see ``Bodies``)."""
         bodies = self.bodies
         assert bodies is not None  # noqa: S101
 

@@ -1,9 +1,11 @@
-"""The garment's picture: what it shows, cut out of it if somebody wears it, and laid as models have learned it."""
+"""The garment's picture: what it shows, cut out of it if somebody wears it or its ground is busy, and laid as models
+have learned it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +24,8 @@ FILL = 0.9
 """How much of the model's picture the garment fills, at most."""
 LONGEST = 1536
 """Pixels of a side beyond which a reference is shrunk first."""
+LARGER = 4
+"""How many times as wide as the model's picture one with detail may be."""
 DIFFERENT = 12
 """Levels by which a garment differs from its ground."""
 PLAIN = 0.85
@@ -48,12 +52,14 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Garment:
-    """A picture (RGB, of the model's size) of a garment by itself; ``part`` is None where nobody said and the parser
+    """A picture (RGB, of the model's size) of a garment by itself, and the same with the ``detail`` that the reference
+    has, of a whole multiple of that size; ``part`` is None where nobody said and the parser
     couldn't tell. ``worn``: it was cut out of a picture of somebody. ``hem`` is about how far down the legs it reaches,
     from 0 at the hips to 1 at the ankles, where that can be read off the picture, and ``end`` the row of the picture at
     which it ends, where its outline is known."""
 
     image: Image.Image
+    detail: Image.Image
     part: Category | None
     worn: bool
     hem: float | None
@@ -86,7 +92,8 @@ def garment_of(image: Image.Image, parse: Parse, part: Category | None, size: tu
         mask = _of(parse, told, name)
         build = build_of(parse)
         hem = (np.flatnonzero(mask.any(1))[-1] - build.row(0)) / max(build.row(1) - build.row(0), 1)
-        return Garment(_cut_out(pixels, mask, size), told, True, _likely(float(hem)), _end(_box(mask), size))
+        large = _larger(_box(mask), size)
+        return _garment(_cut_out(pixels, mask, large), size, told, True, _likely(float(hem)), _end(_box(mask), size))
     color, plain = _ground(pixels)
     differs = cleaned(np.abs(pixels.astype(np.int16) - color).max(axis=2) > DIFFERENT)
     found = cleaned(shows(parse, tuple(kind for parts in KINDS.values() for kind in parts)))
@@ -102,7 +109,21 @@ def garment_of(image: Image.Image, parse: Parse, part: Category | None, size: tu
     elif told is not None and told != "lower" and found.mean() >= SMALLEST:  # an outline may miss a leg
         hem = _hem(cleaned(shows(parse, KINDS[told])), told)
     end = _end(_box(seen), size) if plain or found.mean() >= SMALLEST else None
-    return Garment(_laid(image, _box(seen), size, color), told, False, hem, end)
+    large = _larger(_box(seen), size)
+    whole = plain or end is None
+    detail = _laid(image, _box(seen), large, color) if whole else _cut_out(pixels, seen, large)
+    return _garment(detail, size, told, False, hem, end)
+
+
+def _garment(detail: Image.Image, size: tuple[int, int], *told: Any) -> Garment:
+    image = detail if detail.size == size else detail.resize(size, Image.Resampling.LANCZOS)
+    return Garment(image, detail, *told)
+
+
+def _larger(box: Box, size: tuple[int, int]) -> tuple[int, int]:
+    """The largest multiple of ``size``, of some, in which what is in ``box`` isn't enlarged."""
+    times = min(max(int(1 / _scale(box, size)), 1), LARGER)
+    return size[0] * times, size[1] * times
 
 
 def check_part(part: Category | None, name: str) -> Category:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -15,6 +16,8 @@ from igo.errors import MaskError
 from igo.networks.tryon import OUTLINE
 from igo_plugins.fitting.fitter import Asked, Fitter, OnStep
 from igo_plugins.fitting.framing import view_of
+from igo_plugins.fitting.garment import Garment
+from igo_plugins.fitting.laying import Laying
 from igo_plugins.fitting.zones import Zone, narrowed, of_change
 from igo_plugins.parsing.parser import Parse
 
@@ -44,7 +47,7 @@ class Candidate:
 def painted(
     fitter: Fitter,
     picture: Image.Image,
-    garment: Image.Image,
+    garment: Garment,
     zone: Zone,
     seeds: Sequence[int],
     *,
@@ -55,22 +58,24 @@ def painted(
     on_step: OnStep,
     parse: Callable[[Image.Image], Parse],
 ) -> list[Candidate]:
-    """``picture`` (RGB) in a garment (RGB of the model's size), once for each of ``seeds``; outside the zone it is what
-    it was.
+    """``picture`` (RGB) in a garment, once for each of ``seeds``; outside the zone it is what it was.
 
     ``free``: the model isn't told the zone, which is then what it has changed; where that is nothing there is no
     candidate. Where the zone was made of a parse, ``parse`` says what is seen in what was painted. Raises
     ``NothingFoundError`` if there is none at all.
     """
-    view = view_of(zone.image, garment.size, context)
+    view = view_of(zone.image, garment.image.size, context)
     canvas, mask = view.shown(picture), None if free else view.mask(zone.image, fitter.cell)
     hidden = mask
     if mask is not None and fitter.inside and zone.old is not None:
         hidden = view.hidden(mask, Image.fromarray(zone.old.astype(np.uint8) * 255), OUTLINE)
-    left, clothing = fitter.remembered(canvas, hidden), fitter.remembered(garment)
-    over = left
+    left, clothing = fitter.remembered(canvas, hidden), fitter.remembered(garment.image)
+    over, laying = left, None
     if mask is not None and hidden is not None and fitter.bodies is not None:
-        over = fitter.encoded(fitter.laid(canvas, garment, mask, hidden))
+        worn, person = fitter.placement(garment.image), fitter.placement(canvas)
+        where, unseen = (np.asarray(one) > 0 for one in (mask, hidden))
+        laying = Laying(picture, view, where, unseen, garment.detail, worn, person)
+        over = fitter.encoded(laying.seen)
     asked = [Asked(left, over, fitter.mask(mask, left), clothing, seed) for seed in seeds]
     candidates: list[Candidate] = []
     refused: MaskError | None = None
@@ -80,12 +85,22 @@ def painted(
         except MaskError as error:
             refused = error
             continue
-        shown = view.back(image, picture)
+        shown = view.back(image, picture) if laying is None else laying.back(image)
         if zone.before is not None:
-            where = narrowed(where, zone.before, parse(composite(picture, shown, where, FEATHER)))
-        made = composite(picture, shown, where, FEATHER)
+            where = narrowed(where, zone.before, parse(_joined(picture, shown, where, zone)))
+        made = _joined(picture, shown, where, zone)
         seam = seam_score(made, where)
         candidates.append(Candidate(made, where, seed, None if isnan(seam) else round(seam, 3), round(view.scale, 3)))
     if refused is not None and not candidates:
         raise refused
     return candidates
+
+
+def _joined(picture: Image.Image, shown: Image.Image, where: Image.Image, zone: Zone) -> Image.Image:
+    """``shown`` in a zone (L) of the picture, into which its border fades, but for the old garment: a rim of that would
+    be left, as cuffs beside hands."""
+    if zone.old is not None:
+        old = cv2.dilate(zone.old.astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
+        gone = np.where(np.asarray(where) > 0, old, np.uint8(0))
+        picture = Image.composite(shown, picture, Image.fromarray(gone))
+    return composite(picture, shown, where, FEATHER)

@@ -21,10 +21,11 @@ from igo.testing import check_plugin
 from igo.wardrobe import sample
 from igo_plugins import TryOn
 from igo_plugins.fitting import fitter as fitters
-from igo_plugins.fitting import loading
+from igo_plugins.fitting import loading, painting
 from igo_plugins.fitting.framing import view_of
 from igo_plugins.fitting.garment import FILL, garment_of
 from igo_plugins.fitting.memo import Memo
+from igo_plugins.fitting.zones import Zone
 from igo_plugins.parsing import parser as parsers
 from igo_plugins.parsing.labels import Part
 from tests.builders import segformers
@@ -229,6 +230,45 @@ def test_how_long_a_garment_is_can_be_read_off_it(part, kind, hem):
     pixels, parse = drawn(figure)
     worn = garment_of(Image.fromarray(pixels), parse, part, (96, 128), "garment")
     assert worn.hem in (hem, hem - 0.25)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_garment_on_busy_ground_is_cut_out_where_the_parser_sees_it(known):
+    parser = Knowing()
+    image = garment(parser, 5, "upper", size=(150, 200))
+    parse = parser.parse(image)
+    ground = np.random.default_rng(1).integers(0, 255, (200, 150, 3), np.uint8)
+    busy = Image.fromarray(np.where((parse == Part.BACKGROUND)[..., None], ground, np.asarray(image)))
+    found = garment_of(busy, parse if known else np.zeros_like(parse), "upper", (96, 128), "garment")
+    corners = np.asarray(found.image)[[0, 0, -1, -1], [0, -1, 0, -1]]
+    assert (corners == 255).all() == known
+    assert (found.end is not None) == known
+
+
+@pytest.mark.parametrize(("scale", "times"), [(1, 1), (3, 3), (12, 4)])
+def test_a_garment_has_the_detail_that_its_picture_has(scale, times):
+    """Up to four times the model's own pixels; what the model sees is the same picture, made smaller."""
+    image = garment(Knowing(), 5, "upper", (255, 255, 255)).resize((96 * scale, 128 * scale))
+    found = garment_of(image, np.zeros((128 * scale, 96 * scale), np.uint8), "upper", (96, 128), "garment")
+    assert found.image.size == (96, 128)
+    assert found.detail.size == (96 * times, 128 * times)
+    shrunk = found.detail.resize((96, 128), Image.Resampling.LANCZOS)
+    assert shrunk.tobytes() == found.image.tobytes()
+
+
+def test_no_rim_of_the_old_garment_is_left_beside_what_is_not_painted():
+    """The border of a zone fades into the picture; where that is cloth that goes, all of it goes."""
+    picture, shown = Image.new("RGB", (40, 40), "red"), Image.new("RGB", (40, 40), "blue")
+    image = np.zeros((40, 40), np.uint8)
+    image[10:30, 10:30] = 255
+    old = np.zeros((40, 40), np.bool_)
+    old[10:20, 10:30] = True
+    made = np.asarray(
+        painting._joined(picture, shown, Image.fromarray(image), Zone(Image.fromarray(image), 0.2, old=old))
+    )
+    assert (made[10:20, 10:30] == (0, 0, 255)).all()
+    assert (made[28, 12:28, 0] > 0).all()  # below it faded, as everywhere
+    assert (made[image == 0] == (255, 0, 0)).all()
 
 
 def test_coats_are_of_any_length():

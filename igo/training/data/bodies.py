@@ -11,8 +11,8 @@ from igo.errors import SettingsError
 
 @dataclass(frozen=True)
 class BodySet:
-    """``pictures`` N×H×W×3 uint8 RGB; ``placements`` N×2×3, each of which takes (x, y, 1) in the body's units to the
-    column and row of a pixel, by moving, turning and enlarging alone."""
+    """``pictures`` N×H×W×3 uint8 RGB; ``placements`` N×5×2×3: where the parts of a body lie in each (see
+    ``igo.networks.bodies``), nan for arms that aren't there."""
 
     pictures: Tensor
     placements: Tensor

@@ -7,15 +7,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from igo.networks.bodies import centres, fitted, moved, read_off
+from igo.networks.bodies import centres, fitted, moved, read_off, stretched, units_of
 from igo.training.data.bodies import BodySet
 from igo.training.data.latents import to_model
 from igo.training.loop.task import Batch, Task
 from igo.training.tasks.preprocessing import Preprocessing
 
 WHOLE = 1.0
-"""How much the error of the fit counts, beside that of single cells."""
+"""How much the error of the trunk's fit counts, beside that of single cells."""
+ARMS = 0.5
+"""And that of arms."""
+NAMES = 2.0
+"""And whether parts are told from each other."""
 TURNED, ANGLES = 0.1, (1.5, 20.0)
 """How many pictures are turned far, and by what deviation, in degrees, the others and those are."""
 ZOOM, MOVE = 1.13, 0.03
@@ -39,16 +44,19 @@ class BodyObjective(nn.Module):
         return self
 
     def forward(self, pixels: Tensor, units: Tensor) -> dict[str, Tensor]:
-        """``pixels`` N×3×H×W normalised; ``units`` N×2×2, the true ``a`` and ``b`` of ``fitted`` (real, imaginary)."""
+        """``pixels`` N×3×H×W normalised; ``units`` N×5×2×2, the true ``a`` and ``b`` of the parts, as ``fitted`` has
+        them (real, imaginary)."""
         answers = self.model(pixel_values=pixels).logits.float()
-        found, error = read_off(answers, self.size)
+        found, error, scores = read_off(answers, self.size)
         at = centres(answers, self.size)
-        a, b = torch.view_as_complex(units.contiguous()).unbind(1)
-        truth = a[:, None] * at + b[:, None]
+        a, b = torch.view_as_complex(units.contiguous()).unbind(2)
+        truth, part = stretched(a, b, at)
         cells = ((found - truth).abs() * torch.exp(-error) + 2 * error).mean()
-        a, b = fitted(found, error, at)
-        whole = (a * at + b - truth).abs().mean()
-        return {"loss": cells + WHOLE * whole, "cells": cells.detach(), "whole": whole.detach()}
+        a, b, _ = fitted(found, error, at, part)
+        off = ((a.gather(1, part) * at + b.gather(1, part)) - truth).abs()
+        whole, arms = ((off * where).sum() / where.sum().clamp(min=1) for where in (part == 0, part > 0))
+        loss = cells + WHOLE * whole + ARMS * arms + NAMES * functional.cross_entropy(scores, part)
+        return {"loss": loss, "cells": cells.detach(), "whole": whole.detach(), "arms": arms.detach()}
 
 
 class BodyTask(Task):
@@ -69,21 +77,22 @@ class BodyTask(Task):
         placements = self.data.placements[row].double()
         spread = torch.where(torch.arange(size) < TURNED * size, ANGLES[1], ANGLES[0])
         changed = _changed(placements, pictures.shape, normal, spread, ZOOM ** (2 * chance[1] - 1))
-        values = (moved(pictures, placements, changed, "border").clamp(-1, 1) + 1) / 2
+        values = (moved(pictures, placements[:, 0], changed[:, 0]).clamp(-1, 1) + 1) / 2
         return {
             "pixels": self.preprocessing.normalise(values).to(device),
             "units": _units(changed).to(device),
         }
 
     def measures(self) -> dict[str, float]:
-        """How far the fit is off on held-out pictures, in the body's units, averaged over each."""
+        """How far the fits of trunks and arms are off on held-out pictures, in the body's units, averaged over each."""
         found = []
         for start in range(0, len(self.held_out), 32):
             part = slice(start, start + 32)
             pixels = self.preprocessing.apply(self.held_out.pictures[part]).to(next(self.model.parameters()).device)
-            units = _units(self.held_out.placements[part].double()).to(pixels.device)
-            found.append(self.module(pixels, units)["whole"] * len(pixels))
-        return {"units off": float(torch.stack(found).sum()) / len(self.held_out)}
+            told = self.module(pixels, _units(self.held_out.placements[part].double()).to(pixels.device))
+            found.append(torch.stack([told["whole"], told["arms"]]) * len(pixels))
+        trunks, arms = (torch.stack(found).sum(0) / len(self.held_out)).tolist()
+        return {"units off": trunks, "units off, arms": arms}
 
 
 def _changed(placements: Tensor, shape: Sequence[int], normal: Tensor, spread: Tensor, zoom: Tensor) -> Tensor:
@@ -91,13 +100,11 @@ def _changed(placements: Tensor, shape: Sequence[int], normal: Tensor, spread: T
     middle = torch.tensor([(shape[3] - 1) / 2, (shape[2] - 1) / 2], dtype=placements.dtype)
     angle = torch.deg2rad(normal[0] * spread).double()
     turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).view(-1, 2, 2) * zoom.view(-1, 1, 1)
-    turned = turn @ torch.cat([placements[:, :, :2], placements[:, :, 2:] - middle.view(2, 1)], 2)
-    turned[:, :, 2] += middle + normal[1:].T * MOVE * shape[3]
+    turned = turn[:, None] @ torch.cat([placements[..., :2], placements[..., 2:] - middle.view(2, 1)], -1)
+    turned[..., 2] += (middle + normal[1:].T * MOVE * shape[3])[:, None]
     return turned
 
 
 def _units(placements: Tensor) -> Tensor:
-    """``a`` and ``b`` of ``a * pixel + b``, N×2×2 (real, imaginary)."""
-    turn = torch.complex(placements[:, 0, 0], placements[:, 1, 0])
-    move = torch.complex(placements[:, 0, 2], placements[:, 1, 2])
-    return torch.view_as_real(torch.stack([1 / turn, -move / turn], 1)).float()
+    """``a`` and ``b`` of ``a * pixel + b``, N×5×2×2 (real, imaginary)."""
+    return torch.view_as_real(torch.stack(units_of(placements), 2)).to(torch.float32)

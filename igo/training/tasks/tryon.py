@@ -26,19 +26,24 @@ from igo.training.tasks.diffusion import DenoisingObjective
 
 OUTSIDE = 0.2
 """How much a place outside the zone counts in the loss, against 1 inside."""
+UNSEEN = 2.0
+"""How much more a place counts of which the model is shown nothing, though it is shown the rest: its real task."""
 HUBER = 0.15
 """Where the loss of estimates turns from the square to the distance, which gross errors rule less."""
 BLANK = 4
 """Of so many people, one is seen without all that the zone holds, as where somebody brings a mask."""
 CHUNK = 32
 """Pictures that are encoded at once."""
+Over = Callable[[slice], tuple[Tensor, Tensor]]
+"""What gives the garments of some people as they lie over them, and where."""
 
 
 @dataclass(frozen=True)
 class Fittings:
     """A ``TryOnSet`` as a VAE sees it, half precision, scaled: ``people`` N×C×h×w, ``left`` of them without each zone
     N×Z×C×h×w, ``garments`` M×C×h×w, ``before`` N×C×h×w or empty; ``masks`` N×Z×1×h×w uint8; ``worn`` N×G. ``laid``
-    (N×Z×G×C×h×w, or empty): the same as ``left``, with each picture of the garment laid over the zone."""
+    (N×Z×G×C×h×w, or empty): the same as ``left``, with each picture of the garment laid over the zone; ``unseen``
+    (N×Z×G×1×h×w, or empty): the share of each cell in which that shows nothing."""
 
     people: Tensor
     left: Tensor
@@ -47,6 +52,7 @@ class Fittings:
     worn: Tensor
     before: Tensor
     laid: Tensor
+    unseen: Tensor
 
     def __len__(self) -> int:
         return len(self.people)
@@ -64,37 +70,41 @@ def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies
     if cache is not None and cache.exists():
         return Fittings(**read(cache))
 
-    def encoded(pictures: Tensor, zones: Tensor | None = None, over: Callable[[slice], Tensor] | None = None) -> Tensor:
-        parts = []
-        for start in range(0, len(pictures), CHUNK):
-            rows = slice(start, start + CHUNK)
-            values = to_model(pictures[rows])
-            if zones is not None:
-                shown = _inside(data, rows)
-                if over is not None:
-                    above = over(rows)
-                    shown = torch.where((above != 0).any(1, keepdim=True), above, shown)
-                values = torch.where(zones[rows, None], shown, values)
-            mode = vae.encode(values.to(vae.device, vae.dtype)).latent_dist.mode()
-            parts.append((mode.float() * float(vae.config.scaling_factor)).half().cpu())
+    def encoded(pictures: Tensor) -> Tensor:
+        mode: Tensor = vae.encode(pictures.to(vae.device, vae.dtype)).latent_dist.mode()
+        return (mode.float() * float(vae.config.scaling_factor)).half().cpu()
+
+    def every(pictures: Tensor) -> Tensor:
+        parts = [encoded(to_model(part)) for part in torch.split(pictures, CHUNK)] if len(pictures) else []
         return torch.cat(parts) if parts else torch.empty(0)
 
-    people = encoded(data.people)
-    count = data.zones.shape[1]
+    people = every(data.people)
+    size = people.shape[-2], people.shape[-1]
+
+    def seen(zone: int, over: Over | None = None) -> tuple[Tensor, Tensor]:
+        left, unseen = [], []
+        for start in range(0, len(data), CHUNK):
+            pictures, gray = _seen(data, slice(start, start + CHUNK), zone, over)
+            left.append(encoded(pictures))
+            unseen.append(functional.adaptive_avg_pool2d(gray.float(), size).half())
+        return torch.cat(left), torch.cat(unseen)
+
+    zones = range(data.zones.shape[1])
     over = [] if bodies is None else [_over(data, number, bodies) for number in range(data.worn.shape[1])]
+    each = [[seen(zone, one) for one in over] for zone in zones]
+    laid, unseen = (
+        torch.stack([torch.stack([one[part] for one in of_zone], 1) for of_zone in each], 1) if over else torch.empty(0)
+        for part in (0, 1)
+    )
     made = Fittings(
         people=people,
-        left=torch.stack([encoded(data.people, data.zones[:, zone]) for zone in range(count)], 1),
-        masks=functional.interpolate(data.zones.to(torch.uint8), size=tuple(people.shape[-2:]))[:, :, None],
-        garments=encoded(data.garments),
+        left=torch.stack([seen(zone)[0] for zone in zones], 1),
+        masks=functional.interpolate(data.zones.to(torch.uint8), size=size)[:, :, None],
+        garments=every(data.garments),
         worn=data.worn,
-        before=encoded(data.before),
-        laid=torch.stack(
-            [torch.stack([encoded(data.people, data.zones[:, zone], one) for one in over], 1) for zone in range(count)],
-            1,
-        )
-        if over
-        else torch.empty(0),
+        before=every(data.before),
+        laid=laid,
+        unseen=unseen,
     )
     if cache is not None:
         with refusing(cache.parent, CheckpointError):
@@ -103,16 +113,23 @@ def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies
     return made
 
 
-def _inside(data: TryOnSet, rows: slice) -> Tensor:
-    """What zones show of people before a garment is laid over them, N×3×H×W."""
-    if not len(data.old):
-        return torch.zeros_like(to_model(data.people[rows]))
-    grown = functional.max_pool2d(data.old[rows, None].float(), 2 * OUTLINE + 1, 1, OUTLINE) > 0
-    blank = (torch.arange(len(data))[rows] % BLANK == 0).view(-1, 1, 1, 1)
-    return torch.where(grown | blank, 0.0, to_model(data.before[rows]))
+def _seen(data: TryOnSet, rows: slice, zone: int, over: Over | None) -> tuple[Tensor, Tensor]:
+    """Some of the people with a zone of theirs as it is shown, N×3×H×W, and where that is nothing, N×1×H×W."""
+    inside = data.zones[rows, zone, None]
+    if len(data.old):
+        hidden = functional.max_pool2d(data.old[rows, None].float(), 2 * OUTLINE + 1, 1, OUTLINE) > 0
+        hidden |= (torch.arange(len(data))[rows] % BLANK == 0).view(-1, 1, 1, 1)
+        shown = torch.where(hidden, 0.0, to_model(data.before[rows]))
+    else:
+        hidden = torch.ones_like(inside)
+        shown = torch.zeros_like(to_model(data.people[rows]))
+    if over is not None:
+        above, where = over(rows)
+        shown, hidden = torch.where(where, above, shown), hidden & ~where
+    return torch.where(inside, shown, to_model(data.people[rows])), inside & hidden
 
 
-def _over(data: TryOnSet, number: int, bodies: Bodies) -> Callable[[slice], Tensor]:
+def _over(data: TryOnSet, number: int, bodies: Bodies) -> Over:
     """What gives garments, in the picture of a ``number`` of each, as they lie over some of the people; where these are
     is seen as it will be: in other clothes, if there are such pictures."""
 
@@ -123,8 +140,9 @@ def _over(data: TryOnSet, number: int, bodies: Bodies) -> Callable[[slice], Tens
     people = placed(data.before if len(data.before) else data.people)
     garments = placed(data.garments[data.worn[:, number]])
 
-    def over(rows: slice) -> Tensor:
-        return laid(to_model(data.garments[data.worn[rows, number]]), garments[rows], people[rows])
+    def over(rows: slice) -> tuple[Tensor, Tensor]:
+        pictures = to_model(data.garments[data.worn[rows, number]])
+        return laid(pictures, garments[rows], people[rows], (pictures.shape[3], pictures.shape[2]))
 
     return over
 
@@ -252,6 +270,8 @@ class TryOnTask(Task):
         if len(data.laid):
             left = torch.where(shown, data.laid[row, zone, picture].float(), left)
         weights = OUTSIDE + (1 - OUTSIDE) * masks
+        if len(data.laid):
+            weights = weights + UNSEEN * data.unseen[row, zone, picture].float()
         free = (chance(size) < self.unmasked).view(-1, 1, 1, 1)
         if self.unmasked:
             left = torch.where(free, data.before[row].float(), left)

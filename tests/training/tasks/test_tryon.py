@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from diffusers import LCMScheduler, UNet2DConditionModel
+from torch.nn import functional
 
 from igo.networks.tryon import OUTLINE, ROLLED_OUT, attentions, try_on
 from igo.training.data.tryon import TryOnSet
 from igo.training.loop.loop import LoopSettings, step_generator, train
 from igo.training.tasks.inpaint import widened
-from igo.training.tasks.tryon import BLANK, OUTSIDE, TryOnObjective, TryOnTask, UnrolledObjective, fittings
+from igo.training.tasks.tryon import BLANK, OUTSIDE, UNSEEN, TryOnObjective, TryOnTask, UnrolledObjective, fittings
+from igo.wardrobe.placement import posed
 
 
 def people(count: int = 6, before: bool = True) -> TryOnSet:
@@ -242,8 +245,8 @@ class Placed:
         self.asked = 0
 
     def placements(self, pictures):
-        place = torch.tensor([[1.0, 0, 0], [0, 1, 0]], dtype=torch.float64).repeat(len(pictures), 1, 1)
-        place[:, 0, 2] = -4.0 * self.asked
+        place = torch.from_numpy(posed(np.eye(2, 3), ())).repeat(len(pictures), 1, 1, 1)
+        place[:, 0, 0, 2] = -4.0 * self.asked
         self.asked += 1
         return place
 
@@ -251,6 +254,7 @@ class Placed:
 def test_garments_are_laid_over_people_where_bodies_say(pipeline, wide):
     garments = torch.randint(256, (6, 48, 32, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     data = replace(people(), garments=garments)
+    data.zones[2, 0, 10:20, :8] = True  # partly beyond the garment's picture
     made = fittings(pipeline.vae, data, bodies=Placed())
     assert made.laid.shape == (6, 2, 1, 4, 12, 8)
     zone = data.zones[2, 0]
@@ -260,6 +264,11 @@ def test_garments_are_laid_over_people_where_bodies_say(pipeline, wide):
     expected = pipeline.vae.encode(torch.where(zone, shifted, picture)[None]).latent_dist.mode()
     expected = (expected * pipeline.vae.config.scaling_factor).half()
     torch.testing.assert_close(made.laid[2, 0, 0], expected[0], atol=2e-2, rtol=0)
+    unseen = zone.clone()
+    unseen[:, 4:] = False
+    shares = functional.avg_pool2d(unseen[None].float(), 4)
+    torch.testing.assert_close(made.unseen[2, 0, 0].float(), shares)
+    assert shares.any()
     task = TryOnTask(wide, pipeline.vae, pipeline.scheduler, made, made, unmasked=0, mirror=False, dropout=0.5)
     batch = task.batch(32, step_generator(torch.device("cpu"), 0, 0, 0))
     own = {True: made.laid[:, :, 0].flatten(0, 1).float(), False: made.left.flatten(0, 1).float()}
@@ -267,6 +276,9 @@ def test_garments_are_laid_over_people_where_bodies_say(pipeline, wide):
     assert 0 < shown.sum() < 32
     for left, seen in zip(batch["left"], shown.tolist(), strict=True):
         assert any(torch.equal(left, one) for one in own[seen])
+    heavy = (0.2 + 0.8 * made.masks + UNSEEN * made.unseen[:, :, 0]).flatten(0, 1).float()
+    heavy = heavy / heavy.mean((1, 2, 3), keepdim=True)
+    assert all(any(torch.allclose(weights, one) for one in heavy) for weights in batch["weights"])
     assert task.samples().width > 0
 
 

@@ -1,0 +1,127 @@
+"""The garment laid over the person: what the model sees, and detail that it needn't paint.
+
+What a model has been shown and has kept is taken from the pictures themselves: stripes, prints and buttons from the
+garment's, the street and bare arms from the person's. Its own pixels are where it made something else of what it was
+shown, or was shown nothing: edges, shade, skin. Those who warp garments choose so between the warped one and what is
+painted (Han et al., VITON; Wang et al., Toward Characteristic-Preserving Image-based Virtual Try-On Network), by a mask
+that a network says; here both are compared, but for their detail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from igo.networks.bodies import enlarged, laid
+from igo_plugins.fitting.framing import View
+
+DETAIL = 2.0
+"""Pixels of the model's picture (a Gaussian's deviation) below which things are detail."""
+ALIKE = 45.0
+"""Levels of a channel up to which two pictures show the same but for detail; beyond twice as many they don't."""
+GRAY = 128
+"""The level of what the model is shown nothing of."""
+LARGEST = 1024
+"""Pixels of a side beyond which a garment is laid smaller, and enlarged."""
+Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Laying:
+    """``picture`` (RGB) as a ``view`` shows it, gray where ``hidden`` (H×W of the view's canvas), with a ``garment``
+    (RGB, of a whole multiple of the canvas's size) over the ``zone`` (likewise H×W). ``worn`` says where the parts of a
+    body lie in the garment's picture, at the canvas's size, and ``person`` where they lie on the canvas (1×5×2×3)."""
+
+    picture: Image.Image
+    view: View
+    zone: Mask
+    hidden: Mask
+    garment: Image.Image
+    worn: Tensor
+    person: Tensor
+
+    @cached_property
+    def seen(self) -> Image.Image:
+        """What the model is shown, of the canvas's size."""
+        cloth, where = self._cloth
+        own = np.asarray(self.view.shown(self.picture))
+        return Image.fromarray(np.where(where[..., None], cloth, np.where(self.hidden[..., None], np.uint8(GRAY), own)))
+
+    def back(self, painted: Image.Image) -> Image.Image:
+        """The picture with what was ``painted`` on the canvas: with the detail of what the model was shown and kept."""
+        left, top, right, bottom = self.view.box
+        result = np.array(self.view.back(painted, self.picture))
+        box, own = (pixels[top:bottom, left:right] for pixels in (result, np.asarray(self.picture)))
+        kept, where, (over, there) = self._kept(painted), self._cloth[1], self._detail
+        cloth, rest = (self._out(kept * one, (right - left, bottom - top)) for one in (where, ~where))
+        cloth = cloth * there[..., None]
+        box[:] = np.clip(box * (1 - cloth - rest) + over * cloth + own * rest + 0.5, 0, 255).astype(np.uint8)
+        return Image.fromarray(result)
+
+    @cached_property
+    def _cloth(self) -> tuple[npt.NDArray[np.uint8], Mask]:
+        """The garment on the canvas, and where."""
+        size = self.view.size
+        over, where = _laid(self.garment.resize(size, Image.Resampling.LANCZOS), self.worn, self.person, size)
+        return over, where & self.zone
+
+    @cached_property
+    def _detail(self) -> tuple[npt.NDArray[np.uint8], Mask]:
+        """The garment in the picture's own pixels, and where it shows something there."""
+        left, top, right, bottom = self.view.box
+        inner = self.view.inner
+        size = right - left, bottom - top
+        small = _scaled(size, min(1.0, LARGEST / max(size)))
+        person = self.person.clone()
+        person[..., 2] -= person.new_tensor([inner[0], inner[1]])
+        person = enlarged(person, small[0] / (inner[2] - inner[0]), small[1] / (inner[3] - inner[1]))
+        wanted = float(person[0, 0, :, 0].norm() / self.worn[0, 0, :, 0].norm())  # pixels there for each of the canvas
+        garment = self.garment
+        if wanted * self.view.size[0] < garment.width:
+            garment = garment.resize(_scaled(self.view.size, wanted), Image.Resampling.LANCZOS)
+        times = (mine / own for mine, own in zip(garment.size, self.view.size, strict=True))
+        over, where = _laid(garment, enlarged(self.worn, *times), person, small)
+        if small != size:
+            over = np.asarray(Image.fromarray(over).resize(size, Image.Resampling.LANCZOS))
+            where = np.asarray(Image.fromarray(where).resize(size, Image.Resampling.NEAREST))
+        return over, where
+
+    def _kept(self, painted: Image.Image) -> Values:
+        """How far each of the canvas's pixels is what the model was shown, from 0 to 1."""
+        known = self._cloth[1] | ~self.hidden
+        weight = known.astype(np.float32)[..., None]
+        share = np.maximum(_blurred(weight)[..., None], 1e-3)
+        first, second = (_blurred(np.asarray(image, np.float32) * weight) / share for image in (painted, self.seen))
+        alike = np.clip(2 - np.abs(first - second).max(axis=2) / ALIKE, 0, 1) * known
+        return np.asarray(cv2.GaussianBlur(cv2.erode(alike, np.ones((3, 3), np.uint8)), (0, 0), 0.7), np.float32)
+
+    def _out(self, values: Values, size: tuple[int, int]) -> Values:
+        """Values of the canvas (H×W) in the picture's own pixels, h×w×1."""
+        left, top, right, bottom = self.view.inner
+        return np.asarray(cv2.resize(values[top:bottom, left:right], size, interpolation=cv2.INTER_LINEAR))[..., None]
+
+
+def _laid(
+    garment: Image.Image, worn: Tensor, person: Tensor, size: tuple[int, int]
+) -> tuple[npt.NDArray[np.uint8], Mask]:
+    values = torch.from_numpy(np.array(garment)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    over, where = laid(values, worn, person, size)
+    pixels = ((over[0].permute(1, 2, 0) + 1) * 127.5).round().to(torch.uint8).numpy()
+    return pixels, where[0, 0].numpy()
+
+
+def _scaled(size: tuple[int, int], times: float) -> tuple[int, int]:
+    return max(1, round(size[0] * times)), max(1, round(size[1] * times))
+
+
+def _blurred(values: Any) -> Any:
+    return cv2.GaussianBlur(values, (0, 0), DETAIL)
