@@ -61,8 +61,8 @@ class Laying:
         left, top, right, bottom = self.view.box
         result = np.array(self.view.back(painted, self.picture))
         box, own = (pixels[top:bottom, left:right] for pixels in (result, np.asarray(self.picture)))
-        kept, where, (over, there) = self._kept(painted), self._cloth[1], self._detail
-        cloth, rest = (self._out(kept * one, (right - left, bottom - top)) for one in (where, ~where))
+        (cloth, rest), (over, there) = self._kept(painted), self._detail
+        cloth, rest = (self._out(share, (right - left, bottom - top)) for share in (cloth, rest))
         cloth = cloth * there[..., None]
         box[:] = np.clip(box * (1 - cloth - rest) + over * cloth + own * rest + 0.5, 0, 255).astype(np.uint8)
         return Image.fromarray(result)
@@ -95,14 +95,16 @@ class Laying:
             where = np.asarray(Image.fromarray(where).resize(size, Image.Resampling.NEAREST))
         return over, where
 
-    def _kept(self, painted: Image.Image) -> Values:
-        """How far each of the canvas's pixels is what the model was shown, from 0 to 1."""
-        known = self._cloth[1] | ~self.hidden
+    def _kept(self, painted: Image.Image) -> tuple[Values, Values]:
+        """How far each of the canvas's pixels is what the model was shown, 0 to 1: of the garment, but for its rim,
+        on which there is some of its ground; and of the picture."""
+        where = self._cloth[1]
+        known = where | ~self.hidden
         weight = known.astype(np.float32)[..., None]
         share = np.maximum(_blurred(weight)[..., None], 1e-3)
         first, second = (_blurred(np.asarray(image, np.float32) * weight) / share for image in (painted, self.seen))
-        alike = np.clip(2 - np.abs(first - second).max(axis=2) / ALIKE, 0, 1) * known
-        return np.asarray(cv2.GaussianBlur(cv2.erode(alike, np.ones((3, 3), np.uint8)), (0, 0), 0.7), np.float32)
+        alike = np.clip(2 - np.abs(first - second).max(axis=2) / ALIKE, 0, 1)
+        return _within(alike * where), _within(alike * known) * ~where
 
     def _out(self, values: Values, size: tuple[int, int]) -> Values:
         """Values of the canvas (H×W) in the picture's own pixels, h×w×1."""
@@ -121,6 +123,11 @@ def _laid(
 
 def _scaled(size: tuple[int, int], times: float) -> tuple[int, int]:
     return max(1, round(size[0] * times)), max(1, round(size[1] * times))
+
+
+def _within(share: Any) -> Any:
+    """Shares but for the border of where there are some, softly."""
+    return cv2.GaussianBlur(cv2.erode(share.astype(np.float32), np.ones((3, 3), np.uint8)), (0, 0), 0.7)
 
 
 def _blurred(values: Any) -> Any:
