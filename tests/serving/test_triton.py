@@ -58,6 +58,8 @@ def started(folder, port=None):
     http = port or ports[0]
     environment = {**os.environ, "PYTHON": sys.executable, "IGO_ANSWERS": str(folder.parent / "answers")}
     environment["OMP_NUM_THREADS"] = str(torch.get_num_threads())  # on which sums depend
+    # As make and pyenv start it: another libpython of the system's must not be loaded beside this one's modules.
+    environment["PATH"] = f"{sys.base_prefix}/bin{os.pathsep}{environment['PATH']}"
     with (folder.parent / "log").open("w") as log:
         process = subprocess.Popen(
             [folder / "start.sh", f"--http-port={http}", f"--metrics-port={ports[1]}"],
