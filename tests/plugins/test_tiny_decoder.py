@@ -50,6 +50,14 @@ def test_the_picture_is_that_of_plain_diffusers(tiny, run, tiny_checkpoint):
     assert np.array_equal(np.asarray(run().image), before)
 
 
+def test_minis_own_paints_nearly_what_minis_autoencoder_paints():
+    asked = {**ASKED, "width": 128, "height": 192, "num_inference_steps": 4}
+    exact, quick = (igo.Chain(igo.TextToImage("mini"), *steps).run(**asked) for steps in ((), (TinyDecoder(),)))
+    error = np.asarray(exact.image, np.float64) - np.asarray(quick.image)
+    assert 10 * np.log10(255**2 / np.square(error).mean()) > 29  # dB; 33 on the pictures that it was measured on
+    assert quick.models["mini/tiny"]
+
+
 def test_pictures_are_encoded_as_ever_and_the_record_says_what_decoded(tiny, run, photo, tiny_checkpoint, tmp_path):
     exact = run(image=photo, width=None, height=None, strength=0.6)
     quick = run(TinyDecoder(tiny), image=photo, width=None, height=None, strength=0.6)
