@@ -99,7 +99,7 @@ class Fitter:
 
     def encoded(self, image: Image.Image, mask: Image.Image | None = None) -> Tensor:
         """The latents, 1×C×h×w, of an RGB picture in whole cells, gray where ``mask`` (L) isn't 0."""
-        pixels = _pixels(image)
+        pixels = pixels_of(image)
         if mask is not None:
             pixels = pixels * (torch.from_numpy(np.array(mask)) == 0)
         vae = self.pipeline.vae
@@ -120,7 +120,7 @@ class Fitter:
 
         def made() -> Tensor:
             with self._lock, self._told("looks for bodies"):
-                return bodies.placements((_pixels(image) + 1) / 2)
+                return bodies.placements((pixels_of(image) + 1) / 2)
 
         found: Tensor = self.memo.get(("body", digest(image)), made)
         return found
@@ -218,7 +218,7 @@ class Fitter:
         vae = self.pipeline.vae
         with torch.no_grad():
             values = vae.decode(latents.to(vae.dtype) / float(vae.config.scaling_factor)).sample.float()
-        return _images(values)
+        return images_of(values)
 
     @contextmanager
     def _told(self, doing: str, halves: bool = False) -> Iterator[None]:
@@ -239,12 +239,12 @@ class Fitter:
             ) from error
 
 
-def _pixels(image: Image.Image) -> Tensor:
+def pixels_of(image: Image.Image) -> Tensor:
     """An RGB picture as 1×3×H×W, -1 to 1."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
-def _images(values: Tensor) -> list[Image.Image]:
+def images_of(values: Tensor) -> list[Image.Image]:
     """N×3×H×W, -1 to 1, as RGB pictures."""
     pixels = ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(one) for one in pixels]

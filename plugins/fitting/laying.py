@@ -16,11 +16,11 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
 from torch import Tensor
 
 from igo.networks.bodies import enlarged, laid
+from igo_plugins.fitting.fitter import images_of, pixels_of
 from igo_plugins.fitting.framing import View
 
 DETAIL = 2.0
@@ -115,10 +115,8 @@ class Laying:
 def _laid(
     garment: Image.Image, worn: Tensor, person: Tensor, size: tuple[int, int]
 ) -> tuple[npt.NDArray[np.uint8], Mask]:
-    values = torch.from_numpy(np.array(garment)).permute(2, 0, 1)[None].float() / 127.5 - 1
-    over, where = laid(values, worn, person, size)
-    pixels = ((over[0].permute(1, 2, 0) + 1) * 127.5).round().to(torch.uint8).numpy()
-    return pixels, where[0, 0].numpy()
+    over, where = laid(pixels_of(garment), worn, person, size)
+    return np.asarray(images_of(over)[0]), where[0, 0].numpy()
 
 
 def _scaled(size: tuple[int, int], times: float) -> tuple[int, int]:
