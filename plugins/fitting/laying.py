@@ -22,6 +22,7 @@ from torch import Tensor
 from igo.networks.bodies import enlarged, laid
 from igo_plugins.fitting.fitter import images_of, pixels_of
 from igo_plugins.fitting.framing import View
+from igo_plugins.fitting.garment import Garment
 
 DETAIL = 2.0
 """Pixels of the model's picture (a Gaussian's deviation) below which things are detail."""
@@ -38,14 +39,14 @@ Values = npt.NDArray[np.float32]
 @dataclass(frozen=True, eq=False)
 class Laying:
     """``picture`` (RGB) as a ``view`` shows it, gray where ``hidden`` (H×W of the view's canvas), with a ``garment``
-    (RGB, of a whole multiple of the canvas's size) over the ``zone`` (likewise H×W). ``worn`` says where the parts of a
-    body lie in the garment's picture, at the canvas's size, and ``person`` where they lie on the canvas (1×5×2×3)."""
+    of the canvas's size over the ``zone`` (likewise H×W). ``worn`` says where the parts of a body lie in the garment's
+    picture, and ``person`` where they lie on the canvas (1×5×2×3)."""
 
     picture: Image.Image
     view: View
     zone: Mask
     hidden: Mask
-    garment: Image.Image
+    garment: Garment
     worn: Tensor
     person: Tensor
 
@@ -70,8 +71,7 @@ class Laying:
     @cached_property
     def _cloth(self) -> tuple[npt.NDArray[np.uint8], Mask]:
         """The garment on the canvas, and where."""
-        size = self.view.size
-        over, where = _laid(self.garment.resize(size, Image.Resampling.LANCZOS), self.worn, self.person, size)
+        over, where = _laid(self.garment.image, self.worn, self.person, self.view.size)
         return over, where & self.zone
 
     @cached_property
@@ -85,7 +85,7 @@ class Laying:
         person[..., 2] -= person.new_tensor([inner[0], inner[1]])
         person = enlarged(person, small[0] / (inner[2] - inner[0]), small[1] / (inner[3] - inner[1]))
         wanted = float(person[0, 0, :, 0].norm() / self.worn[0, 0, :, 0].norm())  # pixels there for each of the canvas
-        garment = self.garment
+        garment = self.garment.detail
         if wanted * self.view.size[0] < garment.width:
             garment = garment.resize(_scaled(self.view.size, wanted), Image.Resampling.LANCZOS)
         times = (mine / own for mine, own in zip(garment.size, self.view.size, strict=True))

@@ -74,7 +74,7 @@ def painted(
     if mask is not None and hidden is not None and fitter.bodies is not None:
         worn, person = fitter.placement(garment.image), fitter.placement(canvas)
         where, unseen = (np.asarray(one) > 0 for one in (mask, hidden))
-        laying = Laying(picture, view, where, unseen, garment.detail, worn, person)
+        laying = Laying(picture, view, where, unseen, garment, worn, person)
         over = fitter.encoded(laying.seen)
     asked = [Asked(left, over, fitter.mask(mask, left), clothing, seed) for seed in seeds]
     candidates: list[Candidate] = []

@@ -7,6 +7,7 @@ from PIL import Image
 
 from igo.wardrobe.placement import posed
 from igo_plugins.fitting.framing import View
+from igo_plugins.fitting.garment import Garment
 from igo_plugins.fitting.laying import GRAY, Laying
 
 SIZE = (48, 64)
@@ -36,7 +37,8 @@ def street():
 def lain(picture, garment, hidden=ZONE, view=None, zone=ZONE):
     place = torch.from_numpy(posed(np.eye(2, 3), ()))[None]
     whole = View((0, 0, *SIZE), (0, 0, *SIZE), SIZE)
-    return Laying(picture, view or whole, zone, hidden, garment, place, place)
+    shown = Garment(garment.resize(SIZE, Image.Resampling.LANCZOS), garment, "upper", False, None)
+    return Laying(picture, view or whole, zone, hidden, shown, place, place)
 
 
 def test_what_the_model_is_shown(street):
