@@ -21,9 +21,10 @@ class FewSteps:
     """Paint in a few steps by an adapter that was distilled for it: ``FewSteps("lcm-lora.safetensors", steps=4)``.
 
     Scheduler, guidance and adapter in one, as each is published: LCM-LoRA, TCD-LoRA, Hyper-SD's, and those of
-    ``igo train turbo``. A number of steps or a guidance that the request asks for itself holds. The picture is the one
-    that plain diffusers makes with the same file and scheduler; it is another than with many steps, so it is on record
-    as ``lossy``. A chain without it loads a base of its own, in which it leaves no trace.
+    ``igo train turbo``. A number of steps or a guidance that the request asks for itself holds. The adapter is fused
+    into weights of 32 bit, but after other adapters, beside which it acts. The picture is the one that plain diffusers
+    makes with the same file and scheduler, fused too; it is another than with many steps, so it is on record as
+    ``lossy``. A chain without it loads a base of its own, in which it leaves no trace.
 
     Raises ``SettingsError`` for settings that can't be meant and files whose method nothing says, ``CheckpointError``
     for a file that can't be read or was made for a checkpoint of another shape than the chain's.
@@ -90,7 +91,7 @@ class FewSteps:
         file = self._file(runtime)
         method = self._method(file)
         set_scheduler(pipeline, choose(method.scheduler, method.options))
-        acting.add(pipeline, file, self.scale)
+        acting.put_in(pipeline, file, self.scale)
         return pipeline
 
     @igo.hookimpl

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
+
 import igo
 from igo.errors import CheckpointError
+from igo.networks.quiet import quietly
 from igo_plugins.adapters import embeddings, files, loading
 
 _SCALES: WeakKeyDictionary[Any, dict[str, float]] = WeakKeyDictionary()
@@ -40,6 +43,19 @@ def add(pipeline: Any, file: Path, scale: float, schedule: tuple[float, ...] = (
     pipeline.set_adapters(list(scales), list(scales.values()))
     if schedule:
         _follow(pipeline, name, layers, scale, schedule)
+
+
+def put_in(pipeline: Any, file: Path, scale: float) -> None:
+    """Let what is in ``file`` act at one scale for good: in the weights themselves, which takes no time while painting,
+    but for those in half precision, where that would be rounded, and where others act already. Raises
+    ``CheckpointError``."""
+    alone = pipeline not in _SCALES and pipeline.dtype == torch.float32
+    add(pipeline, file, scale)
+    if alone:
+        with quietly():
+            pipeline.fuse_lora(components=list(pipeline.get_list_adapters()))
+            pipeline.unload_lora_weights()
+        del _SCALES[pipeline]
 
 
 def _follow(pipeline: Any, name: str, layers: list[Any], scale: float, schedule: tuple[float, ...]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, LCMScheduler, StableDiffusionPipeline, TCDScheduler
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -13,7 +14,7 @@ import igo
 from igo import cli
 from igo.errors import CheckpointError, SettingsError
 from igo.painting.checkpoints import checkpoint
-from igo_plugins import Caching, FewSteps
+from igo_plugins import Adapter, Caching, FewSteps
 from tests.plugins.test_adapter import acting
 
 SIZE = {"width": 32, "height": 48}
@@ -60,17 +61,47 @@ def test_the_picture_is_that_of_plain_diffusers(name, file, run, tiny_checkpoint
     pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **options)
     pipeline.load_lora_weights(str(path))
     steps, generator = STEPS.get(name, 4), torch.Generator().manual_seed(3)
-    made = pipeline(
-        "a red coat", num_inference_steps=steps, guidance_scale=guidance, generator=generator, **SIZE, **more
-    ).images[0]
+    beside = []
+    for fuse in (lambda: None, lambda: (pipeline.fuse_lora(["unet", "text_encoder"]), pipeline.unload_lora_weights())):
+        fuse()
+        made = pipeline(
+            "a red coat", num_inference_steps=steps, guidance_scale=guidance, generator=generator, **SIZE, **more
+        ).images[0]
+        beside.append(np.asarray(made).astype(int))
+        generator.manual_seed(3)
     look = run(FewSteps(str(path)))
-    assert np.array_equal(pixels(look), np.asarray(made).astype(int))
+    assert np.array_equal(pixels(look), beside[1])
+    assert np.abs(pixels(look) - beside[0]).max() <= 1
     told = look.frames[0].told
     assert (told["num_inference_steps"], told["guidance_scale"], told["scheduler"]) == (
         steps,
         guidance,
         scheduler.__name__,
     )
+
+
+def test_it_is_in_the_weights_and_beside_other_adapters(file, tiny_checkpoint, tmp_path):
+    """Whatever the order: with another adapter the picture is the same, to rounding."""
+    other = shutil.copy(file, tmp_path / "other.safetensors")
+    few, beside = FewSteps(file, method="lcm", scale=0.5), Adapter(str(other), 0.25)
+    made, seen = {}, []
+
+    class Seeing:
+        @igo.hookimpl
+        def prepare(self, pipeline):
+            seen.append(pipeline)
+
+    for name, steps in {"alone": [few], "first": [few, beside], "second": [beside, few]}.items():
+        chain = igo.Chain(igo.TextToImage(str(tiny_checkpoint)), *steps, Seeing(), runtime=igo.Runtime(device="cpu"))
+        made[name] = pixels(chain.run(**ASKED))
+        layers = [layer for layer in seen[-1].unet.modules() if isinstance(layer, BaseTunerLayer)]
+        held = {adapter for layer in layers for adapter in layer.lora_A}
+        assert len(held) == {"alone": 0, "first": 1, "second": 2}[name]
+    assert np.abs(made["first"] - made["second"]).max() <= 1
+    assert np.abs(made["first"] - made["alone"]).max() > 1
+    half = igo.Runtime(device="cpu", dtype="bfloat16")
+    igo.Chain(igo.TextToImage(str(tiny_checkpoint)), few, Seeing(), runtime=half).run(**ASKED)
+    assert any(isinstance(layer, BaseTunerLayer) for layer in seen[-1].unet.modules())
 
 
 def test_what_is_asked_for_holds_and_no_trace_is_left(file, run):
