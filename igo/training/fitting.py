@@ -23,11 +23,12 @@ from igo.painting.checkpoints.parts import load_parts
 from igo.training.data.export import export
 from igo.training.data.latents import weights_digest
 from igo.training.data.tryon import TryOnSet
+from igo.training.data.tryon_latents import fittings
 from igo.training.data.weights import check_replaceable, replacing, write_weights
 from igo.training.loop.effort import Effort, digest
 from igo.training.loop.hardware import processes
 from igo.training.loop.loop import TrainingReport
-from igo.training.tasks.tryon import TryOnTask, fittings
+from igo.training.tasks.tryon import TryOnTask
 
 CHANNELS = 9
 ATTENTION = "attention/model.safetensors"

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional
 
-from igo.errors import CheckpointError
-from igo.files import refusing
-from igo.networks.bodies import Bodies, laid
-from igo.networks.tryon import OUTLINE, ROLLED_OUT, SETTLED, Method, below, context, try_on, without_text
-from igo.networks.weights import read
-from igo.training.data.latents import to_model, to_pictures
-from igo.training.data.tryon import TryOnSet
-from igo.training.data.weights import write_tensors
+from igo.networks.tryon import ROLLED_OUT, SETTLED, Method, below, context, try_on, without_text
+from igo.training.data.latents import to_pictures
+from igo.training.data.tryon_latents import Fittings
 from igo.training.loop.grids import sheet
 from igo.training.loop.task import Batch, Task
 from igo.training.tasks.diffusion import DenoisingObjective
@@ -30,121 +21,8 @@ UNSEEN = 2.0
 """How much more a place counts of which the model is shown nothing, though it is shown the rest: its real task."""
 HUBER = 0.15
 """Where the loss of estimates turns from the square to the distance, which gross errors rule less."""
-BLANK = 4
-"""Of so many people, one is seen without all that the zone holds, as where somebody brings a mask."""
 CHUNK = 32
-"""Pictures that are encoded at once."""
-Over = Callable[[slice], tuple[Tensor, Tensor]]
-"""What gives the garments of some people as they lie over them, and where."""
-
-
-@dataclass(frozen=True)
-class Fittings:
-    """A ``TryOnSet`` as a VAE sees it, half precision, scaled: ``people`` N×C×h×w, ``left`` of them without each zone
-    N×Z×C×h×w, ``garments`` M×C×h×w, ``before`` N×C×h×w or empty; ``masks`` N×Z×1×h×w uint8; ``worn`` N×G. ``laid``
-    (N×Z×G×C×h×w, or empty): the same as ``left``, with each picture of the garment laid over the zone; ``unseen``
-    (N×Z×G×1×h×w, or empty): the share of each cell in which that shows nothing."""
-
-    people: Tensor
-    left: Tensor
-    masks: Tensor
-    garments: Tensor
-    worn: Tensor
-    before: Tensor
-    laid: Tensor
-    unseen: Tensor
-
-    def __len__(self) -> int:
-        return len(self.people)
-
-    def to(self, device: torch.device) -> Fittings:
-        """The same on another device."""
-        return replace(self, **{item.name: getattr(self, item.name).to(device) for item in fields(self)})
-
-
-@torch.no_grad()
-def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies | None = None) -> Fittings:
-    """``data`` encoded by ``vae``, with garments laid over people where ``bodies`` says where those are, and all else
-    in zones gray but what is seen there of the people before, without what they take off, if that is known; kept in
-    the file ``cache``, whose caller names it by what it is made of."""
-    if cache is not None and cache.exists():
-        return Fittings(**read(cache))
-
-    def encoded(pictures: Tensor) -> Tensor:
-        mode: Tensor = vae.encode(pictures.to(vae.device, vae.dtype)).latent_dist.mode()
-        return (mode.float() * float(vae.config.scaling_factor)).half().cpu()
-
-    def every(pictures: Tensor) -> Tensor:
-        parts = [encoded(to_model(part)) for part in torch.split(pictures, CHUNK)] if len(pictures) else []
-        return torch.cat(parts) if parts else torch.empty(0)
-
-    people = every(data.people)
-    size = people.shape[-2], people.shape[-1]
-
-    def seen(zone: int, over: Over | None = None) -> tuple[Tensor, Tensor]:
-        left, unseen = [], []
-        for start in range(0, len(data), CHUNK):
-            pictures, gray = _seen(data, slice(start, start + CHUNK), zone, over)
-            left.append(encoded(pictures))
-            unseen.append(functional.adaptive_avg_pool2d(gray.float(), size).half())
-        return torch.cat(left), torch.cat(unseen)
-
-    zones = range(data.zones.shape[1])
-    over = [] if bodies is None else [_over(data, number, bodies) for number in range(data.worn.shape[1])]
-    each = [[seen(zone, one) for one in over] for zone in zones]
-    laid, unseen = (
-        torch.stack([torch.stack([one[part] for one in of_zone], 1) for of_zone in each], 1) if over else torch.empty(0)
-        for part in (0, 1)
-    )
-    made = Fittings(
-        people=people,
-        left=torch.stack([seen(zone)[0] for zone in zones], 1),
-        masks=functional.interpolate(data.zones.to(torch.uint8), size=size)[:, :, None],
-        garments=every(data.garments),
-        worn=data.worn,
-        before=every(data.before),
-        laid=laid,
-        unseen=unseen,
-    )
-    if cache is not None:
-        with refusing(cache.parent, CheckpointError):
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            write_tensors({item.name: getattr(made, item.name) for item in fields(made)}, cache)
-    return made
-
-
-def _seen(data: TryOnSet, rows: slice, zone: int, over: Over | None) -> tuple[Tensor, Tensor]:
-    """Some of the people with a zone of theirs as it is shown, N×3×H×W, and where that is nothing, N×1×H×W."""
-    inside = data.zones[rows, zone, None]
-    if len(data.old):
-        hidden = functional.max_pool2d(data.old[rows, None].float(), 2 * OUTLINE + 1, 1, OUTLINE) > 0
-        hidden |= (torch.arange(len(data))[rows] % BLANK == 0).view(-1, 1, 1, 1)
-        shown = torch.where(hidden, 0.0, to_model(data.before[rows]))
-    else:
-        hidden = torch.ones_like(inside)
-        shown = torch.zeros_like(to_model(data.people[rows]))
-    if over is not None:
-        above, where = over(rows)
-        shown, hidden = torch.where(where, above, shown), hidden & ~where
-    return torch.where(inside, shown, to_model(data.people[rows])), inside & hidden
-
-
-def _over(data: TryOnSet, number: int, bodies: Bodies) -> Over:
-    """What gives garments, in the picture of a ``number`` of each, as they lie over some of the people; where these are
-    is seen as it will be: in other clothes, if there are such pictures."""
-
-    def placed(pictures: Tensor) -> Tensor:
-        parts = torch.split(pictures, CHUNK)
-        return torch.cat([bodies.placements((to_model(part) + 1) / 2) for part in parts])
-
-    people = placed(data.before if len(data.before) else data.people)
-    garments = placed(data.garments[data.worn[:, number]])
-
-    def over(rows: slice) -> tuple[Tensor, Tensor]:
-        pictures = to_model(data.garments[data.worn[rows, number]])
-        return laid(pictures, garments[rows], people[rows], (pictures.shape[3], pictures.shape[2]))
-
-    return over
+"""Pictures that are decoded at once."""
 
 
 class TryOnObjective(DenoisingObjective):

@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from igo.networks.tryon import OUTLINE, ROLLED_OUT, attentions, try_on
 from igo.training.data.tryon import TryOnSet
+from igo.training.data.tryon_latents import BLANK, fittings
 from igo.training.loop.loop import LoopSettings, step_generator, train
 from igo.training.tasks.inpaint import widened
-from igo.training.tasks.tryon import BLANK, OUTSIDE, UNSEEN, TryOnObjective, TryOnTask, UnrolledObjective, fittings
+from igo.training.tasks.tryon import OUTSIDE, UNSEEN, TryOnObjective, TryOnTask, UnrolledObjective
 from igo.wardrobe.placement import posed
 
 
