@@ -57,6 +57,13 @@ class View:
         result[top:bottom, left:right] = np.asarray(_resized(unpad(canvas, self.inner), (right - left, bottom - top)))
         return Image.fromarray(result)
 
+    def into(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """How many times as wide and high things are in the picture as on the canvas, and how far to the right and
+        down: a point ``p`` of the canvas, 0.5 a pixel's middle, is at ``p * times + by`` there."""
+        (left, top, right, bottom), inner = self.box, self.inner
+        times = (right - left) / (inner[2] - inner[0]), (bottom - top) / (inner[3] - inner[1])
+        return times, (left - inner[0] * times[0], top - inner[1] * times[1])
+
     @property
     def _inside(self) -> tuple[int, int]:
         left, top, right, bottom = self.inner

@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from igo.networks.bodies import enlarged, laid
+from igo.networks.limbs import limbs_under, skin_of
 from igo_plugins.fitting.fitter import images_of, pixels_of
 from igo_plugins.fitting.framing import View
 from igo_plugins.fitting.garment import Garment
@@ -40,7 +41,8 @@ Values = npt.NDArray[np.float32]
 class Laying:
     """``picture`` (RGB) as a ``view`` shows it, gray where ``hidden`` (H×W of the view's canvas), with a ``garment``
     of the canvas's size over the ``zone`` (likewise H×W). ``worn`` says where the parts of a body lie in the garment's
-    picture, and ``person`` where they lie on the canvas (1×5×2×3)."""
+    picture, and ``person`` where they lie on the canvas (1×5×2×3). In place of the garment ``old`` (L, where it is in
+    the picture), if that is known, are bare arms and legs, as far as it hides some that the new one doesn't."""
 
     picture: Image.Image
     view: View
@@ -49,19 +51,20 @@ class Laying:
     garment: Garment
     worn: Tensor
     person: Tensor
+    old: Image.Image | None = None
 
     @cached_property
     def seen(self) -> Image.Image:
         """What the model is shown, of the canvas's size."""
-        cloth, where = self._cloth
-        own = np.asarray(self.view.shown(self.picture))
-        return Image.fromarray(np.where(where[..., None], cloth, np.where(self.hidden[..., None], np.uint8(GRAY), own)))
+        (cloth, where), (bare, hidden) = self._cloth, self._bare
+        own = np.asarray(self.view.shown(bare))
+        return Image.fromarray(np.where(where[..., None], cloth, np.where(hidden[..., None], np.uint8(GRAY), own)))
 
     def back(self, painted: Image.Image) -> Image.Image:
         """The picture with what was ``painted`` on the canvas: with the detail of what the model was shown and kept."""
         left, top, right, bottom = self.view.box
         result = np.array(self.view.back(painted, self.picture))
-        box, own = (pixels[top:bottom, left:right] for pixels in (result, np.asarray(self.picture)))
+        box, own = (pixels[top:bottom, left:right] for pixels in (result, np.asarray(self._bare[0])))
         (cloth, rest), (over, there) = self._kept(painted), self._detail
         cloth, rest = (self._out(share, (right - left, bottom - top)) for share in (cloth, rest))
         cloth = cloth * there[..., None]
@@ -73,6 +76,23 @@ class Laying:
         """The garment on the canvas, and where."""
         over, where = _laid(self.garment.image, self.worn, self.person, self.view.size)
         return over, where & self.zone
+
+    @cached_property
+    def _bare(self) -> tuple[Image.Image, Mask]:
+        """The picture with bare limbs, and what then is hidden of the canvas."""
+        if self.old is None:
+            return self.picture, self.hidden
+        canvas, taken = np.asarray(self.view.shown(self.picture)), np.asarray(self.view.mask(self.old, 1)) > 0
+        times, by = self.view.into()
+        there = enlarged(self.person, *times)[0].numpy()
+        there[..., 2] += by
+        pixels = np.array(self.picture)
+        limbs = limbs_under(canvas, taken, self._cloth[1], self.person[0].numpy(), skin_of(pixels, there))
+        left, top, right, bottom = self.view.box
+        box, rim = (slice(top, bottom), slice(left, right)), max(1, round(1 / self.view.scale))
+        own = limbs.moved(times, (by[0] - left, by[1] - top))
+        pixels[box], _ = own.bared(pixels[box], np.asarray(self.old)[box] > 0, rim)
+        return Image.fromarray(pixels), self.hidden & ~limbs.bared(canvas, taken)[1]
 
     @cached_property
     def _detail(self) -> tuple[npt.NDArray[np.uint8], Mask]:
@@ -99,7 +119,7 @@ class Laying:
         """How far each of the canvas's pixels is what the model was shown, 0 to 1: of the garment, but for its rim,
         on which there is some of its ground; and of the picture."""
         where = self._cloth[1]
-        known = where | ~self.hidden
+        known = where | ~self._bare[1]
         weight = known.astype(np.float32)[..., None]
         share = np.maximum(_blurred(weight)[..., None], 1e-3)
         first, second = (_blurred(np.asarray(image, np.float32) * weight) / share for image in (painted, self.seen))

@@ -66,15 +66,18 @@ def painted(
     """
     view = view_of(zone.image, garment.image.size, context)
     canvas, mask = view.shown(picture), None if free else view.mask(zone.image, fitter.cell)
-    hidden = mask
+    hidden, old = mask, None
     if mask is not None and fitter.inside and zone.old is not None:
-        hidden = view.hidden(mask, Image.fromarray(zone.old.astype(np.uint8) * 255), OUTLINE)
+        old = Image.fromarray(zone.old.astype(np.uint8) * 255)
+        hidden = view.hidden(mask, old, OUTLINE)
     left, clothing = fitter.remembered(canvas, hidden), fitter.remembered(garment.image)
     over, laying = left, None
-    if mask is not None and hidden is not None and fitter.bodies is not None:
+    if fitter.bodies is not None:
+        shape = canvas.height, canvas.width
+        where = np.ones(shape, np.bool_) if mask is None else np.asarray(mask) > 0
+        unseen = np.zeros(shape, np.bool_) if hidden is None else np.asarray(hidden) > 0
         worn, person = fitter.placement(garment.image), fitter.placement(canvas)
-        where, unseen = (np.asarray(one) > 0 for one in (mask, hidden))
-        laying = Laying(picture, view, where, unseen, garment, worn, person)
+        laying = Laying(picture, view, where, unseen, garment, worn, person, old)
         over = fitter.encoded(laying.seen)
     asked = [Asked(left, over, fitter.mask(mask, left), clothing, seed) for seed in seeds]
     candidates: list[Candidate] = []

@@ -1,11 +1,14 @@
 """What a model is shown of a garment laid over somebody, and whose pixels are where it kept that."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from igo.wardrobe.placement import posed
+from igo.wardrobe import PARSE, draw, sample
+from igo.wardrobe.placement import moved, posed
 from igo_plugins.fitting.framing import View
 from igo_plugins.fitting.garment import Garment
 from igo_plugins.fitting.laying import GRAY, Laying
@@ -14,6 +17,7 @@ SIZE = (48, 64)
 ZONE = np.zeros((64, 48), np.bool_)
 ZONE[16:56, 8:40] = True
 WHITE = np.uint8(255)
+SHORTS = {"top": "t-shirt", "bottom": "shorts", "bottom_color": "blue", "bag": "none", "hat": "none"}
 
 
 def striped(width, height, period, low=60, high=200):
@@ -107,3 +111,34 @@ def test_a_view_of_a_part_of_the_picture(street):
         result[y + 26 : y + 38, x + 16 : x + 32].astype(int), np.asarray(shirt())[26:38, 16:32], atol=2
     )
     assert (result[:10] == 130).all()
+
+
+def test_limbs_under_the_old_garment_are_bare_in_the_picture_and_on_the_canvas():
+    """The picture is three times as fine as the canvas; who stands in it does so beside its middle."""
+    figure = replace(sample(7_000_000), **SHORTS, pose="open")
+    drawing = draw(replace(figure, bottom="trousers"), 288, 432)
+    picture = Image.new("RGB", (400, 460), (90, 120, 90))
+    picture.paste(Image.fromarray(drawing.image), (80, 20))
+    old = np.zeros((460, 400), np.bool_)
+    old[20:452, 80:368] = drawing.parse == PARSE.index("pants")
+    view = View((80, 20, 368, 452), (2, 0, 94, 138), (96, 138))
+    place = moved(drawing.placements, np.array([[92 / 288, 0, 2.0], [0, 138 / 432, 0.0]]))
+    hidden = np.asarray(view.mask(Image.fromarray(old.astype(np.uint8) * 255), 1)) > 0
+    nothing = Image.new("RGB", (96, 138), "white")
+    flat = Garment(nothing, nothing, "lower", False, None)
+    body = torch.from_numpy(place)[None]
+    taken = Image.fromarray(old.astype(np.uint8) * 255)
+    laying = Laying(picture, view, np.ones_like(hidden), hidden, flat, body, body, taken)
+    seen = np.asarray(laying.seen)
+    limbs = hidden & ~(seen == GRAY).all(2)
+    color, bare = np.median(seen[limbs], axis=0), np.asarray(laying.back(laying.seen))
+    assert np.array_equal(bare[:20], np.asarray(picture)[:20])
+    new = (np.abs(bare - color).max(2) < 25) & old
+    legs = np.zeros_like(old)
+    short = draw(figure, 288, 432).parse
+    legs[20:452, 80:368] = (short == PARSE.index("legs")) & old[20:452, 80:368]
+    hidden = old.copy()
+    hidden[20:452, 80:368] &= np.isin(short, [PARSE.index(name) for name in ("legs", "background")])
+    assert (new & legs).sum() / ((new & hidden) | legs).sum() > 0.75
+    shown = np.asarray(view.mask(Image.fromarray(new.astype(np.uint8) * 255), 1)) > 0
+    assert (limbs & shown).sum() / (limbs | shown).sum() > 0.75

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import wraps
 from shutil import copytree
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -19,9 +20,12 @@ from igo.errors import CheckpointError, LicenseError, SettingsError
 from igo.networks.bodies import HEIGHT, OUTPUTS
 from igo.networks.tryon import attentions
 from igo.wardrobe import Part, draw, lay_flat, sample
+from igo.wardrobe.placement import posed
 from igo_plugins import TryOn
 from igo_plugins.fitting import fitter, loading
 from igo_plugins.fitting.garment import Garment, garment_of
+from igo_plugins.fitting.painting import painted
+from igo_plugins.fitting.zones import Zone
 from tests.builders import segformers
 from tests.builders.fittings import save_catvton
 
@@ -220,6 +224,29 @@ def test_a_garment_is_laid_over_the_zone_for_a_model_that_has_learned_it(laying,
     assert not torch.equal(left, over)
     assert len(look.models) == 3  # the checkpoint, the parser that read the garment, and what says where bodies are
     assert str(laying.parent / "bodies") in look.models
+
+
+def test_without_a_mask_a_garment_is_laid_over_the_person_as_they_are(laying, monkeypatch):
+    person, mask, _ = pictures()
+    shirt, place = pictured(), posed(np.eye(2, 3), ())
+    model, seen = replace(loaded(laying), bodies=Placed(place)), []
+    plain = fitter.Fitter.encoded
+
+    def encoded(self, image, mask=None):
+        seen.append(np.asarray(image))
+        return plain(self, image, mask)
+
+    monkeypatch.setattr(fitter.Fitter, "encoded", encoded)
+    flat = garment_of(shirt, np.zeros(shirt.size[::-1], np.uint8), "upper", SIZE, "garment")
+    zone, settings = Zone(mask, 0.5), {"context": 0.0, "num_inference_steps": 1, "guidance_scale": 1.0}
+    painted(model, person, flat, zone, [1], free=True, **settings, on_step=lambda *_: None, parse=lambda _: None)
+    own, garment, over = seen
+    assert np.array_equal(garment, np.asarray(flat.image))
+    new = (over != own).any(2)
+    assert new.any()
+    assert np.array_equal(over[new], garment[new])
+    inside = cv2.erode((garment < 250).any(2).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert np.array_equal(over[inside], garment[inside])  # whether or not that is in the zone
 
 
 def test_a_model_of_bodies_that_is_not_there(laying, tmp_path):

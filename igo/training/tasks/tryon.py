@@ -152,7 +152,10 @@ class TryOnTask(Task):
             weights = weights + UNSEEN * data.unseen[row, zone, picture].float()
         free = (chance(size) < self.unmasked).view(-1, 1, 1, 1)
         if self.unmasked:
-            left = torch.where(free, data.before[row].float(), left)
+            other = data.before[row].float()
+            if len(data.over):
+                other = torch.where(shown, data.over[row, picture].float(), other)
+            left = torch.where(free, other, left)
             masks = torch.where(free, torch.ones_like(masks), masks)
         if self.mirror:
             flipped = (chance(size) < 0.5).view(-1, 1, 1, 1)

@@ -2,19 +2,22 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from diffusers import LCMScheduler, UNet2DConditionModel
 from torch.nn import functional
 
+from igo.mini.triplets import triplet
+from igo.networks.limbs import limbs_under, skin_of
 from igo.networks.tryon import OUTLINE, ROLLED_OUT, attentions, try_on
 from igo.training.data.tryon import TryOnSet
 from igo.training.data.tryon_latents import BLANK, fittings
 from igo.training.loop.loop import LoopSettings, step_generator, train
 from igo.training.tasks.inpaint import widened
 from igo.training.tasks.tryon import OUTSIDE, UNSEEN, TryOnObjective, TryOnTask, UnrolledObjective
-from igo.wardrobe.placement import posed
+from igo.wardrobe.placement import posed, trunk_alone
 
 
 def people(count: int = 6, before: bool = True) -> TryOnSet:
@@ -298,6 +301,58 @@ def test_zones_may_show_all_but_what_is_taken_off(pipeline):
         torch.testing.assert_close(made.left[row, 1].float(), expected[0], atol=2e-2, rtol=0)
     learned, measured = replace(data, old=old).hold_out(2)
     assert (len(learned.old), len(measured.old), len(data.hold_out(2)[0].old)) == (4, 2, 0)
+
+
+def test_limbs_that_are_taken_off_are_shown_bare(pipeline):
+    """Drawn people, whose bodies lie where they lie: in place of what they take off there is skin, which nobody has
+    seen; but where nothing of the zone is shown."""
+    drawn = [one for one in (triplet(seed) for seed in range(40)) if one.category == "lower"][: BLANK + 2]
+    before, after, old = (np.stack([getattr(one, name) for one in drawn]) for name in ("before", "after", "old"))
+    zones, garments = np.stack([one.zones for one in drawn]), np.full_like(after, 255)  # which show nothing
+    rows = torch.arange(len(drawn))[:, None]
+    after, garments, zones, before, old = map(torch.from_numpy, (after, garments, zones, before, old))
+    data = TryOnSet(after, garments, rows, zones, before, old)
+
+    class Drawn:
+        def placements(self, pictures):
+            places = torch.full((len(pictures), 5, 2, 3), torch.nan, dtype=torch.float64)
+            places[:, 0] = torch.from_numpy(np.stack([one.placements[0, 0] for one in drawn]))
+            return places
+
+    made, drawn_bare = fittings(pipeline.vae, data, bodies=Drawn()), 0
+    for row, one in enumerate(drawn):
+        place = trunk_alone(one.placements[0])
+        color, none = skin_of(one.before, place), np.zeros_like(one.old)
+        bare, where = limbs_under(one.before, one.old, none, place, color).bared(one.before, one.old)
+        drawn_bare += int((where & one.zones[1]).sum())
+        grown = cv2.dilate(one.old.astype(np.uint8), np.ones((2 * OUTLINE + 1,) * 2, np.uint8)) > 0
+        seen = bare / 127.5 - 1
+        seen[(grown & ~where) | (row % BLANK == 0)] = 0
+        picture = np.where(one.zones[1][..., None], seen, one.after / 127.5 - 1)
+        pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+        expected = pipeline.vae.encode(pixels).latent_dist.mode() * pipeline.vae.config.scaling_factor
+        torch.testing.assert_close(made.laid[row, 1, 0].float(), expected[0].detach(), atol=2e-2, rtol=0)
+    assert drawn_bare > 100 * len(drawn)
+
+
+def test_without_a_mask_garments_are_laid_over_other_clothes(pipeline, wide):
+    garments = torch.randint(256, (6, 48, 32, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    data = replace(people(), garments=garments)
+    made = fittings(pipeline.vae, data, bodies=Placed())
+    assert made.over.shape == (6, 1, 4, 12, 8)
+    shifted = data.before[2].permute(2, 0, 1).float() / 127.5 - 1
+    shifted[..., 4:] = (data.garments[2].permute(2, 0, 1).float() / 127.5 - 1)[..., :-4]
+    expected = pipeline.vae.encode(shifted[None]).latent_dist.mode() * pipeline.vae.config.scaling_factor
+    torch.testing.assert_close(made.over[2, 0].float(), expected[0].detach(), atol=2e-2, rtol=0)
+    task = TryOnTask(wide, pipeline.vae, pipeline.scheduler, made, made, unmasked=1, mirror=False, dropout=0.5)
+    batch = task.batch(32, step_generator(torch.device("cpu"), 0, 0, 0))
+    own = {True: made.over[:, 0].float(), False: made.before.float()}
+    shown = batch["shown"].flatten() > 0
+    assert 0 < shown.sum() < 32
+    for left, seen in zip(batch["left"], shown.tolist(), strict=True):
+        assert any(torch.equal(left, one) for one in own[seen])
+    assert (batch["masks"] == 1).all()
+    assert not len(fittings(pipeline.vae, people(before=False), bodies=Placed()).over)
 
 
 def test_what_is_laid_over_somebody_is_shown_where_there_is_a_garment_alone(pipeline, wide):
