@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from igo_plugins.fitting.memo import Memo
     from igo_plugins.fitting.painting import Candidate
     from igo_plugins.fitting.zones import Zone
-    from igo_plugins.parsing.parser import Parser
+    from igo_plugins.parsing.parser import Parse, Parser
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class TryOn:
 
         def made() -> Zone:
             parser = self._parser(runtime)
-            parse = _memo("parses", FEW, runtime).get((key, self.parser), lambda: parser.parse(seen))
+            parse = _memo("parses", FEW, runtime).get((key, self.parser), lambda: _parse(parser, seen))
             found = zones.parsed(parse, part, self.mask, alpha, garment.hem)
             return replace(found, confidence=zones.certainty(parser, seen, parse, part))
 
@@ -251,7 +251,7 @@ class TryOn:
             num_inference_steps=steps,
             guidance_scale=guidance,
             on_step=lambda done, total, preview: runtime.progress(done, total, preview=preview),
-            parse=lambda image: self._parser(runtime).parse(image),
+            parse=lambda image: _parse(self._parser(runtime), image),
         )
         report = {
             "checkpoint": fitter.name,
@@ -320,6 +320,13 @@ def _brought(layer: Callable[[str], Image] | None, name: str) -> Image | None:
         if error.step is not None:  # another step asked in vain while it made its layer
             raise
         return None
+
+
+def _parse(parser: Parser, image: Image) -> Parse:
+    """What is seen in an RGB picture, straps by their colours."""
+    from igo_plugins.parsing.straps import told_apart
+
+    return told_apart(parser.parse(image), image)
 
 
 def _memo(kind: str, kept: int, runtime: igo.Runtime) -> Memo:
