@@ -7,7 +7,6 @@ more exactly the sleeves and trousers around it: arms and legs are in the middle
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -23,6 +22,7 @@ Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in units of a body."""
 Color = NDArray[np.uint8]
+Indices = NDArray[np.int_]
 Widths = tuple[tuple[float, float], ...]
 """How wide a limb is to either side of its middle, where: from 0, its first joint, by 1 to 2, its last."""
 
@@ -227,11 +227,17 @@ def _sides(point: Points, across: Points, covered: Mask) -> tuple[float, float]:
 
 def _at(mask: Mask, points: Points) -> Mask:
     """What a mask is at P×2 points; beyond it, False."""
-    at = np.round(points).astype(int)
-    inside = ((at >= 0) & (at < mask.shape[::-1])).all(1)
-    found = np.zeros(len(at), np.bool_)
-    found[inside] = mask[at[inside, 1], at[inside, 0]]
+    at, inside = _nearest(mask, points)
+    found = np.zeros(len(inside), np.bool_)
+    found[inside] = mask[at]
     return found
+
+
+def _nearest(values: NDArray[np.generic], points: Points) -> tuple[tuple[Indices, Indices], Mask]:
+    """Rows and columns of H×W×… values next to those of P×2 points that are within them, and which are (P)."""
+    at = np.round(points).astype(int)
+    inside = np.asarray(((at >= 0) & (at < values.shape[1::-1])).all(1))
+    return (at[inside, 1], at[inside, 0]), inside
 
 
 def _colors(values: NDArray[np.generic], place: Points, box: Box) -> NDArray[np.float64]:
@@ -239,9 +245,8 @@ def _colors(values: NDArray[np.generic], place: Points, box: Box) -> NDArray[np.
     if not np.isfinite(place).all():
         return np.empty((0, *values.shape[2:]))
     columns, rows = np.meshgrid(np.linspace(box[0], box[2], 9), np.linspace(box[1], box[3], 9))
-    at = np.round(_to(place, np.stack([columns, rows], -1).reshape(-1, 2))).astype(int)
-    at = at[((at >= 0) & (at < values.shape[1::-1])).all(1)]
-    return np.asarray(values[at[:, 1], at[:, 0]], np.float64)
+    at, _ = _nearest(values, _to(place, np.stack([columns, rows], -1).reshape(-1, 2)))
+    return np.asarray(values[at], np.float64)
 
 
 def _arms(placements: NDArray[np.float64], old: Mask) -> list[_Limb]:
@@ -270,6 +275,6 @@ def _legs(trunk: Points) -> list[_Limb]:
     return [_Limb(_to(trunk, np.array(LEG) * (side, 1)), LEGS, LOOSE_LEG, unit) for side in (-1, 1)]
 
 
-def _to(place: Points, points: Points | Sequence[float]) -> Points:
+def _to(place: Points, points: Points) -> Points:
     """Pixels of …×2 points in units of a part that lies at a ``place`` (2×3)."""
-    return np.asarray(np.asarray(points) @ place[:, :2].T + place[:, 2])
+    return np.asarray(points @ place[:, :2].T + place[:, 2])

@@ -88,6 +88,8 @@ class Laying:
         there[..., 2] += by
         pixels = np.array(self.picture)
         limbs = limbs_under(canvas, taken, self._cloth[1], self.person[0].numpy(), skin_of(pixels, there))
+        if not limbs.outlines:
+            return self.picture, self.hidden
         left, top, right, bottom = self.view.box
         box, rim = (slice(top, bottom), slice(left, right)), max(1, round(1 / self.view.scale))
         own = limbs.moved(times, (by[0] - left, by[1] - top))

@@ -28,6 +28,8 @@ Mask = npt.NDArray[np.bool_]
 def told_apart(parse: Parse, image: Image.Image) -> Parse:
     """A parse (H×W) of an RGB picture, in which bags and garments are parted where their colours are."""
     bag, cloth = parse == Part.BAG, shows(parse, GARMENTS)
+    if not bag.any():
+        return parse
     reach, around = max(1, round(REACH * len(parse))), max(1.0, AROUND * len(parse))
     border = _grown(bag, reach) & _grown(cloth, reach) & (bag | cloth)
     if not border.any():

@@ -77,9 +77,11 @@ def fittings(vae: Any, data: TryOnSet, cache: Path | None = None, bodies: Bodies
 
     people = every(data.people)
     size = people.shape[-2], people.shape[-1]
-    own = None if bodies is None else _placed(bodies, data.before if len(data.before) else data.people)
-    over = [] if bodies is None or own is None else [_over(data, k, bodies, own) for k in range(data.worn.shape[1])]
-    bare = [None if own is None else _bared(data, one, own) for one in over]
+    over, bare = list[Over](), list[Bare | None]()
+    if bodies is not None:
+        own = _placed(bodies, data.before if len(data.before) else data.people)
+        over = [_over(data, number, bodies, own) for number in range(data.worn.shape[1])]
+        bare = [_bared(data, one, own) for one in over]
 
     def seen(zone: int, over: Over | None = None, bare: Bare | None = None) -> tuple[Tensor, Tensor]:
         left, unseen = [], []
