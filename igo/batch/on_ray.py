@@ -22,7 +22,7 @@ from igo.batch.workers import TRIES
 from igo.errors import ImageError, SettingsError, WorkerError
 from igo.files import reason
 
-THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")
+THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 """What Ray sets of itself, and sums depend on."""
 PATIENCE = 10
 """Seconds in which a cluster has to answer."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from igo.chains.settings import given
-from igo.cli import options
+from igo.cli import options, threads
 from igo.cli.command import Commands
 from igo.cli.options import command_group
 from igo.cli.printing import echo, one_line
@@ -82,6 +82,8 @@ def run(
     """Paint the rows of a plan. After whatever ended it, the same command goes on."""
     from igo.batch.batch import Batch
 
+    if ray is not None or (workers or 1) > 1:
+        threads.share()
     try:
         batch = Batch(
             plan,
