@@ -23,7 +23,7 @@ from igo.errors import ImageError, SettingsError, WorkerError
 from igo.files import reason
 
 THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-"""What Ray sets of itself, and sums depend on."""
+"""What sums depend on, which Ray sets by itself, and how threads wait."""
 PATIENCE = 10
 """Seconds in which a cluster has to answer."""
 BLOCKS = 2000

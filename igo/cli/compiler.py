@@ -36,6 +36,7 @@ class _Later(MetaPathFinder, Loader):
     def __init__(self) -> None:
         self._lock = RLock()
         self._loader: Loader | None = None
+        self._done = False
         self._marked: list[tuple[str, Any]] = []
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, _: ModuleType | None = None) -> ModuleSpec | None:
@@ -62,19 +63,20 @@ class _Later(MetaPathFinder, Loader):
             setattr(module, mark, partial(self._mark, mark))
 
     def execute(self, package: ModuleType) -> None:
-        """Make the package what it is, unless it is that, or is becoming it in this thread."""
+        """Make the package what it is, unless it is that, or is becoming it in this thread; for another's, wait."""
         with self._lock:
             if self._loader is None:
                 return
             loader, self._loader = self._loader, None
             for name in ("eval_frame", "disable", *MARKS):
                 delattr(package, name)
-            package.__loader__ = loader
-            if package.__spec__ is not None:
-                package.__spec__.loader = loader
             loader.exec_module(package)
             for mark, marked in self._marked:
                 getattr(package, mark)(marked)
+            package.__loader__ = loader
+            if package.__spec__ is not None:
+                package.__spec__.loader = loader
+            self._done = True
 
     def _mark(self, mark: str, marked: Any) -> Any:
         self._marked.append((mark, marked))
@@ -91,7 +93,7 @@ class _Later(MetaPathFinder, Loader):
 
         @wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
-            if self._loader is not None:
+            if not self._done:
                 return function(*arguments, **named)
             if not disabled:
                 disabled.append(package.disable(function, recursive, **options))

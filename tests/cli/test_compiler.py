@@ -84,6 +84,24 @@ def test_nothing_is_compiled_before_there_is_a_compiler():
 
 
 @pytest.mark.slow
+def test_who_asks_while_another_thread_imports_it_waits():
+    run(
+        LATER,
+        MARKED,
+        NOT_YET,
+        "from threading import Thread",
+        "found = []",
+        "threads = [Thread(target=lambda: found.append(torch._dynamo.reset)) for _ in range(4)]",
+        "[thread.start() for thread in threads]",
+        "calls = 0",
+        "while any(thread.is_alive() for thread in threads):",
+        "    calls += left_alone(torch.ones(1)).item() == 2",
+        "assert calls > 1, calls",
+        "assert found == [torch._dynamo.reset] * 4",
+    )
+
+
+@pytest.mark.slow
 def test_a_layer_may_be_disabled_and_what_is_not_there_is_missed():
     run(
         LATER,
