@@ -37,6 +37,7 @@ class _Later(MetaPathFinder, Loader):
         self._lock = RLock()
         self._loader: Loader | None = None
         self._done = False
+        self._said: dict[str, Any] = {}
         self._marked: list[tuple[str, Any]] = []
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, _: ModuleType | None = None) -> ModuleSpec | None:
@@ -57,10 +58,12 @@ class _Later(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Give the package what can be said of it before it is executed: nothing is compiled yet."""
         compiled = type("OptimizedModule", (), {})  # of which nothing is an instance
-        module.eval_frame = SimpleNamespace(OptimizedModule=compiled)  # type: ignore[attr-defined]
-        module.disable = partial(self._disable, module)  # type: ignore[attr-defined]
-        for mark in MARKS:
-            setattr(module, mark, partial(self._mark, mark))
+        self._said = {
+            "eval_frame": SimpleNamespace(OptimizedModule=compiled),
+            "disable": partial(self._disable, module),
+            **{mark: partial(self._mark, mark) for mark in MARKS},
+        }
+        vars(module).update(self._said)
 
     def execute(self, package: ModuleType) -> None:
         """Make the package what it is, unless it is that, or is becoming it in this thread; for another's, wait."""
@@ -68,7 +71,7 @@ class _Later(MetaPathFinder, Loader):
             if self._loader is None:
                 return
             loader, self._loader = self._loader, None
-            for name in ("eval_frame", "disable", *MARKS):
+            for name in self._said:
                 delattr(package, name)
             loader.exec_module(package)
             for mark, marked in self._marked:

@@ -54,15 +54,18 @@ def _processors() -> int:
 
 def _others(root: Path) -> float:
     """How many threads of others compute, as far as Linux tells; elsewhere as many as there may be."""
-    seen = []
-    for _ in range(LOOKS):
+    fewest = math.inf
+    for look in range(LOOKS):
+        if look:
+            time.sleep(PAUSE)
         try:
             running, _, _ = root.joinpath("proc/loadavg").read_text().split()[3].partition("/")
-            seen.append(int(running) - 1)  # one of them is this
+            fewest = min(fewest, int(running) - 1)  # one of them is this
         except (OSError, ValueError, IndexError):
             return math.inf
-        time.sleep(PAUSE)
-    return min(seen)
+        if fewest <= 0:
+            break
+    return fewest
 
 
 def _shares(root: Path) -> Iterator[float]:

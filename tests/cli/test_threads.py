@@ -34,6 +34,7 @@ def test_a_containers_share_of_the_processors_is_not_exceeded(tmp_path, monkeypa
     environment = {}
     arrange(environment, machine(tmp_path, groups, files))
     assert environment.get("OMP_NUM_THREADS") == expected
+    assert environment["GOMP_SPINCOUNT"] == "5000"
 
 
 def test_what_the_user_says_stays(tmp_path, monkeypatch):
